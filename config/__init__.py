@@ -1,0 +1,3 @@
+"""Project package and kernel: settings, queues, and what every room shares. Imports no room."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The admin site and the base class every room's admin builds on."""
+
+from __future__ import annotations

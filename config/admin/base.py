@@ -1,0 +1,37 @@
+"""The one class between the admin theme and every ModelAdmin of the project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+
+class BaseAdmin(ModelAdmin):
+    """Defaults every list shares: fifty rows, no full counts, filters that stay, warnings before work is lost."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    list_filter_submit = True
+    list_fullwidth = True
+    warn_unsaved_form = True
+    compressed_fields = True
+
+
+class ReadOnlyAdmin(BaseAdmin):
+    """For rows that only services write: everything can be read and nothing edited by hand."""
+
+    actions_selection_counter = True
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds these by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
+        """Nobody edits these by hand; actions call services."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
+        """Retention drops them."""
+        return False

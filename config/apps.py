@@ -1,0 +1,25 @@
+"""The kernel: what every room needs and no room owns."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
+
+# Imported here so that tasks bind to the project's Celery application in every process that runs Django.
+from config import celery  # noqa: F401
+
+
+class KernelConfig(AppConfig):
+    """Wires the kernel into Django and lets every room register its parts."""
+
+    name = "config"
+    label = "config"
+    verbose_name = "System"
+
+    def ready(self) -> None:
+        """Load what rooms declare in modules of fixed names.
+
+        `checks` hold system checks, `schedules` recurring tasks, `handlers` event subscribers, `panels` parts of the
+        admin home, `bootstrapping` what the first start must create.
+        """
+        autodiscover_modules("checks", "schedules", "handlers", "panels", "bootstrapping")

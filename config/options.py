@@ -1,0 +1,95 @@
+"""Every setting an operator can give in the environment: one table, read by settings.py and printed into docs/settings.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["str", "bool", "int", "float", "list"]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One environment variable: its name, type, default and what it does, in the operator's words."""
+
+    name: str
+    kind: Kind
+    default: Any
+    help: str
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option("DATA_DIR", "str", "var", "Where the embedded engines, secrets and logs live."),
+    Option("HOST", "str", "127.0.0.1", "Address the web process listens on."),
+    Option("PORT", "int", 8000, "Port the web process listens on."),
+    Option(
+        "DATABASE_URL",
+        "str",
+        "",
+        "PostgreSQL 15 or newer, as postgres://user:password@host:port/name. Empty: the embedded one.",
+    ),
+    Option(
+        "REDIS_URL",
+        "str",
+        "",
+        "Redis 7 or Valkey, as redis://host:port. Databases 0 (broker) and 1 (cache) are used. Empty: the embedded one.",
+    ),
+    Option("DEBUG", "bool", False, "Development only: tracebacks in the browser."),
+    Option(
+        "SECRET_KEY", "str", "", "Signing key. Empty: made at first start, kept under DATA_DIR/secrets with mode 0600."
+    ),
+    Option(
+        "ALLOWED_HOSTS",
+        "list",
+        ["localhost", "127.0.0.1", "[::1]"],
+        "Host names the site answers to, separated by commas.",
+    ),
+    Option(
+        "PUBLIC_URL",
+        "str",
+        "",
+        "Address people and clients reach the site at, for links in mails. Empty: http://HOST:PORT.",
+    ),
+    Option(
+        "SECURE",
+        "bool",
+        False,
+        "Set when the site is served over HTTPS: secure cookies, HSTS, X-Forwarded-Proto believed.",
+    ),
+    Option("TIME_ZONE", "str", "UTC", "Zone in which the admin shows times."),
+    Option(
+        "EMAIL_URL",
+        "str",
+        "smtp://127.0.0.1:25",
+        "SMTP server: smtp://, smtp+tls:// (STARTTLS) or smtp+ssl://user:password@host:port.",
+    ),
+    Option("EMAIL_FROM", "str", "Postlaunch <postlaunch@localhost>", "Sender of all mails."),
+    Option("EMAIL_TIMEOUT_SECONDS", "int", 15, "How long one SMTP conversation may take."),
+    Option(
+        "ALERT_EMAILS",
+        "list",
+        [],
+        "Who is mailed when built-in alert rules fire, until channels are set up. Empty: the administrators.",
+    ),
+    Option("ADMIN_EMAIL", "str", "admin@localhost", "Address of the first administrator."),
+    Option(
+        "ADMIN_PASSWORD", "str", "", "Password of the first administrator. Empty: made at first start and printed once."
+    ),
+    Option("WEB_WORKERS", "int", 2, "Web processes."),
+    Option("WEB_THREADS", "int", 4, "Threads in each web process."),
+    Option("AGENT_INTERVAL_SECONDS", "int", 10, "How often this host is measured."),
+    Option("RULE_INTERVAL_SECONDS", "int", 15, "How often alert rules are evaluated."),
+    Option("POINT_RETENTION_DAYS", "int", 7, "How long raw points are kept."),
+    Option("ROLLUP_MINUTE_RETENTION_DAYS", "int", 30, "How long 1-minute rollups are kept."),
+    Option("ROLLUP_HOUR_RETENTION_DAYS", "int", 730, "How long 1-hour rollups are kept."),
+    Option("POINT_SLOT_MAX_ROWS", "int", 2_000_000, "Fresh points are packed once there are this many."),
+    Option("POINT_SLOT_MAX_AGE_SECONDS", "int", 7200, "Fresh points are packed after this long."),
+    Option("MAX_BODY_BYTES", "int", 20 * 1024 * 1024, "Largest request body, inflated."),
+    Option("MAX_COMPRESSED_BODY_BYTES", "int", 8 * 1024 * 1024, "Largest request body as it comes over the wire."),
+    Option("MAX_SERIES_PER_APPLICATION", "int", 100_000, "Default limit of metric series for a new application."),
+    Option("KEY_REQUESTS_PER_MINUTE", "int", 60_000, "Default rate limit of a secret key."),
+    Option("PUBLIC_KEY_REQUESTS_PER_MINUTE", "int", 3_000, "Default rate limit of a public (browser) key."),
+    Option("WEBHOOK_ALLOW_PRIVATE", "bool", False, "Let webhooks reach loopback and private addresses."),
+    Option("DELIVERY_RETENTION_DAYS", "int", 90, "How long sent messages are kept."),
+    Option("LOG_LEVEL", "str", "INFO", "Least important level that is logged."),
+)

@@ -1,0 +1,3 @@
+"""Applications (deployments of an ERP) and the keys they report with."""
+
+from __future__ import annotations

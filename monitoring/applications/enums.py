@@ -1,0 +1,20 @@
+"""Words of this room."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class KeyKind(models.TextChoices):
+    """Who holds a key: anyone who opens a page, or a server that can keep a secret."""
+
+    PUBLIC = "public", "Public (browsers)"
+    SECRET = "secret", "Secret (servers)"
+
+
+class Scope(models.TextChoices):
+    """What a key may do."""
+
+    INGEST = "ingest", "Send telemetry"
+    READ = "read", "Read"
+    WRITE = "write", "Change"

@@ -1,0 +1,61 @@
+"""Reading applications and keys."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from django.db.models import QuerySet
+
+from config.api.authentication import KeyGrant
+from monitoring.applications.enums import KeyKind
+from monitoring.applications.models import Application, IngestKey
+from monitoring.applications.tokens import hash_token
+
+#: How long a process believes what it read about a key. A revoked key works at most this long.
+GRANT_TTL_SECONDS = 15.0
+GRANT_CACHE_SIZE = 10_000
+
+_grants: dict[bytes, tuple[float, KeyGrant | None]] = {}
+_lock = threading.Lock()
+
+
+def find_grant(token: str) -> KeyGrant | None:
+    """Return what a key allows, None if there is no such key. Cached in the process, wrong keys too."""
+    hashed = hash_token(token)
+    now = time.monotonic()
+    known = _grants.get(hashed)
+    if known is not None and known[0] > now:
+        return known[1]
+    grant = _read_grant(hashed)
+    with _lock:
+        if len(_grants) >= GRANT_CACHE_SIZE:
+            _grants.clear()
+        _grants[hashed] = (now + GRANT_TTL_SECONDS, grant)
+    return grant
+
+
+def forget_grants() -> None:
+    """Empty this process's cache of keys."""
+    with _lock:
+        _grants.clear()
+
+
+def _read_grant(hashed: bytes) -> KeyGrant | None:
+    key = IngestKey.objects.filter(token_hash=hashed, revoked_at=None).select_related("application").first()
+    if key is None:
+        return None
+    return KeyGrant(
+        key_id=key.pk,
+        application_id=key.application_id,
+        application_slug=key.application.slug,
+        is_public=key.kind == KeyKind.PUBLIC,
+        scopes=frozenset(key.scopes),
+        origins=tuple(key.origins),
+        requests_per_minute=key.requests_per_minute,
+    )
+
+
+def list_applications() -> QuerySet[Application]:
+    """Return every application, by name."""
+    return Application.objects.all()
