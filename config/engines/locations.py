@@ -34,6 +34,11 @@ def find_secrets_dir(data_dir: Path) -> Path:
     return data_dir.absolute() / "secrets"
 
 
+def find_cluster(data_dir: Path) -> Path:
+    """PostgreSQL's own data directory."""
+    return data_dir.absolute() / "postgres"
+
+
 def find_lock_file(data_dir: Path) -> Path:
     """The file that whoever runs on `data_dir` keeps locked."""
     return data_dir.absolute() / "lock"
