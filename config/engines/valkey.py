@@ -25,7 +25,7 @@ _ARGUMENTS = (
     # `noeviction` would refuse new tasks because of a full cache, `allkeys-*` would throw tasks away.
     ("maxmemory", "128mb"),
     ("maxmemory-policy", "volatile-lru"),
-    ("databases", "4"),
+    ("databases", "16"),
     ("daemonize", "no"),
     ("loglevel", "notice"),
     # The logo is for terminals.

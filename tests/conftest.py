@@ -1,0 +1,36 @@
+"""The whole suite runs on real engines: one pair for a run, a database for each of xdist's workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support.engines import run_test_engines
+
+_STACK = pytest.StashKey[ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the engines in the process that controls the run; its workers inherit their address."""
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    stack = config.stash[_STACK] = ExitStack()
+    stack.enter_context(run_test_engines())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop them, also after Ctrl-C."""
+    if (stack := config.stash.get(_STACK, None)) is not None:
+        stack.close()
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test with a database left in the cache (throttle counters, keys) is not seen by the next one."""
+    yield
+    if request.node.get_closest_marker("django_db") or "db" in request.fixturenames:
+        from django.core.cache import cache
+
+        cache.clear()

@@ -1,0 +1,19 @@
+"""The product's own settings on a directory of this test run, where `tests/conftest.py` has the engines running.
+
+Whatever a test starts as a process of its own (and xdist's workers) inherits the directory by the environment.
+"""
+
+from __future__ import annotations
+
+import os
+
+from tests.support.engines import choose_data_dir
+
+os.environ["DATA_DIR"] = choose_data_dir()
+
+from config.settings import *  # noqa: F403
+
+# Each of xdist's workers has a database of the cache to itself, so that one may empty it without disturbing another.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_cache = CACHES["default"]  # noqa: F405
+_cache["LOCATION"] = f"{_cache['LOCATION'][:-1]}{1 + _worker}"
