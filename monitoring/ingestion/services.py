@@ -1,0 +1,51 @@
+"""Keeping the loss account."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from monitoring.ingestion.enums import Signal
+
+WRITERS = 64
+"""How many rows an hour's account may be spread over; processes that share one wait for each other's commit."""
+
+_ADD_SQL = """
+INSERT INTO monitoring_lossaccount AS account (application_id, hour, signal, writer, received, stored, refused, limited)
+VALUES (%s, date_trunc('hour', %s::timestamptz, 'UTC'), %s, %s, %s, %s, %s, %s)
+ON CONFLICT (application_id, hour, signal, writer) DO UPDATE SET
+    received = account.received + excluded.received,
+    stored = account.stored + excluded.stored,
+    refused = account.refused + excluded.refused,
+    limited = account.limited + excluded.limited
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What became of something an application sent."""
+
+    application_id: int
+    signal: Signal
+    stored: int = 0
+    refused: int = 0
+    limited: int = 0
+
+
+def count_intake(*, intakes: Iterable[Intake], now: datetime) -> None:
+    """Add to the loss accounts of the hour of `now`, in the caller's transaction."""
+    totals: dict[tuple[int, str], tuple[int, int, int]] = {}
+    for intake in intakes:
+        key = intake.application_id, intake.signal.value
+        stored, refused, limited = totals.get(key, (0, 0, 0))
+        totals[key] = stored + intake.stored, refused + intake.refused, limited + intake.limited
+    writer = os.getpid() % WRITERS
+    with connection.cursor() as cursor:
+        # In one order for everybody, so that two transactions never wait for each other in a circle.
+        for (application_id, signal), counts in sorted(totals.items()):
+            if any(counts):
+                cursor.execute(_ADD_SQL, [application_id, now, signal, writer, sum(counts), *counts])
