@@ -1,0 +1,44 @@
+"""Alerts in people's words: durations, subjects, summaries. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from alerts.labels import describe_labels
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+
+def describe_seconds(seconds: float) -> str:
+    """Return a length of time in its largest unit and the next: “2 min”, “1 h 5 min”, “3 d”, “45 s”."""
+    whole = max(0, round(seconds))
+    for index, (size, unit) in enumerate(_UNITS):
+        if whole < size:
+            continue
+        text = f"{whole // size} {unit}"
+        rest = whole % size
+        if index + 1 < len(_UNITS):
+            smaller, smaller_unit = _UNITS[index + 1]
+            return f"{text} {rest // smaller} {smaller_unit}" if rest // smaller else text
+        return f"{text} {rest} s" if rest and whole < 600 else text
+    return f"{whole} s"
+
+
+def summarise(*, rule_name: str, annotations: Mapping[str, str], labels: Mapping[str, str]) -> str:
+    """Return what is wrong in one line: the annotation `summary`, else the rule's name and the labels."""
+    summary = " ".join(annotations.get("summary", "").split())
+    if summary:
+        return summary
+    described = describe_labels(labels)
+    return f"{rule_name} ({described})" if described else rule_name
+
+
+def write_firing_subject(*, severity: str, summary: str, hold_seconds: int) -> str:
+    """Return a subject that says it all: “Critical: CPU of erp1 above 95 % for 2 min”."""
+    held = f" for {describe_seconds(hold_seconds)}" if hold_seconds else ""
+    return f"{severity}: {summary}{held}"
+
+
+def write_resolved_subject(*, summary: str, lasted_seconds: float) -> str:
+    """Return the subject of the good news: “Resolved after 12 min: CPU of erp1 above 95 %”."""
+    return f"Resolved after {describe_seconds(lasted_seconds)}: {summary}"
