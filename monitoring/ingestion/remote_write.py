@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from monitoring.ingestion import prometheus_pb2 as wire
 from monitoring.metrics.labels import NAME_LABEL, SeriesInvalid, identify_series, shorten
-from monitoring.metrics.points import PointBatch, Refusal, RefusalLog, SeriesIdentity
+from monitoring.metrics.points import Description, PointBatch, Refusal, RefusalLog, SeriesIdentity
 
 _SERIES_TAG, _METADATA_TAG, _LABEL_TAG = 0x0A, 0x1A, 0x0A
 _SAMPLE_BYTES, _ZERO_SAMPLE_BYTES = 18, 9
@@ -40,21 +40,11 @@ class RequestTooLarge(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class MetricDescription:
-    """What a sender says about a metric."""
-
-    name: str
-    type: str
-    help: str
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
 class WriteRequest:
     """A decoded request."""
 
     batch: PointBatch
-    descriptions: list[MetricDescription]
+    descriptions: list[Description]
 
 
 def inflate_snappy(body: bytes, *, max_bytes: int) -> bytes:
@@ -110,7 +100,7 @@ class _Reader:
         self.unresolved: list[SeriesIdentity] = []
         self.places: dict[tuple[str, tuple[tuple[str, str], ...]], int] = {}
         self.refusals = RefusalLog()
-        self.descriptions: list[MetricDescription] = []
+        self.descriptions: list[Description] = []
 
     def read_all(self) -> None:
         """Walk the request's fields. Raises MalformedRequest."""
@@ -321,14 +311,14 @@ def _parse_series(data: bytes) -> wire.TimeSeries:
         raise MalformedRequest("a time series is not valid protobuf") from None
 
 
-def _describe(data: bytes) -> MetricDescription:
+def _describe(data: bytes) -> Description:
     try:
         message = wire.MetricMetadata.FromString(data)
     except DecodeError:
         raise MalformedRequest("metadata is not valid protobuf") from None
     known = wire.MetricMetadata.MetricType.values()
     kind = wire.MetricMetadata.MetricType.Name(message.type) if message.type in known else "UNKNOWN"
-    return MetricDescription(
+    return Description(
         name=message.metric_family_name.decode(errors="replace"),
         type=kind.lower(),
         help=message.help.decode(errors="replace"),

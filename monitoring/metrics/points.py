@@ -91,3 +91,13 @@ class StoreResult:
     def refused(self) -> int:
         """Return how many points were refused for what they are."""
         return self.refusals.count
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a sender says about a metric."""
+
+    name: str
+    type: str
+    help: str
+    unit: str

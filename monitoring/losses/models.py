@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from monitoring.applications.models import Application
-from monitoring.ingestion.enums import Signal
+from monitoring.losses.enums import Signal
 
 
 class LossAccount(models.Model):

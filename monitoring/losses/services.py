@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from monitoring.ingestion.enums import Signal
+from monitoring.losses.enums import Signal
 
 WRITERS = 64
 """How many rows an hour's account may be spread over; processes that share one wait for each other's commit."""

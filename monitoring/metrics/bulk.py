@@ -1,0 +1,28 @@
+"""Moving many rows between numpy and PostgreSQL: COPY over Django's connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import connection
+from psycopg import sql
+
+from monitoring.metrics.copying import HEADER, TRAILER
+
+
+def copy_in(target: sql.Composable, parts: Iterable[bytes]) -> None:
+    """Write rows in COPY's binary form, without header and trailer. ``target`` is the table with its columns."""
+    statement = sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(target)
+    # psycopg's own errors become Django's, which also notice a lost connection.
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(HEADER)
+        for part in parts:
+            copy.write(part)
+        copy.write(TRAILER)
+
+
+def copy_out(query: sql.Composable) -> bytes:
+    """Return the binary COPY stream of a query's rows."""
+    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(query)
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
+        return b"".join(map(bytes, copy))

@@ -1,0 +1,84 @@
+"""Sharing commits: requests that arrive while one commits are stored together by the next.
+
+A commit waits for the disk, so its price hardly depends on how much it holds. The first writer leads: it stores
+whatever waits, its own included; the others sleep until theirs is durable.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Work = TypeVar("Work")
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[Work]):
+    work: Work
+    done: threading.Event = field(default_factory=threading.Event)
+    leads: bool = False
+    error: BaseException | None = None
+
+
+class GroupCommit(Generic[Work]):
+    """Hands work to ``commit`` in groups, one group at a time.
+
+    ``size`` tells how large a piece of work is; a group takes no further piece once it has reached ``max_size``.
+    """
+
+    def __init__(
+        self, commit: Callable[[list[Work]], None], *, size: Callable[[Work], int], max_size: int = 50_000
+    ) -> None:
+        self._commit, self._size, self._max_size = commit, size, max_size
+        self._lock = threading.Lock()
+        self._queue: list[_Waiting[Work]] = []
+        self._led = False
+
+    def run(self, work: Work) -> None:
+        """Return once ``work`` is committed; raises what its commit raised."""
+        mine = _Waiting(work)
+        with self._lock:
+            self._queue.append(mine)
+            mine.leads = not self._led
+            self._led = True
+        if not mine.leads:
+            mine.done.wait()
+        if mine.leads:
+            self._lead()
+        if mine.error is not None:
+            raise mine.error
+
+    def _lead(self) -> None:
+        """Commit one group and hand the lead to the first who came meanwhile."""
+        with self._lock:
+            group = self._take()
+        try:
+            self._commit([waiting.work for waiting in group])
+        except BaseException as error:
+            for waiting in group:
+                waiting.error = error
+        finally:
+            self._pass_on(group)
+
+    def _take(self) -> list[_Waiting[Work]]:
+        size, count = 0, 0
+        for waiting in self._queue:
+            size += self._size(waiting.work)
+            count += 1
+            if size >= self._max_size:
+                break
+        group, self._queue = self._queue[:count], self._queue[count:]
+        return group
+
+    def _pass_on(self, group: list[_Waiting[Work]]) -> None:
+        with self._lock:
+            following = self._queue[0] if self._queue else None
+            self._led = following is not None
+            if following is not None:
+                following.leads = True
+        for waiting in group:
+            waiting.done.set()
+        if following is not None:
+            following.done.set()

@@ -1,0 +1,177 @@
+"""Storing points: the only way in, for every protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from django.db import DatabaseError, connection, transaction
+from numpy.typing import NDArray
+from psycopg import sql
+from psycopg.errors import UndefinedTable
+
+from config.settings import OPTION
+from monitoring.losses.enums import Signal
+from monitoring.losses.services import Intake, count_intake
+from monitoring.metrics.bulk import copy_in
+from monitoring.metrics.commits import GroupCommit
+from monitoring.metrics.copying import write_points
+from monitoring.metrics.models import MetricDescription
+from monitoring.metrics.points import Description, PointBatch, Refusal, StoreResult
+from monitoring.metrics.rollup import DAY_MS
+from monitoring.metrics.series import resolve_series
+from monitoring.metrics.slots import find_open_slot, forget_open_slot, table_of
+
+MAX_AHEAD_MS = 10 * 60 * 1000
+"""How far ahead of ours a sender's clock may be."""
+
+SLOT_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One request's part of a commit."""
+
+    application_id: int
+    series: NDArray[np.int64]
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+    intake: Intake
+
+
+def store_points(*, application_id: int, batch: PointBatch, now: datetime) -> StoreResult:
+    """Store the points of a batch that can be stored; return once they are durable, with what became of each.
+
+    Points older than the raw retention or more than ten minutes ahead are refused, points of series beyond the
+    application's limit are limited. Raises django.db.OperationalError while the database is away.
+    """
+    received = batch.received
+    _refuse_times(batch, now=now)
+    limited = _resolve(batch, application_id=application_id)
+    series, times, values = _once_each(batch)
+    result = StoreResult(
+        stored=received - batch.refusals.count - limited,
+        limited=limited,
+        refusals=batch.refusals,
+    )
+    intake = Intake(application_id, Signal.POINTS, stored=result.stored, refused=result.refused, limited=limited)
+    write = _Write(application_id, series, times, values, intake)
+    if connection.in_atomic_block:
+        # What others sent must not hang on the caller's transaction.
+        _commit([write])
+    else:
+        _commits.run(write)
+    return result
+
+
+def _refuse_times(batch: PointBatch, *, now: datetime) -> None:
+    now_ms = int(now.timestamp() * 1000)
+    oldest = now_ms - int(OPTION["POINT_RETENTION_DAYS"]) * DAY_MS
+    early, late = batch.times < oldest, batch.times > now_ms + MAX_AHEAD_MS
+    if not (early | late).any():
+        return
+    days = OPTION["POINT_RETENTION_DAYS"]
+    for place in np.flatnonzero(early | late).tolist():
+        reason = f"is older than {days} days" if early[place] else "is more than ten minutes ahead of our clock"
+        batch.refusals.add(
+            Refusal(
+                int(batch.indexes[place]), "timestamp", f"{int(batch.times[place])} ms {reason}", _name(batch, place)
+            )
+        )
+    _keep(batch, ~(early | late))
+
+
+def _name(batch: PointBatch, place: int) -> str:
+    """Return how the series of a point is called, as far as that is known without asking the database."""
+    series = int(batch.series[place])
+    return str(batch.unresolved[-series - 1]) if series < 0 else ""
+
+
+def _resolve(batch: PointBatch, *, application_id: int) -> int:
+    """Put ids in place of unresolved series and drop points of those beyond the limit; return how many were dropped."""
+    if not batch.unresolved:
+        return 0
+    ids = resolve_series(application_id=application_id, identities=batch.unresolved)
+    # Entry -(n + 1) counts from the end, so the table is laid out backwards.
+    table = np.array([0 if series is None else series for series in reversed(ids)], np.int64)
+    open_ends = batch.series < 0
+    batch.series[open_ends] = table[batch.series[open_ends]]
+    kept = batch.series > 0
+    limited = int(kept.size - np.count_nonzero(kept))
+    if limited:
+        _keep(batch, kept)
+    return limited
+
+
+def _keep(batch: PointBatch, kept: NDArray[np.bool_]) -> None:
+    batch.series, batch.times = batch.series[kept], batch.times[kept]
+    batch.values, batch.indexes = batch.values[kept], batch.indexes[kept]
+
+
+def _once_each(batch: PointBatch) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the columns without repetitions of a series and time: the first one stays.
+
+    Between requests the first to commit stays, which readers and the packer see from the row's transaction; within one
+    request only its order tells.
+    """
+    series, times, values = batch.series, batch.times, batch.values
+    ordered = np.sort(series)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return series, times, values
+    order = np.lexsort((times, series))
+    repeated = np.zeros(series.size, np.bool_)
+    repeated[1:] = (series[order][1:] == series[order][:-1]) & (times[order][1:] == times[order][:-1])
+    if not repeated.any():
+        return series, times, values
+    kept = np.sort(order[~repeated])
+    return series[kept], times[kept], values[kept]
+
+
+def _commit(writes: list[_Write]) -> None:
+    """Store a group of requests in one transaction; the slot may be packed away under us, then the next one takes it."""
+    data = write_points(
+        np.concatenate([np.full(write.series.size, write.application_id) for write in writes]),
+        np.concatenate([write.series for write in writes]),
+        np.concatenate([write.times for write in writes]),
+        np.concatenate([write.values for write in writes]),
+    )
+    points = sum(write.series.size for write in writes)
+    for attempt in range(1, SLOT_ATTEMPTS + 1):
+        slot_id = find_open_slot() if points else 0
+        try:
+            with transaction.atomic():
+                if points:
+                    copy_in(sql.SQL("{} (time, value, application, series)").format(table_of(slot_id)), [data])
+                # Last, so that the account's row is locked for no longer than the commit takes.
+                count_intake(intakes=[write.intake for write in writes], now=datetime.now(UTC))
+        except DatabaseError as error:
+            if not isinstance(error.__cause__, UndefinedTable) or attempt == SLOT_ATTEMPTS:
+                raise
+            forget_open_slot()
+        else:
+            return
+
+
+_commits = GroupCommit(_commit, size=lambda write: int(write.series.size))
+
+
+def describe_metrics(*, application_id: int, descriptions: Iterable[Description]) -> None:
+    """Keep what a sender says about its metrics; the latest word stays."""
+    rows = {
+        described.name: MetricDescription(
+            application_id=application_id,
+            name=described.name,
+            type=described.type,
+            help=described.help[:2000],
+            unit=described.unit[:64],
+        )
+        for described in descriptions
+    }
+    MetricDescription.objects.bulk_create(
+        [rows[name] for name in sorted(rows)],
+        update_conflicts=True,
+        unique_fields=["application", "name"],
+        update_fields=["type", "help", "unit"],
+    )
