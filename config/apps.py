@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
 # Imported here so that tasks bind to the project's Celery application in every process that runs Django.
 from config import celery  # noqa: F401
+
+#: `config.schedules` is the registry itself, so the kernel's own declarations stand beside their tasks.
+KERNEL_SCHEDULES = ("config.deliveries.schedules", "config.outbox.schedules")
 
 
 class KernelConfig(AppConfig):
@@ -22,4 +27,6 @@ class KernelConfig(AppConfig):
         `checks` hold system checks, `schedules` recurring tasks, `handlers` event subscribers, `panels` parts of the
         admin home, `bootstrapping` what the first start must create.
         """
+        for name in KERNEL_SCHEDULES:
+            import_module(name)
         autodiscover_modules("checks", "schedules", "handlers", "panels", "bootstrapping")

@@ -1,0 +1,45 @@
+"""Which network addresses a webhook may reach. Pure, apart from the look-up itself."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+class AddressRefused(Exception):
+    """The host has no address that a webhook may reach."""
+
+
+def resolve_public_address(host: str, port: int, *, allow_private: bool) -> IPAddress:
+    """Return the address to connect to; raise AddressRefused for an inner one, OSError if the name is not known.
+
+    The caller connects to exactly this address, so that a name cannot point elsewhere a moment later. A name with one inner
+    address is refused whole: picking the outer one would depend on the order of answers.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    if not addresses:
+        raise AddressRefused(f"{host} has no address.")
+    inner = [address for address in addresses if not is_public(address)]
+    if inner and not allow_private:
+        raise AddressRefused(f"{host} is at {inner[0]}, which is not on the public internet.")
+    return addresses[0]
+
+
+def is_public(address: IPAddress) -> bool:
+    """Say whether an address is on the public internet, seen through every way of wrapping IPv4 into IPv6."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = _unwrap(address)
+        if inner is not None:
+            return is_public(inner)
+    return address.is_global and not address.is_multicast
+
+
+def _unwrap(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour

@@ -1,0 +1,123 @@
+"""Deliveries and the attempts made at them."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from config.crypto import EncryptedTextField
+from config.deliveries.enums import Channel, Outcome, State
+
+#: After this long without success a delivery is given up, visibly.
+GIVE_UP_AFTER = timedelta(hours=24)
+
+
+def default_give_up_at() -> datetime:
+    """Return when a delivery made now is given up."""
+    return timezone.now() + GIVE_UP_AFTER
+
+
+class Delivery(models.Model):
+    """One message to one recipient by one channel, and what became of it.
+
+    Written in the transaction of the change that it tells of. The idempotency key says which message it is: asked for a
+    second time, it exists already and nothing more is sent. Pruned after DELIVERY_RETENTION_DAYS, failed ones too.
+    """
+
+    application_id = models.IntegerField(null=True, blank=True)
+    channel = models.CharField(max_length=10, choices=Channel.choices)
+    recipient = models.TextField(help_text="Mail address or URL.")
+    idempotency_key = models.CharField(max_length=300, unique=True)
+    subject = models.TextField(blank=True)
+    text = models.TextField(blank=True)
+    html = models.TextField(blank=True)
+    payload = models.JSONField(null=True, blank=True, help_text="Body of a webhook.")
+    signing_secret = EncryptedTextField(blank=True, editable=False)
+    source = models.CharField(max_length=50, blank=True, help_text="What it tells of, for example alert.")
+    source_id = models.CharField(max_length=100, blank=True)
+
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    suppressed_because = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    due_at = models.DateTimeField(default=timezone.now, editable=False)
+    give_up_at = models.DateTimeField(default=default_give_up_at, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+    attempt_count = models.PositiveIntegerField("attempts", default=0, editable=False)
+    last_error = models.TextField(blank=True, editable=False)
+    resend_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="resends")
+    requested_by = models.CharField(max_length=150, blank=True, help_text="Who asked for it to be sent again.")
+
+    # Who is sending it right now. Without handed_over_at the message has certainly not left the house.
+    claim_token = models.UUIDField(null=True, blank=True, editable=False)
+    claimed_by = models.CharField(max_length=200, blank=True, editable=False)
+    claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    handed_over_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=State.values), name="delivery_state_known"),
+            models.CheckConstraint(condition=Q(channel__in=Channel.values), name="delivery_channel_known"),
+            models.CheckConstraint(
+                condition=Q(state=State.SENDING, claim_token__isnull=False, lease_until__isnull=False)
+                | (~Q(state=State.SENDING) & Q(claim_token=None, lease_until=None, handed_over_at=None)),
+                name="delivery_claimed_while_sending",
+            ),
+            models.CheckConstraint(
+                condition=(Q(state=State.SUPPRESSED) & ~Q(suppressed_because=""))
+                | (~Q(state=State.SUPPRESSED) & Q(suppressed_because="")),
+                name="delivery_suppressed_with_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[State.SENT, State.FAILED, State.SUPPRESSED], finished_at__isnull=False)
+                | Q(state__in=[State.QUEUED, State.SENDING], finished_at=None),
+                name="delivery_finished_has_time",
+            ),
+        ]
+        indexes = [
+            # The workers' claim, every few seconds.
+            models.Index(fields=["due_at", "id"], name="delivery_due", condition=Q(state=State.QUEUED)),
+            # Recovery of leases that ran out; and "is this receiver busy?" in the claim.
+            models.Index(fields=["lease_until"], name="delivery_sending", condition=Q(state=State.SENDING)),
+            # Admin home and Deliveries: failed ones, newest first.
+            models.Index(fields=["-id"], name="delivery_failed", condition=Q(state=State.FAILED)),
+            # An alert's or incident's page: what was sent because of it.
+            models.Index(fields=["source", "source_id"], name="delivery_source"),
+            # The nightly pruning.
+            models.Index(fields=["created_at"], name="delivery_created"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()} to {self.recipient}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Name of the message for receivers: the same on every attempt, different across installations."""
+        text = f"{self.pk}:{self.idempotency_key}:{self.created_at.isoformat()}"
+        return f"{self.pk}.{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+
+
+class DeliveryAttempt(models.Model):
+    """One try at a delivery. Appended by the sender, never changed; goes with its delivery."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts")
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    detail = models.TextField(blank=True, help_text="What the receiver or the transport said.")
+
+    objects: ClassVar[models.Manager[DeliveryAttempt]]
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="attempt_outcome_known")]
+
+    def __str__(self) -> str:
+        return f"{self.get_outcome_display()} at {self.finished_at:%Y-%m-%d %H:%M:%S}"

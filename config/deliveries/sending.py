@@ -1,0 +1,46 @@
+"""One worker's turn: claim, send, note, until nothing is due."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+
+from config.deliveries.email import MailTransport
+from config.deliveries.enums import Channel, Outcome
+from config.deliveries.results import ClaimLost, Result
+from config.deliveries.services import Claim, claim_delivery, finish_delivery, mark_handed_over
+from config.deliveries.webhook import send_webhook
+
+logger = logging.getLogger(__name__)
+
+
+def send_due_deliveries(*, turn_seconds: float) -> int:
+    """Send what is due, at most for about `turn_seconds`; return how many attempts were made."""
+    deadline, total = time.monotonic() + turn_seconds, 0
+    with MailTransport() as mail:
+        while time.monotonic() < deadline and (claim := claim_delivery()) is not None:
+            send_claimed(claim, mail=mail)
+            total += 1
+    return total
+
+
+def send_claimed(claim: Claim, *, mail: MailTransport) -> None:
+    """Make one attempt and note how it ended."""
+
+    def mark(lease: timedelta) -> bool:
+        return mark_handed_over(claim=claim, lease=lease)
+
+    try:
+        if claim.delivery.channel == Channel.EMAIL:
+            result = mail.send(claim.delivery, mark)
+        else:
+            result = send_webhook(claim.delivery, mark)
+    except ClaimLost:
+        logger.warning("delivery %s was taken over by another worker before it was sent", claim.delivery.pk)
+        return
+    except Exception as error:
+        # The outermost edge: a bug in a transport is that delivery's bad attempt and nobody else's.
+        logger.exception("delivery %s broke its transport", claim.delivery.pk)
+        result = Result(Outcome.TEMPORARY, f"{error.__class__.__name__}: {error}")
+    finish_delivery(claim=claim, outcome=result.outcome, detail=result.detail, retry_after=result.retry_after)

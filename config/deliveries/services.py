@@ -1,0 +1,285 @@
+"""The delivery ledger: queueing, claiming, marking, sending again. Services are the only writers of these rows.
+
+A delivery that is being sent belongs to the worker that holds its claim token; every mark compares the token, so a worker
+that lost its lease can change nothing any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
+from config.deliveries.models import GIVE_UP_AFTER, Delivery, DeliveryAttempt
+from config.deliveries.retries import find_next_attempt, find_next_attempt_after_crash
+from config.deliveries.workers import is_gone, name_this_process
+from config.nudges import Nudge
+
+logger = logging.getLogger(__name__)
+
+#: How long a worker may prepare (look up, connect, ask whether the recipient is taken) before others take over. Losing
+#: the lease in that time is harmless: the mark before handing over fails and nothing is sent.
+PREPARE_LEASE = timedelta(seconds=30)
+DETAIL_CHARACTERS = 2_000
+PRUNE_SIZE = 2_000
+KEY_CHARACTERS = 300
+
+_sender = Nudge("config.deliveries.tasks.send_deliveries", "deliver")
+
+#: Takes the one delivery that is due longest. A webhook waits while another one goes to the same address, so that a slow
+#: receiver holds up one worker and not all of them.
+_CLAIM_SQL = """
+UPDATE config_delivery SET
+    state = 'sending', claim_token = %(token)s, claimed_by = %(worker)s, claimed_at = %(now)s, lease_until = %(lease)s
+WHERE id = (
+    SELECT id FROM config_delivery AS due
+    WHERE state = 'queued' AND due_at <= %(now)s AND NOT (
+        channel = 'webhook'
+        AND EXISTS (SELECT FROM config_delivery AS busy WHERE busy.state = 'sending' AND busy.recipient = due.recipient)
+    )
+    ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+RETURNING id
+"""
+
+
+class NotResendable(Exception):
+    """Webhooks and mails can be sent again once nobody is working on them any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to send one delivery, until the lease runs out."""
+
+    delivery: Delivery
+    token: uuid.UUID
+    started_at: datetime
+
+
+def queue_delivery(
+    *,
+    channel: Channel,
+    recipient: str,
+    idempotency_key: str,
+    subject: str = "",
+    text: str = "",
+    html: str = "",
+    payload: dict[str, Any] | None = None,
+    signing_secret: str = "",
+    source: str = "",
+    source_id: str = "",
+    application_id: int | None = None,
+    suppressed_because: str = "",
+) -> Delivery:
+    """Write a delivery in the caller's transaction; workers send it once that commits.
+
+    With a known `idempotency_key` the existing row is returned and nothing changes. With `suppressed_because` the row only
+    records, for people to see, that and why nothing was sent.
+    """
+    now = timezone.now()
+    delivery = Delivery(
+        channel=channel,
+        recipient=_clean(recipient).strip(),
+        idempotency_key=_fit_key(idempotency_key),
+        subject=" ".join(_clean(subject).split()),
+        text=_clean(text),
+        html=_clean(html),
+        payload=payload,
+        signing_secret=signing_secret,
+        source=source,
+        source_id=str(source_id),
+        application_id=application_id,
+        state=State.SUPPRESSED if suppressed_because else State.QUEUED,
+        suppressed_because=suppressed_because,
+        created_at=now,
+        due_at=now,
+        finished_at=now if suppressed_because else None,
+    )
+    return _insert_once(delivery)
+
+
+def claim_delivery() -> Claim | None:
+    """Take the delivery that is due longest; None when none is."""
+    now, token = timezone.now(), uuid.uuid4()
+    values: dict[str, Any] = {"token": token, "worker": name_this_process(), "now": now, "lease": now + PREPARE_LEASE}
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM_SQL, values)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    return Claim(delivery=Delivery.objects.get(pk=row[0]), token=token, started_at=now)
+
+
+def mark_handed_over(*, claim: Claim, lease: timedelta) -> bool:
+    """Commit that the message leaves the house now; return False if the claim was lost, and then it must not be sent.
+
+    `lease` is longer than the transport can take for the rest, so that no other worker steps in meanwhile.
+    """
+    now = timezone.now()
+    return bool(_claimed(claim).filter(handed_over_at=None).update(handed_over_at=now, lease_until=now + lease))
+
+
+@transaction.atomic
+def finish_delivery(
+    *, claim: Claim, outcome: Outcome, detail: str = "", retry_after: timedelta | None = None
+) -> State | None:
+    """Note how an attempt ended and what follows from it; return the new state, None if the claim was lost.
+
+    Whatever did not succeed is queued again with back-off, until its time is over; what was refused for good fails at once.
+    """
+    delivery = _claimed(claim).select_for_update().first()
+    if delivery is None:
+        logger.warning("delivery %s was taken over while it was being sent (%s)", claim.delivery.pk, outcome)
+        return None
+    now = timezone.now()
+    again = find_next_attempt(
+        now=now, attempts=delivery.attempt_count + 1, give_up_at=delivery.give_up_at, retry_after=retry_after
+    )
+    return _conclude(delivery, outcome=outcome, detail=detail, now=now, again=again)
+
+
+def recover_deliveries() -> int:
+    """Free what senders left in the middle: their lease ran out, or they were of this machine and are gone; return how many.
+
+    Without the mark of handing over, the message certainly was not sent. With it nobody can know, and it is sent again
+    under the same Message-ID or Idempotency-Key, by which receivers recognise a repetition.
+    """
+    now = timezone.now()
+    sending = Delivery.objects.filter(state=State.SENDING).values_list("pk", "claimed_by", "lease_until")
+    left = [pk for pk, worker, lease in sending if (lease is not None and lease < now) or is_gone(worker)]
+    return sum(_recover(pk) for pk in left)
+
+
+def resend_delivery(*, delivery: Delivery, by: str = "") -> Delivery:
+    """Queue the same message once more as a new row; raise NotResendable while the original is on its way."""
+    if delivery.state in {State.QUEUED, State.SENDING}:
+        raise NotResendable(f"Delivery {delivery.pk} is {delivery.get_state_display().lower()}.")
+    with transaction.atomic():
+        first = Delivery.objects.select_for_update().get(pk=delivery.pk)
+        number = first.resends.count() + 1
+        copy = Delivery(
+            **{name: getattr(first, name) for name in _COPIED},
+            idempotency_key=_fit_key(f"{first.idempotency_key}:resend:{number}"),
+            resend_of=first,
+            requested_by=by,
+        )
+        return _insert_once(copy)
+
+
+def try_delivery_now(*, delivery: Delivery) -> bool:
+    """Make a waiting or failed delivery due at once, with a full day of attempts ahead; return False if it is neither."""
+    now = timezone.now()
+    changed = Delivery.objects.filter(pk=delivery.pk, state__in=[State.QUEUED, State.FAILED]).update(
+        state=State.QUEUED, due_at=now, finished_at=None, give_up_at=now + GIVE_UP_AFTER
+    )
+    if changed:
+        _sender.on_commit()
+    return bool(changed)
+
+
+def prune_deliveries(*, older_than: timedelta) -> int:
+    """Delete finished deliveries that were made so long ago; return how many. In small pieces."""
+    limit, total = timezone.now() - older_than, 0
+    while True:
+        ids = list(
+            Delivery.objects.filter(created_at__lt=limit, finished_at__isnull=False)
+            .order_by("created_at")
+            .values_list("pk", flat=True)[:PRUNE_SIZE]
+        )
+        if not ids:
+            return total
+        total += Delivery.objects.filter(pk__in=ids).delete()[1].get("config.Delivery", 0)
+
+
+_COPIED = (
+    "application_id",
+    "channel",
+    "recipient",
+    "subject",
+    "text",
+    "html",
+    "payload",
+    "signing_secret",
+    "source",
+    "source_id",
+)
+
+
+def _insert_once(delivery: Delivery) -> Delivery:
+    """Insert a row unless its idempotency key is taken; return the row of that key."""
+    # ON CONFLICT DO NOTHING waits for a concurrent insert of the same key to commit, so the row is there afterwards.
+    Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
+    stored = Delivery.objects.get(idempotency_key=delivery.idempotency_key)
+    if stored.state == State.QUEUED:
+        _sender.on_commit()
+    return stored
+
+
+def _claimed(claim: Claim) -> Any:
+    return Delivery.objects.filter(pk=claim.delivery.pk, state=State.SENDING, claim_token=claim.token)
+
+
+@transaction.atomic
+def _recover(pk: int) -> bool:
+    now = timezone.now()
+    delivery = Delivery.objects.select_for_update(skip_locked=True).filter(pk=pk, state=State.SENDING).first()
+    if delivery is None or not (_has_expired(delivery, now) or is_gone(delivery.claimed_by)):
+        return False
+    if delivery.handed_over_at is None:
+        outcome, detail = Outcome.TEMPORARY, "The sender ended before handing the message over; it was not sent."
+    else:
+        outcome, detail = (
+            Outcome.UNKNOWN,
+            "The sender ended after handing the message over, before the answer was noted.",
+        )
+    again = find_next_attempt_after_crash(now=now, attempts=delivery.attempt_count + 1, give_up_at=delivery.give_up_at)
+    _conclude(delivery, outcome=outcome, detail=detail, now=now, again=again)
+    return True
+
+
+def _has_expired(delivery: Delivery, now: datetime) -> bool:
+    return delivery.lease_until is not None and delivery.lease_until < now
+
+
+def _conclude(delivery: Delivery, *, outcome: Outcome, detail: str, now: datetime, again: datetime | None) -> State:
+    """Leave the state `sending` and append the attempt; `again` None means there will be no other."""
+    detail = _clean(detail)[:DETAIL_CHARACTERS]
+    DeliveryAttempt.objects.create(
+        delivery=delivery, started_at=delivery.claimed_at or now, finished_at=now, outcome=outcome, detail=detail
+    )
+    delivery.claim_token = delivery.lease_until = delivery.handed_over_at = delivery.claimed_at = None
+    delivery.claimed_by = ""
+    delivery.attempt_count += 1
+    delivery.last_error = "" if outcome == Outcome.SENT else detail
+    if outcome == Outcome.SENT:
+        state = State.SENT
+    elif outcome == Outcome.PERMANENT or again is None:
+        state = State.FAILED
+        logger.error("delivery %s to %s failed: %s", delivery.pk, delivery.recipient, detail)
+    else:
+        state, delivery.due_at = State.QUEUED, again
+    if state not in TRANSITIONS[State(delivery.state)]:
+        raise ValueError(f"a delivery cannot go from {delivery.state} to {state}")
+    delivery.state, delivery.finished_at = state, None if state == State.QUEUED else now
+    delivery.save()
+    return state
+
+
+def _fit_key(key: str) -> str:
+    """Return a key that fits its column: the end of a long one is replaced by a hash of the whole."""
+    if len(key) <= KEY_CHARACTERS:
+        return key
+    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{key[: KEY_CHARACTERS - len(digest) - 1]}#{digest}"
+
+
+def _clean(text: str) -> str:
+    """Return text that PostgreSQL and UTF-8 can hold: a broken character must not lose the alert around it."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
