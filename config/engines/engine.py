@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -81,8 +83,17 @@ class Engine(ABC):
         if self.process is not None:
             stop_child(self.process, signals=self.stop_signals)
             self.process = None
+        self.clear_up()
+
+    def clear_up(self) -> None:
+        """After the end of the server: end what it left behind, and forget it."""
         self.sweep()
         self.record_file.unlink(missing_ok=True)
+        root = find_socket_root(self.data_dir)
+        if root != find_run_dir(self.data_dir):
+            shutil.rmtree(self.socket_dir, ignore_errors=True)
+            with contextlib.suppress(OSError):  # the other engine still has its socket there
+                root.rmdir()
 
     def sweep(self) -> None:
         """End what an earlier run left behind on this directory."""
@@ -125,8 +136,9 @@ def make_private_dir(path: Path, account: ServiceAccount | None) -> None:
 
 def make_run_dirs(data_dir: Path) -> None:
     """Make DATA_DIR/run and the parent of the sockets: enterable by the engines' user, listable by its owner."""
-    for path in {find_run_dir(data_dir), find_socket_root(data_dir)}:
-        path.mkdir(mode=0o711, parents=True, exist_ok=True)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    for path in (find_run_dir(data_dir), find_socket_root(data_dir)):
+        path.mkdir(mode=0o711, exist_ok=True)
         status = path.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid not in {os.geteuid(), _owner_of(data_dir)}:
             raise EngineError(f"{path} belongs to another user (uid {status.st_uid}); remove it and start again.")

@@ -169,25 +169,32 @@ class EmbeddedPostgres(Engine):
         """Wait for, and then end, every process that an earlier run left working on this cluster."""
         if not list_cluster_processes(self.cluster):
             return
-        # A server whose supervisor was killed is already shutting down by its parent-death signal; a lone
-        # backend (its server was killed) leaves at its next wait.
-        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        # A server whose supervisor was killed is already shutting down by its parent-death signal, and is given
+        # time for its checkpoint. Backends whose server was killed leave at their next wait, which a busy or
+        # stopped one does not reach.
+        is_server_left = self._find_server() is not None
+        for number, patience_seconds in (
+            (signal.SIGINT, _ORPHAN_PATIENCE_SECONDS if is_server_left else 1.0),
+            (signal.SIGQUIT, 3.0),
+            (signal.SIGKILL, 5.0),
+        ):
             for pid in self._select_targets(number):
                 send_signal(pid, number)
-            patience_seconds = _ORPHAN_PATIENCE_SECONDS if number is signal.SIGINT else 5.0
             if wait_until(lambda: not list_cluster_processes(self.cluster), timeout_seconds=patience_seconds):
                 return
-        raise EngineError(
-            f"Processes {list_cluster_processes(self.cluster)} work on {self.cluster} and cannot be ended."
-        )
+        left = list_cluster_processes(self.cluster)
+        raise EngineError(f"Processes {left} work on {self.cluster} and cannot be ended.")
 
     def _select_targets(self, number: signal.Signals) -> list[int]:
         """SIGINT is for a server alone: to a backend it means no more than to cancel its statement."""
-        pids = list_cluster_processes(self.cluster)
         if number is not signal.SIGINT:
-            return pids
+            return list_cluster_processes(self.cluster)
+        server = self._find_server()
+        return [] if server is None else [server]
+
+    def _find_server(self) -> int | None:
         record = read_record(self.record_file)
-        return [pid for pid in pids if record is not None and pid == record.pid and record.is_running()]
+        return record.pid if record is not None and record.is_running() else None
 
     def _create_cluster(self, account: ServiceAccount | None, programs: Path) -> None:
         """Run initdb beside the final place and move it there when it is complete."""

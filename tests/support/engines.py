@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from config.engines.valkey import EmbeddedValkey
 
 _PREFIX = "postlaunch-tests-"
 _VARIABLE = "POSTLAUNCH_TESTS_DATA_DIR"
-# A directory without a lock file is an instant old or broken; older than this, it is broken.
+# A directory is made before it is locked; one without a lock for this long belongs to a run that never started engines.
 _ABANDONED_SECONDS = 3600
 
 # What makes commits last through a power cut, which no test sees; killed processes lose nothing without it.
@@ -60,7 +61,9 @@ def remove_abandoned(parent: Path) -> None:
     """Remove directories of runs that were killed, and end what still works in them."""
     for directory in parent.glob(f"{_PREFIX}*"):
         try:
-            if directory.stat().st_uid != os.geteuid() or not (directory / "lock").exists():
+            status = directory.stat()
+            is_new = time.time() - status.st_mtime < _ABANDONED_SECONDS
+            if status.st_uid != os.geteuid() or (is_new and not (directory / "lock").exists()):
                 continue
             with DirectoryLock(directory, address="a clean-up"):
                 EmbeddedPostgres(directory).sweep()
