@@ -27,7 +27,7 @@ _ARGUMENTS = (
     ("maxmemory-policy", "volatile-lru"),
     ("databases", "16"),
     ("daemonize", "no"),
-    ("loglevel", "notice"),
+    ("loglevel", "warning"),
     # The logo is for terminals.
     ("always-show-logo", "no"),
 )

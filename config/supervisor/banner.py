@@ -25,6 +25,9 @@ def show_banner(log: Log, plan: Plan) -> None:
     The password goes to the terminal only, and only the first time: no file keeps it.
     """
     summary = _read_summary(plan)
+    password_file = plan.data_dir / "secrets" / "admin_password"
+    if "password" not in summary and password_file.exists():
+        summary["password"] = f"as in {password_file}, unless it was changed"
     log.say(f"Postlaunch is ready at {plan.address}")
     lines = ["", f"  {'Address':<16}{plan.address}/admin/"]
     lines += [f"  {label:<16}{summary[key]}" for key, label in _LINES if summary.get(key)]
