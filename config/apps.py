@@ -10,8 +10,8 @@ from django.utils.module_loading import autodiscover_modules
 # Imported here so that tasks bind to the project's Celery application in every process that runs Django.
 from config import celery  # noqa: F401
 
-#: `config.schedules` is the registry itself, so the kernel's own declarations stand beside their tasks.
-KERNEL_SCHEDULES = ("config.deliveries.schedules", "config.outbox.schedules")
+#: The kernel's own declarations, which stand beside what they declare: names such as `config.schedules` are the registries.
+KERNEL_DECLARATIONS = ("config.administrators", "config.deliveries.schedules", "config.outbox.schedules")
 
 
 class KernelConfig(AppConfig):
@@ -27,6 +27,6 @@ class KernelConfig(AppConfig):
         `checks` hold system checks, `schedules` recurring tasks, `handlers` event subscribers, `panels` parts of the
         admin home, `bootstrapping` what the first start must create.
         """
-        for name in KERNEL_SCHEDULES:
+        for name in KERNEL_DECLARATIONS:
             import_module(name)
         autodiscover_modules("checks", "schedules", "handlers", "panels", "bootstrapping")

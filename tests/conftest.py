@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.engines import run_test_engines
 
+pytest_plugins = ["tests.support.outgoing"]
+
 _STACK = pytest.StashKey[ExitStack]()
 
 

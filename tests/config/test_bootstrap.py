@@ -1,0 +1,84 @@
+"""What a first start creates, and that a second one changes nothing."""
+
+from __future__ import annotations
+
+import json
+import socket
+import stat
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.core.management import call_command
+from django.test import override_settings
+from django_celery_beat.models import PeriodicTask
+
+from config.bootstrap import BootstrapContext, registered_steps, step
+from monitoring.applications.models import Application
+from monitoring.applications.selectors import find_grant, forget_grants
+from monitoring.bootstrapping import AGENT_KEY_LABEL
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    with override_settings(DATA_DIR=tmp_path, SECRETS_DIR=tmp_path / "secrets"):
+        yield tmp_path
+
+
+def bootstrap(data_dir: Path) -> dict:
+    forget_grants()
+    call_command("bootstrap", stdout=StringIO())
+    return json.loads((data_dir / "run" / "bootstrap.json").read_text())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bootstrap__first_start__creates_administrator_application_key_and_schedules(data_dir: Path) -> None:
+    summary = bootstrap(data_dir)
+    application = Application.objects.get(pk=summary["application_id"])
+    assert application.name == socket.gethostname()
+    assert authenticate(username=summary["username"], password=summary["password"]).is_superuser
+    password_file = data_dir / "secrets" / "admin_password"
+    assert password_file.read_text() == summary["password"]
+    assert stat.S_IMODE(password_file.stat().st_mode) == 0o600
+    grant = find_grant((data_dir / "secrets" / "agent.key").read_text())
+    assert (grant.application_id, grant.scopes) == (application.pk, frozenset({"ingest", "read"}))
+    assert PeriodicTask.objects.filter(name__in=["outbox: dispatch events", "deliveries: send"]).count() == 2
+    assert stat.S_IMODE((data_dir / "run" / "bootstrap.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bootstrap__second_start__changes_nothing_and_tells_no_password(data_dir: Path) -> None:
+    bootstrap(data_dir)
+    key = (data_dir / "secrets" / "agent.key").read_text()
+    summary = bootstrap(data_dir)
+    assert "password" not in summary
+    assert summary["username"] == "admin"
+    assert (data_dir / "secrets" / "agent.key").read_text() == key
+    assert get_user_model().objects.count() == 1
+    assert Application.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bootstrap__agent_key_lost__makes_a_new_one_and_revokes_the_old(data_dir: Path) -> None:
+    bootstrap(data_dir)
+    path = data_dir / "secrets" / "agent.key"
+    lost = path.read_text()
+    path.unlink()
+    bootstrap(data_dir)
+    forget_grants()
+    assert find_grant(lost) is None
+    assert find_grant(path.read_text()) is not None
+    assert Application.objects.get().keys.filter(label=AGENT_KEY_LABEL, revoked_at=None).count() == 1
+
+
+def test_step__same_name_twice__is_refused() -> None:
+    taken = registered_steps()[0].name
+    with pytest.raises(ValueError, match="two bootstrap steps"):
+        step(taken, order=1)(lambda context: None)
+
+
+def test_registered_steps__any__run_in_order() -> None:
+    orders = [each.order for each in registered_steps()]
+    assert orders == sorted(orders)
+    assert isinstance(BootstrapContext(say=print).summary, dict)

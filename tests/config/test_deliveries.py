@@ -1,0 +1,431 @@
+"""The delivery ledger against a real SMTP server and a real HTTP receiver."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import IntegrityError, connection, transaction
+from django.test import override_settings
+from django.utils import timezone
+
+from config.deliveries import services
+from config.deliveries.email import MailTransport
+from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
+from config.deliveries.models import Delivery, DeliveryAttempt
+from config.deliveries.selectors import list_deliveries_of, measure_ledger
+from config.deliveries.sending import send_claimed, send_due_deliveries
+from config.deliveries.signatures import verify_signature
+from config.deliveries.tasks import send_deliveries
+from config.deliveries.workers import is_gone, name_this_process
+from config.settings import OPTION
+from tests.support.receiver import Receiver
+from tests.support.smtp import Mailbox, find_free_port
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def queue_mail(**changes: Any) -> Delivery:
+    values: dict[str, Any] = {
+        "channel": Channel.EMAIL,
+        "recipient": "ops@example.com",
+        "idempotency_key": "alert:1:2:3",
+        "subject": "Critical: disk of erp1 is full",
+        "text": "Free some space.\n",
+        "html": "<p>Free some space.</p>\n",
+        "source": "alert",
+        "source_id": "1",
+    }
+    return services.queue_delivery(**{**values, **changes})
+
+
+def queue_webhook(receiver: Receiver, **changes: Any) -> Delivery:
+    values: dict[str, Any] = {
+        "channel": Channel.WEBHOOK,
+        "recipient": receiver.url,
+        "idempotency_key": "alert:1:2:4",
+        "payload": {"status": "firing", "umlaut": "ä"},
+        "signing_secret": "s3cret",
+    }
+    return services.queue_delivery(**{**values, **changes})
+
+
+def send() -> int:
+    return send_due_deliveries(turn_seconds=30)
+
+
+def outcomes(delivery: Delivery) -> list[str]:
+    return list(delivery.attempts.values_list("outcome", flat=True))
+
+
+def reread(delivery: Delivery) -> Delivery:
+    return Delivery.objects.get(pk=delivery.pk)
+
+
+def test_queue__key_known__returns_the_existing_row_unchanged() -> None:
+    first = queue_mail()
+    again = queue_mail(subject="Other")
+    assert (again.pk, again.subject) == (first.pk, first.subject)
+    assert Delivery.objects.count() == 1
+
+
+def test_queue__transaction_rolled_back__leaves_nothing() -> None:
+    with transaction.atomic():
+        queue_mail()
+        transaction.set_rollback(True)
+    assert not Delivery.objects.exists()
+
+
+def test_queue__text_that_no_database_takes__is_mended() -> None:
+    delivery = queue_mail(subject="a\x00b\r\nBcc: x@example.com", text="\ud800", idempotency_key="k" * 500)
+    assert reread(delivery).subject == "ab Bcc: x@example.com"
+    assert reread(delivery).text == "?"
+    assert len(delivery.idempotency_key) == 300
+
+
+def test_queue__suppressed__keeps_the_reason_and_is_never_sent(mailbox: Mailbox) -> None:
+    delivery = queue_mail(suppressed_because="Silenced by Ann until 14:00.")
+    assert send() == 0
+    assert (reread(delivery).state, delivery.suppressed_because) == (State.SUPPRESSED, "Silenced by Ann until 14:00.")
+    assert mailbox.messages == []
+
+
+def test_queue__secret__is_encrypted_in_the_database(receiver: Receiver) -> None:
+    delivery = queue_webhook(receiver)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT signing_secret FROM config_delivery WHERE id = %s", [delivery.pk])
+        stored = cursor.fetchone()[0]
+    assert "s3cret" not in stored
+    assert reread(delivery).signing_secret == "s3cret"
+
+
+def test_email__accepted__arrives_with_both_parts_and_headers(mailbox: Mailbox) -> None:
+    delivery = queue_mail()
+    assert send() == 1
+    (message,) = mailbox.to("ops@example.com")
+    assert message["Subject"] == "Critical: disk of erp1 is full"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["X-Postlaunch-Delivery"] == str(delivery.pk)
+    assert message["Message-ID"] == f"<postlaunch.{delivery.fingerprint}@localhost>"
+    assert message.get_body(("plain",)).get_content() == "Free some space.\n"
+    assert message.get_body(("html",)).get_content() == "<p>Free some space.</p>\n"
+    sent = reread(delivery)
+    assert (sent.state, sent.attempt_count, sent.last_error) == (State.SENT, 1, "")
+    assert outcomes(delivery) == [Outcome.SENT]
+    assert send() == 0
+
+
+def test_email__many__share_one_connection(mailbox: Mailbox) -> None:
+    for number in range(5):
+        queue_mail(idempotency_key=f"k{number}", recipient=f"p{number}@example.com")
+    assert send() == 5
+    assert len(mailbox.messages) == 5
+
+
+def test_email__recipient_refused__fails_at_once_and_the_next_one_goes(mailbox: Mailbox) -> None:
+    mailbox.on_rcpt = lambda address: "550 no such user" if address.startswith("gone") else None
+    refused = queue_mail(recipient="gone@example.com")
+    accepted = queue_mail(idempotency_key="other")
+    send()
+    assert (reread(refused).state, reread(refused).last_error) == (State.FAILED, "550 no such user")
+    assert outcomes(refused) == [Outcome.PERMANENT]
+    assert reread(accepted).state == State.SENT
+
+
+def test_email__content_refused__fails_at_once(mailbox: Mailbox) -> None:
+    mailbox.on_data = lambda message: "554 looks like spam"
+    delivery = queue_mail()
+    send()
+    assert (reread(delivery).state, reread(delivery).last_error) == (State.FAILED, "554 looks like spam")
+
+
+def test_email__greylisted__waits_and_then_arrives_once(mailbox: Mailbox) -> None:
+    mailbox.on_rcpt = lambda address: "451 come back later"
+    delivery = queue_mail()
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        send()
+        waiting = reread(delivery)
+        assert (waiting.state, waiting.last_error) == (State.QUEUED, "451 come back later")
+        assert waiting.due_at == start + timedelta(seconds=10)
+        mailbox.on_rcpt = lambda address: None
+        assert send() == 0
+        clock.shift(timedelta(seconds=10))
+        assert send() == 1
+    assert outcomes(delivery) == [Outcome.TEMPORARY, Outcome.SENT]
+    assert len(mailbox.messages) == 1
+
+
+def test_email__no_server__is_tried_for_a_day_and_then_fails_visibly() -> None:
+    delivery = queue_mail()
+    start = timezone.now()
+    with override_settings(EMAIL_HOST="127.0.0.1", EMAIL_PORT=find_free_port()), time_machine.travel(start) as clock:
+        while reread(delivery).state == State.QUEUED:
+            clock.move_to(max(reread(delivery).due_at, timezone.now()) + timedelta(milliseconds=1))
+            assert send() == 1
+        elapsed = timezone.now() - start
+    failed = reread(delivery)
+    assert failed.state == State.FAILED
+    assert "can't be used" in failed.last_error
+    assert timedelta(hours=22) < elapsed < timedelta(hours=25)
+    assert set(outcomes(delivery)) == {Outcome.TEMPORARY}
+    assert measure_ledger().failed == 1
+
+
+def test_email__address_is_none__fails_without_asking_the_server(mailbox: Mailbox) -> None:
+    delivery = queue_mail(recipient="not an address")
+    send()
+    assert reread(delivery).state == State.FAILED
+    assert "not a mail address" in reread(delivery).last_error
+
+
+def test_claim__lease_ran_out_before_handing_over__is_sent_once_after_recovery(mailbox: Mailbox) -> None:
+    delivery = queue_mail()
+    lost = services.claim_delivery()
+    with time_machine.travel(timezone.now() + services.PREPARE_LEASE + timedelta(seconds=1)):
+        assert services.recover_deliveries() == 1
+        assert send() == 1
+        # The first worker wakes up and finds that it may not send any more.
+        with MailTransport() as mail:
+            send_claimed(lost, mail=mail)
+    assert len(mailbox.messages) == 1
+    assert outcomes(delivery) == [Outcome.TEMPORARY, Outcome.SENT]
+
+
+def test_claim__lease_ran_out_after_handing_over__is_sent_again_under_the_same_message_id(mailbox: Mailbox) -> None:
+    delivery = queue_mail()
+    claim = services.claim_delivery()
+    with MailTransport() as mail:
+        assert mail.send(claim.delivery, lambda lease: services.mark_handed_over(claim=claim, lease=lease))
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        assert services.recover_deliveries() == 1
+        assert send() == 1
+    assert outcomes(delivery) == [Outcome.UNKNOWN, Outcome.SENT]
+    assert len({message["Message-ID"] for message in mailbox.messages}) == 1
+
+
+def test_claim__lease_still_runs__is_left_alone() -> None:
+    queue_mail()
+    assert services.claim_delivery() is not None
+    assert services.recover_deliveries() == 0
+    assert services.claim_delivery() is None
+
+
+@pytest.mark.parametrize(("handed_over", "expected"), [(False, Outcome.TEMPORARY), (True, Outcome.UNKNOWN)])
+def test_claim__sender_was_killed__is_recovered_at_once(mailbox: Mailbox, handed_over: bool, expected: str) -> None:
+    delivery = queue_mail()
+    mark = "services.mark_handed_over(claim=claim, lease=timedelta(minutes=1))" if handed_over else "None"
+    program = (
+        "import django, os, signal; django.setup()\n"
+        "from datetime import timedelta\n"
+        "from config.deliveries import services\n"
+        f"claim = services.claim_delivery(); {mark}\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    name = connection.settings_dict["NAME"]
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.support.same_database", "POSTLAUNCH_TEST_DATABASE": name}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == -9, done.stderr
+    assert reread(delivery).state == State.SENDING
+    assert send_deliveries() == 1
+    assert outcomes(delivery) == [expected, Outcome.SENT]
+    assert reread(delivery).state == State.SENT
+
+
+def test_claim__many_workers_race__each_mail_goes_out_once(mailbox: Mailbox) -> None:
+    for number in range(40):
+        queue_mail(idempotency_key=f"k{number}", recipient=f"p{number}@example.com")
+
+    def work() -> None:
+        send()
+        connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(address for to in mailbox.recipients for address in to) == sorted(
+        f"p{number}@example.com" for number in range(40)
+    )
+    assert DeliveryAttempt.objects.count() == 40
+
+
+def test_webhook__accepted__arrives_signed_with_its_key(receiver: Receiver) -> None:
+    delivery = queue_webhook(receiver)
+    send()
+    (request,) = receiver.requests
+    assert json.loads(request.body) == {"status": "firing", "umlaut": "ä"}
+    assert request.headers["idempotency-key"] == delivery.fingerprint
+    assert request.headers["host"] == receiver.url.split("/")[2]
+    signature = request.headers["x-postlaunch-signature"]
+    now = int(time.time())
+    assert verify_signature(signature, request.body, secret="s3cret", now=now)
+    assert not verify_signature(signature, request.body + b" ", secret="s3cret", now=now)
+    assert not verify_signature(signature, request.body, secret="other", now=now)
+    assert not verify_signature(signature, request.body, secret="s3cret", now=now + 3600)
+    assert reread(delivery).state == State.SENT
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "outcome"),
+    [
+        (400, State.FAILED, Outcome.PERMANENT),
+        (410, State.FAILED, Outcome.PERMANENT),
+        (302, State.FAILED, Outcome.PERMANENT),
+        (408, State.QUEUED, Outcome.TEMPORARY),
+        (425, State.QUEUED, Outcome.TEMPORARY),
+        (500, State.QUEUED, Outcome.TEMPORARY),
+        (503, State.QUEUED, Outcome.TEMPORARY),
+    ],
+)
+def test_webhook__refused__is_judged_by_its_status(
+    receiver: Receiver, status: int, state: State, outcome: Outcome
+) -> None:
+    receiver.answer = lambda request: (status, {"Location": "http://127.0.0.1:1/"}, b"because")
+    delivery = queue_webhook(receiver)
+    send()
+    assert (reread(delivery).state, outcomes(delivery)) == (state, [outcome])
+    assert str(status) in reread(delivery).last_error
+
+
+def test_webhook__asked_to_wait__waits_that_long(receiver: Receiver) -> None:
+    receiver.answer = lambda request: (429, {"Retry-After": "77"}, b"")
+    delivery = queue_webhook(receiver)
+    with time_machine.travel(timezone.now(), tick=False):
+        send()
+        assert reread(delivery).due_at == timezone.now() + timedelta(seconds=77)
+
+
+def test_webhook__connection_ends_without_an_answer__is_unknown_and_repeats_under_the_same_key(
+    receiver: Receiver,
+) -> None:
+    receiver.answer = lambda request: (0, {}, b"")
+    delivery = queue_webhook(receiver)
+    send()
+    assert (reread(delivery).state, outcomes(delivery)) == (State.QUEUED, [Outcome.UNKNOWN])
+    receiver.answer = lambda request: (204, {}, b"")
+    assert services.try_delivery_now(delivery=delivery)
+    send()
+    assert [request.headers["idempotency-key"] for request in receiver.requests] == [delivery.fingerprint] * 2
+    assert reread(delivery).state == State.SENT
+
+
+def test_webhook__nobody_listens__is_tried_again() -> None:
+    OPTION["WEBHOOK_ALLOW_PRIVATE"] = True
+    delivery = queue_webhook(Receiver(url=f"http://127.0.0.1:{find_free_port()}/"))
+    send()
+    assert (reread(delivery).state, outcomes(delivery)) == (State.QUEUED, [Outcome.TEMPORARY])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:{port}/hook",
+        "http://localhost:{port}/hook",
+        "http://[::ffff:127.0.0.1]:{port}/hook",
+        "http://169.254.169.254/latest",
+        "http://10.0.0.1/",
+        "ftp://example.com/",
+        "http://user:pass@127.0.0.1/",
+        "not an address",
+        "http://",
+    ],
+)
+def test_webhook__inner_or_impossible_address__is_refused_and_nothing_is_sent(receiver: Receiver, url: str) -> None:
+    OPTION["WEBHOOK_ALLOW_PRIVATE"] = False
+    target = url.format(port=receiver.url.split(":")[2].split("/")[0])
+    delivery = queue_webhook(receiver, recipient=target)
+    send()
+    assert reread(delivery).state == State.FAILED
+    assert "can't be used" in reread(delivery).last_error
+    assert receiver.requests == []
+
+
+def test_webhook__receiver_busy__others_are_not_held_up(receiver: Receiver) -> None:
+    queue_webhook(receiver, idempotency_key="a")
+    queue_webhook(receiver, idempotency_key="b")
+    other = queue_mail()
+    assert services.claim_delivery().delivery.idempotency_key == "a"
+    assert services.claim_delivery().delivery.pk == other.pk
+    assert services.claim_delivery() is None
+
+
+def test_resend__sent_before__makes_a_new_row_with_its_own_key(mailbox: Mailbox) -> None:
+    delivery = queue_mail()
+    send()
+    copy = services.resend_delivery(delivery=reread(delivery), by="ann")
+    again = services.resend_delivery(delivery=reread(delivery), by="ann")
+    assert (copy.idempotency_key, copy.resend_of_id, copy.requested_by) == ("alert:1:2:3:resend:1", delivery.pk, "ann")
+    assert again.idempotency_key == "alert:1:2:3:resend:2"
+    send()
+    assert len({message["Message-ID"] for message in mailbox.messages}) == 3
+    assert list_deliveries_of(source="alert", source_id="1").count() == 3
+
+
+def test_resend__still_waiting__is_refused() -> None:
+    with pytest.raises(services.NotResendable):
+        services.resend_delivery(delivery=queue_mail())
+
+
+def test_try_now__sent_already__does_nothing(mailbox: Mailbox) -> None:
+    delivery = queue_mail()
+    send()
+    assert services.try_delivery_now(delivery=delivery) is False
+    assert send() == 0
+
+
+def test_try_now__given_up__gets_another_day(mailbox: Mailbox) -> None:
+    mailbox.on_rcpt = lambda address: "550 no"
+    delivery = queue_mail()
+    send()
+    mailbox.on_rcpt = lambda address: None
+    assert services.try_delivery_now(delivery=delivery) is True
+    send()
+    assert outcomes(delivery) == [Outcome.PERMANENT, Outcome.SENT]
+
+
+def test_prune__finished_long_ago__goes_with_its_attempts(mailbox: Mailbox) -> None:
+    queue_mail()
+    send()
+    waiting = queue_mail(idempotency_key="waiting")
+    with time_machine.travel(timezone.now() + timedelta(days=91)):
+        assert services.prune_deliveries(older_than=timedelta(days=90)) == 1
+    assert list(Delivery.objects.all()) == [waiting]
+    assert not DeliveryAttempt.objects.exists()
+
+
+def test_delivery__state_without_its_marks__is_refused_by_the_database() -> None:
+    delivery = queue_mail()
+    for wrong in ({"state": State.SENDING}, {"state": State.SENT}, {"state": State.SUPPRESSED}, {"state": "lost"}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Delivery.objects.filter(pk=delivery.pk).update(**wrong)
+
+
+def test_transitions__every_state__is_named() -> None:
+    assert set(TRANSITIONS) == set(State)
+
+
+def test_is_gone__this_process__is_not() -> None:
+    name = name_this_process()
+    host, namespace, pid, _ = name.split("|")
+    assert not is_gone(name)
+    assert is_gone(f"{host}|{namespace}|{pid}|1.0")
+    assert not is_gone(f"elsewhere|{namespace}|{pid}|1.0")
+    assert not is_gone("")
+
+
+@pytest.fixture(autouse=True)
+def _allow_private_as_before() -> Iterator[None]:
+    before = OPTION["WEBHOOK_ALLOW_PRIVATE"]
+    yield
+    OPTION["WEBHOOK_ALLOW_PRIVATE"] = before

@@ -1,0 +1,82 @@
+"""A real SMTP server on loopback that keeps what it gets and can be told to refuse."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.test import override_settings
+
+Answer = Callable[[Any], str | None]
+
+
+@dataclass
+class Mailbox:
+    """Every mail the server took, and what it answers.
+
+    `on_rcpt` gets an address, `on_data` a message; each returns an SMTP reply, or None to accept. `taken` is set after
+    every mail.
+    """
+
+    messages: list[EmailMessage] = field(default_factory=list)
+    recipients: list[list[str]] = field(default_factory=list)
+    on_rcpt: Answer = lambda _: None
+    on_data: Answer = lambda _: None
+    taken: threading.Event = field(default_factory=threading.Event)
+    port: int = 0
+
+    def to(self, address: str) -> list[EmailMessage]:
+        """Return the mails for one address."""
+        return [message for message, to in zip(self.messages, self.recipients, strict=True) if address in to]
+
+
+class _Handler:
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.mailbox = mailbox
+
+    async def handle_RCPT(  # noqa: N802  (aiosmtpd's name)
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        answer = self.mailbox.on_rcpt(address)
+        if answer is None:
+            envelope.rcpt_tos.append(address)
+        return answer or "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        message = email.message_from_bytes(envelope.content or b"", policy=email.policy.default)
+        answer = self.mailbox.on_data(message)
+        if answer is None:
+            self.mailbox.messages.append(message)
+            self.mailbox.recipients.append(list(envelope.rcpt_tos))
+            self.mailbox.taken.set()
+        return answer or "250 taken"
+
+
+def find_free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def run_smtp_server() -> Iterator[Mailbox]:
+    """Run the server on a free port and point the mail settings at it. Fixture: `mailbox`."""
+    port = find_free_port()
+    mailbox = Mailbox(port=port)
+    controller = Controller(_Handler(mailbox), hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        with override_settings(EMAIL_HOST="127.0.0.1", EMAIL_PORT=port, EMAIL_TIMEOUT=5):
+            yield mailbox
+    finally:
+        controller.stop()
