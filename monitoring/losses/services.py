@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 
 from monitoring.losses.enums import Signal
+from monitoring.losses.models import LossAccount
 
 WRITERS = 64
 """How many rows an hour's account may be spread over; processes that share one wait for each other's commit."""
+
+KEPT_FOR = timedelta(days=366)
 
 _ADD_SQL = """
 INSERT INTO monitoring_lossaccount AS account (application_id, hour, signal, writer, received, stored, refused, limited)
@@ -49,3 +52,9 @@ def count_intake(*, intakes: Iterable[Intake], now: datetime) -> None:
         for (application_id, signal), counts in sorted(totals.items()):
             if any(counts):
                 cursor.execute(_ADD_SQL, [application_id, now, signal, writer, sum(counts), *counts])
+
+
+def prune_accounts(*, now: datetime) -> int:
+    """Remove accounts older than a year; return how many rows went."""
+    removed, _ = LossAccount.objects.filter(hour__lt=now - KEPT_FOR).delete()
+    return removed

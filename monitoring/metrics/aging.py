@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from django.db import connection, transaction
@@ -16,6 +16,7 @@ from monitoring.metrics.partitions import CHUNKS, HOURS, MINUTES
 from monitoring.metrics.rollup import DAY_MS, encode_minutes, merge_points
 
 SERIES_PER_BATCH = 500
+SLOT_RECORD_MARGIN_DAYS = 31
 
 
 def drop_expired_partitions(*, now: datetime) -> list[str]:
@@ -85,3 +86,10 @@ def _write_minutes(day_ms: int, batch: list[tuple[int, int]]) -> None:
             " ON CONFLICT DO NOTHING",
             [(*key, day_ms, encode_minutes(*merge_points(chunks))) for key, chunks in parts.items()],
         )
+
+
+def prune_slots(*, now: datetime) -> int:
+    """Remove the records of slots whose rollups are gone by now; return how many."""
+    horizon = now - timedelta(days=int(OPTION["ROLLUP_HOUR_RETENTION_DAYS"]) + SLOT_RECORD_MARGIN_DAYS)
+    removed, _ = PointSlot.objects.filter(packed_at__lt=horizon).delete()
+    return removed

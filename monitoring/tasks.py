@@ -1,0 +1,8 @@
+"""Tasks of the inner rooms, gathered for Celery."""
+
+from __future__ import annotations
+
+from monitoring.losses.tasks import prune_loss_accounts
+from monitoring.metrics.tasks import maintain_point_partitions, pack_points, rotate_point_slots
+
+__all__ = ["maintain_point_partitions", "pack_points", "prune_loss_accounts", "rotate_point_slots"]
