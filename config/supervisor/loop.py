@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -133,7 +133,7 @@ class Loop:
         self._read_output(timeout_seconds=0)
         self._runnings.clear()
 
-    def _stop_together(self, runnings: Iterable[_Running]) -> None:
+    def _stop_together(self, runnings: list[_Running]) -> None:
         alive = [running for running in runnings if running.process is not None]
         stages = max((len(running.member.stop_signals) for running in alive), default=0)
         for stage in range(stages):
@@ -152,8 +152,14 @@ class Loop:
             kill_session(running.process.pid)
             running.process.wait()
             running.process = None
-            running.due_at = None
+        for running in runnings:
+            self._clear_up(running)
+
+    def _clear_up(self, running: _Running) -> None:
+        try:
             running.member.clear_up()
+        except (EngineError, OSError) as error:
+            self.log.say(str(error))
 
     def _await_ends(self, runnings: list[_Running], *, timeout_seconds: float) -> bool:
         deadline = time.monotonic() + timeout_seconds

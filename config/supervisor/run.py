@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,22 +38,25 @@ class StartError(Exception):
     """The product could not be brought up; the text says what failed and what to do."""
 
 
-def run_product(plan: Plan, *, environ: Mapping[str, str]) -> int:
+def run_product(plan: Plan, *, environ: Mapping[str, str], only_engines: bool = False) -> int:
     """Bring everything up, keep it up, take it down on a signal; returns the exit code. Raises EngineError."""
-    with DirectoryLock(plan.data_dir, address=plan.address):
+    bring_up = _bring_up_engines if only_engines else _bring_up
+    address = "the engines alone" if only_engines else plan.address
+    with DirectoryLock(plan.data_dir, address=address):
         log = Log(find_log_dir(plan.data_dir))
         loop = Loop(log)
         try:
             with loop.catch_signals():
-                return _run_until_stopped(plan, loop, environ)
+                return _run_until_stopped(lambda: bring_up(plan, loop, environ), loop)
         finally:
             log.close()
 
 
-def _run_until_stopped(plan: Plan, loop: Loop, environ: Mapping[str, str]) -> int:
+def _run_until_stopped(bring_up: Callable[[], None], loop: Loop) -> int:
     code = 0
     try:
-        _bring_up(plan, loop, environ)
+        bring_up()
+        loop.restarts_what_dies = True
         loop.run()
     except StopRequestedError:
         loop.log.say("Stopping; press Ctrl-C again to stop at once.")
@@ -73,8 +76,7 @@ def _bring_up(plan: Plan, loop: Loop, environ: Mapping[str, str]) -> None:
             "End the program that uses the port, or set PORT to another one."
         )
     env = build_environment(plan, environ)
-    for engine, order in _choose_engines(plan):
-        _start_engine(loop, engine, stop_order=order)
+    _start_engines(plan, loop)
     loop.log.say("Preparing the database.")
     _bootstrap(loop, env)
     specs = _select_specs(plan, build_specs(plan))
@@ -85,8 +87,18 @@ def _bring_up(plan: Plan, loop: Loop, environ: Mapping[str, str]) -> None:
         raise StartError(
             f"{plan.local_url}/health/ready did not say that it is ready within {_READY_TIMEOUT_SECONDS:.0f} s."
         )
-    loop.restarts_what_dies = True
     show_banner(loop.log, plan)
+
+
+def _bring_up_engines(plan: Plan, loop: Loop, _: Mapping[str, str]) -> None:
+    _sweep_leftovers(plan.data_dir)
+    _start_engines(plan, loop)
+    loop.log.say(f"The engines run on {plan.data_dir}; Ctrl-C stops them.")
+
+
+def _start_engines(plan: Plan, loop: Loop) -> None:
+    for engine, order in _choose_engines(plan):
+        _start_engine(loop, engine, stop_order=order)
 
 
 def _sweep_leftovers(data_dir: Path) -> None:
