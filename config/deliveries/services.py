@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
 from config.deliveries.models import GIVE_UP_AFTER, Delivery, DeliveryAttempt
+from config.deliveries.rendering import render_mail
 from config.deliveries.retries import find_next_attempt, find_next_attempt_after_crash
 from config.deliveries.workers import is_gone, name_this_process
 from config.nudges import Nudge
@@ -103,6 +104,20 @@ def queue_delivery(
         finished_at=now if suppressed_because else None,
     )
     return _insert_once(delivery)
+
+
+def queue_test_mail(*, recipient: str, asked_by: str) -> Delivery:
+    """Queue a mail that shows whether mail works, to one address; every call sends one."""
+    mail = render_mail("config/test", {"recipient": recipient, "asked_by": asked_by})
+    return queue_delivery(
+        channel=Channel.EMAIL,
+        recipient=recipient,
+        idempotency_key=f"test:{uuid.uuid4()}",
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
+        source="test",
+    )
 
 
 def claim_delivery() -> Claim | None:

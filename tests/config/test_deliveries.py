@@ -31,7 +31,7 @@ from config.settings import OPTION
 from tests.support.receiver import Receiver
 from tests.support.smtp import Mailbox, find_free_port
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def queue_mail(**changes: Any) -> Delivery:
@@ -116,8 +116,8 @@ def test_email__accepted__arrives_with_both_parts_and_headers(mailbox: Mailbox) 
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["X-Postlaunch-Delivery"] == str(delivery.pk)
     assert message["Message-ID"] == f"<postlaunch.{delivery.fingerprint}@localhost>"
-    assert message.get_body(("plain",)).get_content() == "Free some space.\n"
-    assert message.get_body(("html",)).get_content() == "<p>Free some space.</p>\n"
+    assert message.get_body(("plain",)).get_content() == "Free some space.\r\n"
+    assert message.get_body(("html",)).get_content() == "<p>Free some space.</p>\r\n"
     sent = reread(delivery)
     assert (sent.state, sent.attempt_count, sent.last_error) == (State.SENT, 1, "")
     assert outcomes(delivery) == [Outcome.SENT]
@@ -220,6 +220,7 @@ def test_claim__lease_still_runs__is_left_alone() -> None:
     assert services.claim_delivery() is None
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("handed_over", "expected"), [(False, Outcome.TEMPORARY), (True, Outcome.UNKNOWN)])
 def test_claim__sender_was_killed__is_recovered_at_once(mailbox: Mailbox, handed_over: bool, expected: str) -> None:
     delivery = queue_mail()
@@ -241,6 +242,7 @@ def test_claim__sender_was_killed__is_recovered_at_once(mailbox: Mailbox, handed
     assert reread(delivery).state == State.SENT
 
 
+@pytest.mark.django_db(transaction=True)
 def test_claim__many_workers_race__each_mail_goes_out_once(mailbox: Mailbox) -> None:
     for number in range(40):
         queue_mail(idempotency_key=f"k{number}", recipient=f"p{number}@example.com")
