@@ -23,5 +23,5 @@ def test_render_mail__text_twin__has_no_gaps_and_says_why() -> None:
 
 
 def test_render_mail__no_such_template__says_which() -> None:
-    with pytest.raises(TemplateDoesNotExist, match="config/mail/nothing.subject.txt"):
+    with pytest.raises(TemplateDoesNotExist, match=r"config/mail/nothing\.subject\.txt"):
         render_mail("config/nothing", {})
