@@ -7,6 +7,7 @@ from typing import Any
 
 import environ
 
+from config.admin.theme import UNFOLD  # noqa: F401  (a setting: the admin's look)
 from config.engines import locations
 from config.options import OPTIONS
 from config.secrets import read_or_create_secret

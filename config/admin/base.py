@@ -9,14 +9,24 @@ from unfold.admin import ModelAdmin
 
 
 class BaseAdmin(ModelAdmin):
-    """Defaults every list shares: fifty rows, no full counts, filters that stay, warnings before work is lost."""
+    """Defaults every list shares: fifty rows, no full counts, filters that stay, warnings before work is lost.
+
+    An empty list says `empty_title` and `empty_text` (the next step), with a button to `empty_url` (a URL name) named
+    `empty_action`; without one, the button adds a row if the reader may. Chips, times and numbers for columns come from
+    config/templatetags/look.py.
+    """
 
     list_per_page = 50
     show_full_result_count = False
     list_filter_submit = True
+    list_filter_sheet = True
     list_fullwidth = True
     warn_unsaved_form = True
     compressed_fields = True
+    empty_title = ""
+    empty_text = ""
+    empty_url = ""
+    empty_action = ""
 
 
 class ReadOnlyAdmin(BaseAdmin):

@@ -1,0 +1,99 @@
+"""The sidebar: by task, not by room or model. Entries whose page does not exist (yet) are not shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from config.admin.states import State
+from config.panels import find_needs
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One link. `need` names the registered need (config/panels.py) whose count stands beside it."""
+
+    title: str
+    icon: str
+    url_name: str
+    permission: str = ""
+    need: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries that serve one task."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+
+#: Wired by name only: a room that is absent leaves its entries out.
+SIDEBAR: tuple[Group, ...] = (
+    Group("", (Entry("Home", "home", "admin:index"),)),
+    Group(
+        "Respond",
+        (
+            Entry("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert", "alerts"),
+            Entry(
+                "Incidents", "emergency", "admin:incidents_incident_changelist", "incidents.view_incident", "incidents"
+            ),
+        ),
+    ),
+    Group(
+        "Understand",
+        (Entry("Metrics", "monitoring", "admin:monitoring_metrics_explorer", "monitoring.view_application"),),
+    ),
+    Group(
+        "Set up",
+        (
+            Entry(
+                "Applications and keys",
+                "apps",
+                "admin:monitoring_application_changelist",
+                "monitoring.view_application",
+                "applications",
+            ),
+            Entry("Rules", "rule", "admin:alerts_rule_changelist", "alerts.view_rule", "rules"),
+            Entry("Channels", "campaign", "admin:alerts_channel_changelist", "alerts.view_channel"),
+            Entry("People and roles", "group", "admin:auth_user_changelist", "auth.view_user"),
+            Entry(
+                "Deliveries", "outgoing_mail", "admin:config_delivery_changelist", "config.view_delivery", "deliveries"
+            ),
+            Entry("System", "dns", "admin:config_system", "", "system"),
+        ),
+    ),
+)
+
+_BADGE = {State.BAD: "danger", State.WATCH: "warning", State.INFO: "info"}
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar as the theme wants it."""
+    if not request.user.is_active or not request.user.is_staff:  # type: ignore[union-attr]
+        return []
+    groups = [{"title": group.title, "items": _items(group, request)} for group in SIDEBAR]
+    return [group for group in groups if group["items"]]
+
+
+def _items(group: Group, request: HttpRequest) -> list[dict[str, Any]]:
+    items = (_item(entry, request) for entry in group.entries)
+    return [item for item in items if item is not None]
+
+
+def _item(entry: Entry, request: HttpRequest) -> dict[str, Any] | None:
+    try:
+        link = reverse(entry.url_name)
+    except NoReverseMatch:
+        return None
+    if entry.permission and not request.user.has_perm(entry.permission):  # type: ignore[union-attr]
+        return None
+    item: dict[str, Any] = {"title": entry.title, "icon": entry.icon, "link": link}
+    waiting = find_needs(request).get(entry.need) if entry.need else None
+    if waiting is not None:
+        # Digits only: the theme takes a dotted string for the path of a callback.
+        item |= {"badge": str(waiting.count), "badge_variant": _BADGE.get(waiting.state, "info")}
+    return item

@@ -1,0 +1,3 @@
+"""Template tags every room uses."""
+
+from __future__ import annotations

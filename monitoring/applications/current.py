@@ -1,0 +1,64 @@
+"""The application a reader of the admin has chosen at the top; it stays for the session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from config.admin.pages import admin_page
+from monitoring.applications.models import Application
+
+SESSION_KEY = "application_id"
+_KNOWN = "_applications"
+
+
+def list_choices(request: HttpRequest) -> list[Application]:
+    """Return all applications by name, read once per request."""
+    known: list[Application] | None = getattr(request, _KNOWN, None)
+    if known is None:
+        known = list(Application.objects.all())
+        setattr(request, _KNOWN, known)
+    return known
+
+
+def find_current_application(request: HttpRequest, *, chosen: str | int | None = None) -> Application | None:
+    """Return the application named by `chosen` (an id); without it, the one the reader chose, else the first.
+
+    None if there is none at all, or none with the id `chosen`.
+    """
+    applications = list_choices(request)
+    if chosen not in (None, ""):
+        return next((one for one in applications if str(one.pk) == str(chosen)), None)
+    remembered = request.session.get(SESSION_KEY)
+    return next((one for one in applications if one.pk == remembered), applications[0] if applications else None)
+
+
+def remember_application(request: HttpRequest, application: Application) -> None:
+    """Keep the reader's choice for the session."""
+    request.session[SESSION_KEY] = application.pk
+
+
+def describe_switch(request: HttpRequest) -> dict[str, Any]:
+    """Return what the switch at the top of every admin page needs; nothing for people who are not signed in."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_active or not user.has_perm("monitoring.view_application"):
+        return {}
+    return {"applications": list_choices(request), "current_application": find_current_application(request)}
+
+
+@admin_page(
+    "monitoring/choose-application/", name="monitoring_choose_application", permission="monitoring.view_application"
+)
+@require_POST
+def choose_application(request: HttpRequest) -> HttpResponseBase:
+    """Remember the choice and go back to the page it was made on."""
+    application = find_current_application(request, chosen=request.POST.get("application"))
+    if application is not None:
+        remember_application(request, application)
+    back = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
+    return redirect(back if is_ours else "admin:index")

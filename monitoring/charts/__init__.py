@@ -1,0 +1,3 @@
+"""Charts of metrics: what is drawn, and the data they draw."""
+
+from __future__ import annotations
