@@ -36,3 +36,13 @@ def _empty_cache(request: pytest.FixtureRequest) -> Iterator[None]:
         from django.core.cache import cache
 
         cache.clear()
+        _forget_points()
+
+
+def _forget_points() -> None:
+    """Series and the open slot that the process remembers went with the test's database rows."""
+    from monitoring.metrics.series import forget_series
+    from monitoring.metrics.slots import forget_open_slot
+
+    forget_series()
+    forget_open_slot()

@@ -63,9 +63,10 @@ def _as_decimals(values: NDArray[np.float64], bits: NDArray[np.int64]) -> tuple[
             return None
         if ((np.rint(probe * power) / power).view(np.int64) != bits[:8]).any():
             continue
-        scaled = np.rint(values * power)
-        if ((scaled / power).view(np.int64) == bits).all():
-            return digits, scaled.astype(np.int64)
+        # Through integers and back, as decoding does: -0.0 must fail here.
+        scaled = np.rint(values * power).astype(np.int64)
+        if ((scaled.astype(np.float64) / power).view(np.int64) == bits).all():
+            return digits, scaled
     return None
 
 

@@ -91,21 +91,21 @@ def aggregate(
 
 
 def mean_of(groups: Groups) -> FloatArray:
-    """Mean, finite also where the sum overflows."""
+    """Mean, finite also where the sum overflows, and exactly the value where all values are equal."""
     counts = np.maximum(groups.count(), 1)
     sums = groups.sum(groups.values)
+    means = sums / counts
     if np.isinf(sums).any():
-        return np.where(
-            np.isinf(sums), groups.sum(groups.values * OVERFLOW_SCALE) / counts / OVERFLOW_SCALE, sums / counts
-        )
-    return sums / counts
+        scaled = groups.sum(groups.values * OVERFLOW_SCALE) / counts / OVERFLOW_SCALE
+        means = np.where(np.isinf(sums), scaled, means)
+    return np.clip(means, smallest_of(groups), greatest_of(groups))
 
 
 def variance_of(groups: Groups) -> FloatArray:
-    """Population variance around the mean."""
+    """Population variance around the mean; of a single element 0, even of one that is NaN or infinite."""
     counts = np.maximum(groups.count(), 1)
     deviations = groups.values - mean_of(groups)[groups.owner]
-    return groups.sum(deviations**2) / counts
+    return np.where(counts == 1, 0.0, groups.sum(deviations**2) / counts)
 
 
 def smallest_of(groups: Groups) -> FloatArray:
@@ -160,7 +160,7 @@ def select_extremes(vector: StepVector, groups: Groups, limits: FloatArray, *, l
         order = np.take_along_axis(by_value, absent_last, axis=0)
         positions = np.broadcast_to(np.arange(stop - start)[:, np.newaxis], order.shape)
         np.put_along_axis(ranks[start:stop], order, positions, axis=0)
-    chosen = StepVector(vector.labels, vector.values, vector.present & (ranks < limits))
+    chosen = StepVector(vector.labels, vector.values, vector.present & (ranks < np.trunc(limits)))
     if vector.steps == 1:
         chosen = take_rows(chosen, np.lexsort((ranks[:, 0], groups.owner)))
     return drop_absent(chosen)

@@ -24,13 +24,19 @@ from monitoring.metrics.promql.vectors import (
     merge_same_labels,
 )
 
+
+def power(base: FloatArray, exponent: FloatArray) -> FloatArray:
+    """base ^ exponent; numpy takes a root for the exponent 0.5, which is NaN of -Inf where the power is +Inf."""
+    return np.where(np.isneginf(base) & (exponent == 0.5), np.inf, np.power(base, exponent))
+
+
 COMPUTE: dict[str, Callable[[Any, Any], Any]] = {
     "+": np.add,
     "-": np.subtract,
     "*": np.multiply,
     "/": np.divide,
     "%": np.fmod,
-    "^": np.power,
+    "^": power,
     "atan2": np.arctan2,
     "==": np.equal,
     "!=": np.not_equal,
@@ -39,6 +45,10 @@ COMPUTE: dict[str, Callable[[Any, Any], Any]] = {
     ">=": np.greater_equal,
     "<=": np.less_equal,
 }
+
+
+NAME_KEEPING = COMPARISONS | {"atan2"}
+"""Operators whose answer keeps the metric's name; atan2 is among them in Prometheus 2.42, if by oversight."""
 
 
 def combine_scalars(operator: str, left: FloatArray, right: FloatArray) -> FloatArray:
@@ -54,7 +64,8 @@ def combine_with_scalar(
     answer = COMPUTE[operator](left, right)
     if operator in COMPARISONS and not returns_bool:
         return drop_absent(StepVector(vector.labels, vector.values, vector.present & answer))
-    labels = [drop_name(each) for each in vector.labels]
+    keeps_name = operator in NAME_KEEPING and not returns_bool
+    labels = vector.labels if keeps_name else [drop_name(each) for each in vector.labels]
     return merge_same_labels(StepVector(labels, answer.astype(np.float64), vector.present))
 
 
@@ -120,7 +131,7 @@ def combine_vectors(
     values = COMPUTE[operator](first, second)
     if operator in COMPARISONS and not returns_bool:
         present, values = present & values, first
-    keeps_name = operator in COMPARISONS and not returns_bool
+    keeps_name = operator in NAME_KEEPING and not returns_bool
     labels = [
         result_labels(many.labels[many_row], one.labels[one_row], matching, keeps_name=keeps_name)
         for many_row, one_row in zip(many_rows.tolist(), one_rows.tolist(), strict=True)

@@ -31,17 +31,27 @@ def round_to(values: FloatArray, nearest: FloatArray | float = 1.0) -> FloatArra
     return np.floor(values * inverse + 0.5) / inverse
 
 
+def clamp_min(values: FloatArray, lowest: FloatArray) -> FloatArray:
+    """Values held above a bound; +Inf on either side wins even over NaN."""
+    return np.where(np.isposinf(lowest) | np.isposinf(values), np.inf, np.maximum(lowest, values))
+
+
+def clamp_max(values: FloatArray, highest: FloatArray) -> FloatArray:
+    """Values held below a bound; -Inf on either side wins even over NaN."""
+    return np.where(np.isneginf(highest) | np.isneginf(values), -np.inf, np.minimum(highest, values))
+
+
 def clamp(values: FloatArray, lowest: FloatArray, highest: FloatArray) -> FloatArray:
     """Values held between two bounds."""
-    return np.maximum(lowest, np.minimum(highest, values))
+    return clamp_min(clamp_max(values, highest), lowest)
 
 
 VALUE_FUNCTIONS: dict[str, ValueFunction] = {
     "abs": np.abs,
     "ceil": np.ceil,
     "clamp": clamp,
-    "clamp_max": np.minimum,
-    "clamp_min": np.maximum,
+    "clamp_max": clamp_max,
+    "clamp_min": clamp_min,
     "exp": np.exp,
     "floor": np.floor,
     "ln": np.log,

@@ -34,14 +34,15 @@ def avg_over_time(windows: Windows, _: FloatArray) -> RangeResult:
 
 
 def mean_windows(windows: Windows) -> FloatArray:
-    """Each window's mean."""
+    """Each window's mean, held between its extremes, so that the mean of equal values is exactly that value."""
     column = windows.values if windows.columns is None else windows.columns.sums
     counts = np.maximum(windows.count(), 1.0)
     sums = sum_windows(column, windows.lo, windows.hi)
+    means = sums / counts
     if np.isinf(sums).any():
         scaled = sum_windows(column * OVERFLOW_SCALE, windows.lo, windows.hi)
-        return np.where(np.isinf(sums), scaled / counts / OVERFLOW_SCALE, sums / counts)
-    return sums / counts
+        means = np.where(np.isinf(sums), scaled / counts / OVERFLOW_SCALE, means)
+    return np.clip(means, min_over_time(windows, counts)[0], max_over_time(windows, counts)[0])
 
 
 def count_over_time(windows: Windows, _: FloatArray) -> RangeResult:
@@ -74,7 +75,7 @@ def present_over_time(windows: Windows, _: FloatArray) -> RangeResult:
 def stdvar_over_time(windows: Windows, _: FloatArray) -> RangeResult:
     """Population variance of the values; of buckets, of the values their sketches stand for."""
     values, weights, lo, hi = weigh_samples(windows)
-    variances = np.zeros(len(lo))
+    variances = np.full(len(lo), np.nan)
     for block in expand_windows(lo, hi):
         sample_weights, sample_values = weights[block.samples], values[block.samples]
         totals = block.sum(sample_weights)

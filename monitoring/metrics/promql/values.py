@@ -57,7 +57,8 @@ def to_prometheus_json(value: Value) -> dict[str, Any]:
     """The `data` member of an answer of `query` or `query_range`, ready for JSON: `resultType` and `result`."""
     match value:
         case Scalar():
-            return {"resultType": "scalar", "result": [to_seconds(value.time_ms), format_float(value.value)]}
+            # Prometheus writes a lone number without an exponent, unlike the elements of a vector.
+            return {"resultType": "scalar", "result": [to_seconds(value.time_ms), format_plain(value.value)]}
         case String():
             return {"resultType": "string", "result": [to_seconds(value.time_ms), value.value]}
         case InstantVector():
