@@ -16,6 +16,8 @@ StopSignals = tuple[tuple[signal.Signals, float], ...]
 _TERMINATE: StopSignals = ((signal.SIGTERM, 8),)
 # The first signal lets a worker finish its tasks; the second drops them, and the broker hands them out again.
 _TERMINATE_WORKER: StopSignals = ((signal.SIGTERM, 10), (signal.SIGQUIT, 3))
+# Celery warns of pickled messages when root runs it; our settings accept JSON alone.
+_CELERY_WARNINGS = "ignore:You're running the worker with superuser privileges"
 
 
 class PlanError(ValueError):
@@ -58,6 +60,8 @@ class ProcessSpec:
     stop_order: int
     stop_signals: StopSignals = _TERMINATE
     env: Mapping[str, str] = field(default_factory=dict)
+    #: Whether it is started only when the web process answers, because it talks to it.
+    needs_web: bool = False
 
 
 def read_plan(environ: Mapping[str, str]) -> Plan:
@@ -130,6 +134,7 @@ def build_specs(plan: Plan) -> tuple[ProcessSpec, ...]:
                 str(plan.data_dir / "secrets" / "agent.key"),
             ),
             stop_order=0,
+            needs_web=True,
         ),
     )
 
@@ -180,7 +185,9 @@ def _build_worker(plan: Plan, *, name: str, queues: str, threads: int) -> Proces
         "--without-mingle",
         "--without-heartbeat",
     )
-    return ProcessSpec(name=name, argv=argv, stop_order=2, stop_signals=_TERMINATE_WORKER)
+    return ProcessSpec(
+        name=name, argv=argv, stop_order=2, stop_signals=_TERMINATE_WORKER, env={"PYTHONWARNINGS": _CELERY_WARNINGS}
+    )
 
 
 def _build_celery(command: str) -> tuple[str, ...]:

@@ -80,14 +80,19 @@ def _bring_up(plan: Plan, loop: Loop, environ: Mapping[str, str]) -> None:
     loop.log.say("Preparing the database.")
     _bootstrap(loop, env)
     specs = _select_specs(plan, build_specs(plan))
-    loop.log.say(f"Starting {', '.join(spec.name for spec in specs)}.")
-    for spec in specs:
-        loop.start(ProcessMember(spec, data_dir=plan.data_dir, env=env))
+    _start_processes(plan, loop, env, [spec for spec in specs if not spec.needs_web])
     if not loop.wait_for(lambda: is_web_ready(plan.local_url), timeout_seconds=_READY_TIMEOUT_SECONDS):
         raise StartError(
             f"{plan.local_url}/health/ready did not say that it is ready within {_READY_TIMEOUT_SECONDS:.0f} s."
         )
+    _start_processes(plan, loop, env, [spec for spec in specs if spec.needs_web])
     show_banner(loop.log, plan)
+
+
+def _start_processes(plan: Plan, loop: Loop, env: Mapping[str, str], specs: Iterable[ProcessSpec]) -> None:
+    for spec in specs:
+        loop.log.say(f"Starting {spec.name}.")
+        loop.start(ProcessMember(spec, data_dir=plan.data_dir, env=env))
 
 
 def _bring_up_engines(plan: Plan, loop: Loop, _: Mapping[str, str]) -> None:
