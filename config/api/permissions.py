@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from config.api.authentication import KeyGrant, check_scope
 from config.api.errors import KeyMissing
+
+if TYPE_CHECKING:
+    # For types only: DRF imports this module while it is still importing its views.
+    from rest_framework.views import APIView
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
