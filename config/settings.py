@@ -31,7 +31,7 @@ PUBLIC_URL = (OPTION["PUBLIC_URL"] or f"http://{OPTION['HOST']}:{OPTION['PORT']}
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # the theme without its own admin site: ours is config.admin.site
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "config.admin.apps.PostlaunchAdminConfig",
