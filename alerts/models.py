@@ -211,8 +211,6 @@ class Alert(models.Model):
             models.Index(fields=["application", "-id"], name="alert_application"),
             # A rule's page: its alerts, newest first.
             models.Index(fields=["rule", "-id"], name="alert_rule"),
-            # The nightly pruning.
-            models.Index(fields=["last_seen_at"], name="alert_closed", condition=Q(state__in=["inactive", "resolved"])),
         ]
 
     def __str__(self) -> str:

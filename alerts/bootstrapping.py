@@ -1,0 +1,14 @@
+"""What the first start creates."""
+
+from __future__ import annotations
+
+from alerts.models import Rule
+from alerts.services.builtin import install_rules
+from config.bootstrap import BootstrapContext, step
+
+
+@step("alerts: built-in rules", order=50)
+def install_builtin_rules(context: BootstrapContext) -> None:
+    """Install the shipped rules and bring them up to date."""
+    install_rules()
+    context.summary["rules"] = Rule.objects.enabled().count()

@@ -1,0 +1,223 @@
+"""The rules that come with the product, as data. Pure.
+
+Thresholds are those of the product's table of signals. `version` rises with every change to a rule here: the next start
+then brings installed rules up to date, field by field, except where an operator edited them.
+
+A critical rule does not silence its warning: both fire, each with its own end. So whoever gets only the critical ones, and
+whoever gets both, is told the truth without knowing about the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+#: The fields that are compared with what an operator made of them.
+MERGED_FIELDS = (
+    "name",
+    "condition",
+    "clear_condition",
+    "severity",
+    "for_seconds",
+    "keep_firing_for_seconds",
+    "labels",
+    "annotations",
+)
+
+MINUTE = 60
+NETWORK_USE = (
+    "max by (host) (sum by (host, direction) (rate(system_network_io_bytes_total[1m])))"
+    " / on (host) max by (host) (system_network_limit_bytes_per_second)"
+)
+CONNECTION_USE = "max by (host) (postgresql_backends) / on (host) max by (host) (postgresql_connection_max)"
+STORAGE_USE = (
+    "sum by (host) (postgresql_database_size_bytes) / on (host) max by (host) (postgresql_storage_limit_bytes)"
+)
+DISK_OPERATIONS = "sum by (host) (rate(system_disk_operations_total[1m]))"
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinRule:
+    """One shipped rule; `key` identifies it for good."""
+
+    key: str
+    version: int
+    name: str
+    condition: str
+    severity: str
+    for_seconds: int
+    annotations: Mapping[str, str]
+    clear_condition: str = ""
+    keep_firing_for_seconds: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def shipped(self) -> dict[str, Any]:
+        """Return the fields that an operator may edit, as they are shipped."""
+        everything = asdict(self)
+        return {name: everything[name] for name in MERGED_FIELDS}
+
+
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    """A signal with a threshold for each severity: expression, limits, for how long."""
+
+    key: str
+    name: str
+    expression: str
+    warning: tuple[str, int]
+    critical: tuple[str, int]
+    summary: str
+    now: str
+    runbook: str
+    keep: int
+    words: tuple[str, str]
+    version: int = 1
+
+    def rules(self) -> Iterator[BuiltinRule]:
+        """Return the pair."""
+        for severity, (limit, hold), words in zip(
+            ("warning", "critical"), (self.warning, self.critical), self.words, strict=True
+        ):
+            yield BuiltinRule(
+                key=f"{self.key}-{severity}",
+                version=self.version,
+                name=self.name,
+                condition=f"{self.expression} > {limit}",
+                severity=severity,
+                for_seconds=hold,
+                keep_firing_for_seconds=self.keep,
+                annotations={
+                    "summary": f"{self.summary} above {words}",
+                    "description": self.now,
+                    "runbook": self.runbook,
+                },
+            )
+
+
+_SIGNALS = (
+    _Signal(
+        key="host-cpu",
+        name="CPU busy",
+        expression="system_cpu_utilization_ratio",
+        warning=("0.8", 5 * MINUTE),
+        critical=("0.95", 2 * MINUTE),
+        summary="CPU of {{ $labels.host }}",
+        now="{{ $value | humanizePercentage }} of the CPU is in use.",
+        runbook="Look at the busiest processes (top). Is it a report, a backup or an import that will end by itself? If it "
+        "is the ERP, look at its slowest requests since the CPU went up.",
+        keep=MINUTE,
+        words=("80 %", "95 %"),
+    ),
+    # Caches come and go within seconds; two minutes (one when hardly anything is left) tell need from noise.
+    _Signal(
+        key="host-memory",
+        name="Memory full",
+        expression="system_memory_utilization_ratio",
+        warning=("0.85", 2 * MINUTE),
+        critical=("0.95", MINUTE),
+        summary="Memory of {{ $labels.host }}",
+        now="{{ $value | humanizePercentage }} of the memory is in use.",
+        runbook="Look at the largest processes. If one keeps growing, restart it before the kernel ends something else.",
+        keep=MINUTE,
+        words=("85 %", "95 %"),
+    ),
+    _Signal(
+        key="host-disk-io",
+        name="Disk busy",
+        expression=DISK_OPERATIONS,
+        warning=("1000", 5 * MINUTE),
+        critical=("2000", 5 * MINUTE),
+        summary="Disk operations of {{ $labels.host }}",
+        now="The disks do {{ $value | humanize }} operations per second.",
+        runbook="Find who reads or writes (iotop). In the database look for large sequential scans and checkpoints.",
+        keep=MINUTE,
+        words=("1000/s", "2000/s"),
+    ),
+    # A burst is what a network is for; two minutes are a queue.
+    _Signal(
+        key="host-network",
+        name="Network full",
+        expression=NETWORK_USE,
+        warning=("0.8", 2 * MINUTE),
+        critical=("0.95", 2 * MINUTE),
+        summary="Network of {{ $labels.host }}",
+        now="{{ $value | humanizePercentage }} of the bandwidth is in use (the busier direction).",
+        runbook="Look for backups, large exports and downloads. The bandwidth it is compared with is set at the application.",
+        keep=MINUTE,
+        words=("80 % of its bandwidth", "95 % of its bandwidth"),
+    ),
+    _Signal(
+        key="database-connections",
+        name="Database connections",
+        expression=CONNECTION_USE,
+        warning=("0.8", MINUTE),
+        critical=("0.95", MINUTE),
+        summary="Database connections of {{ $labels.host }}",
+        now="{{ $value | humanizePercentage }} of max_connections are open.",
+        runbook="Look in pg_stat_activity for sessions that are idle in transaction and for clients that leak connections.",
+        keep=MINUTE,
+        words=("80 % of the maximum", "95 % of the maximum"),
+    ),
+    # A slow query is news at once; several in a row are one piece of news.
+    _Signal(
+        key="database-slow-query",
+        name="Slow database query",
+        expression="max by (host) (postgresql_longest_query_seconds)",
+        warning=("5", 0),
+        critical=("30", 0),
+        summary="A database query on {{ $labels.host }} has been running",
+        now="The longest running query has taken {{ $value | humanizeDuration }} so far.",
+        runbook="Look in pg_stat_activity for the oldest query_start: what does it wait for, and who started it?",
+        keep=5 * MINUTE,
+        words=("5 s", "30 s"),
+    ),
+    # A checkpoint or a bulk load delays a replica for a moment.
+    _Signal(
+        key="database-replication-lag",
+        name="Replica behind",
+        expression="max by (host, replica) (postgresql_replication_lag_seconds)",
+        warning=("30", MINUTE),
+        critical=("300", MINUTE),
+        summary="Replication lag of {{ $labels.host }}",
+        now="The replica is {{ $value | humanizeDuration }} behind.",
+        runbook="Is the replica reachable and its disk not full? Does a long query on it hold back replay?",
+        keep=MINUTE,
+        words=("30 s", "5 min"),
+    ),
+    _Signal(
+        key="database-storage",
+        name="Database storage",
+        expression=STORAGE_USE,
+        warning=("0.8", 5 * MINUTE),
+        critical=("0.95", 5 * MINUTE),
+        summary="Database storage of {{ $labels.host }}",
+        now="{{ $value | humanizePercentage }} of the allocated storage is in use.",
+        runbook="Find the largest tables and what made them grow. Enlarge the storage before it is full: PostgreSQL stops then. "
+        "The size it is compared with is set at the application.",
+        keep=5 * MINUTE,
+        words=("80 % of what is allocated", "95 % of what is allocated"),
+    ),
+)
+
+#: Seen in the last two hours and not in the last two minutes: so it is true once for a host that falls silent, and the
+#: clear condition keeps the alert until the host reports again, be it days later. (Beyond an hour a window is read by
+#: itself and makes no other rule's window longer.)
+_HOST_SILENT = BuiltinRule(
+    key="host-silent",
+    version=1,
+    name="Host stopped reporting",
+    condition="max by (host) (last_over_time(system_boot_time_seconds[2h]))"
+    " unless on (host) max by (host) (last_over_time(system_boot_time_seconds[2m]))",
+    clear_condition="max by (host) (last_over_time(system_boot_time_seconds[2m]))",
+    severity="critical",
+    for_seconds=MINUTE,
+    annotations={
+        "summary": "{{ $labels.host }} stopped reporting",
+        "description": "Nothing has come from this host for more than two minutes.",
+        "runbook": "Does the host answer? If it does, look at the log of its agent; if it was taken out of service, close the "
+        "alert by hand.",
+    },
+)
+
+BUILTIN_RULES: tuple[BuiltinRule, ...] = (*(rule for signal in _SIGNALS for rule in signal.rules()), _HOST_SILENT)

@@ -1,0 +1,27 @@
+"""Recurring work of the room."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from config.schedules import Cron, Schedule, declare
+from config.settings import OPTION
+
+declare(
+    Schedule(
+        name="alerts: evaluate rules",
+        task="alerts.tasks.evaluate_rules",
+        when=timedelta(seconds=OPTION["RULE_INTERVAL_SECONDS"]),
+        queue="evaluate",
+        description="Asks every rule's condition; alerts begin, fire and resolve.",
+    )
+)
+declare(
+    Schedule(
+        name="alerts: prune alerts",
+        task="alerts.tasks.prune_alerts",
+        when=Cron(minute="41", hour="3"),
+        queue="maintain",
+        description="Deletes alerts that never fired after 14 days, resolved ones after 2 years.",
+    )
+)

@@ -1,0 +1,3 @@
+"""The only writers of rules, channels and alerts."""
+
+from __future__ import annotations

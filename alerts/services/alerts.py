@@ -1,0 +1,119 @@
+"""What people do with alerts: acknowledge, assign, comment, close."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from alerts.actors import Actor
+from alerts.enums import OPEN_STATES, AlertState, NoteKind
+from alerts.models import Alert, AlertComment
+from alerts.services.telling import tell_of_end
+from alerts.services.transitions import change_state
+
+MAX_COMMENT_LENGTH = 10_000
+
+
+class AlertOver(Exception):
+    """The alert ended meanwhile, so there is nothing left to do about it."""
+
+
+class CommentInvalid(Exception):
+    """A comment that can't be kept; the message says why."""
+
+
+@transaction.atomic
+def acknowledge_alert(*, alert_id: int, by: Actor) -> bool:
+    """Note that someone looks after an alert; return False if someone already does. Raise AlertOver if it ended."""
+    changes = {"acknowledged_at": timezone.now(), "acknowledged_by_id": by.user_id, "acknowledged_name": by.name}
+    if not _open(alert_id).filter(acknowledged_at=None).update(**changes):
+        _check_open(alert_id)
+        return False
+    _note(alert_id, NoteKind.ACKNOWLEDGED, by)
+    return True
+
+
+@transaction.atomic
+def unacknowledge_alert(*, alert_id: int, by: Actor) -> bool:
+    """Take an acknowledgement back; return False if there is none. Raise AlertOver if it ended."""
+    changes = {"acknowledged_at": None, "acknowledged_by_id": None, "acknowledged_name": ""}
+    if not _open(alert_id).exclude(acknowledged_at=None).update(**changes):
+        _check_open(alert_id)
+        return False
+    _note(alert_id, NoteKind.UNACKNOWLEDGED, by)
+    return True
+
+
+@transaction.atomic
+def assign_alert(*, alert_id: int, assignee: Any | None, by: Actor) -> bool:
+    """Give an alert to a user (None: to nobody); return False if it is theirs already. Raise AlertOver if it ended."""
+    alert = _open(alert_id).select_for_update().first()
+    if alert is None:
+        _check_open(alert_id)
+        return False
+    if alert.assignee_id == (assignee.pk if assignee else None):
+        return False
+    Alert.objects.filter(pk=alert_id).update(assignee=assignee)
+    _note(alert_id, NoteKind.ASSIGNED, by, text=str(assignee.get_username()) if assignee else "nobody")
+    return True
+
+
+@transaction.atomic
+def add_comment(*, alert_id: int, text: str, by: Actor) -> AlertComment:
+    """Add a comment to an alert, open or not; raise CommentInvalid if it is empty or too long."""
+    cleaned = text.replace("\x00", "").strip()
+    if not cleaned:
+        raise CommentInvalid("Write something first.")
+    if len(cleaned) > MAX_COMMENT_LENGTH:
+        raise CommentInvalid(f"A comment can have {MAX_COMMENT_LENGTH} characters at most.")
+    return _note(alert_id, NoteKind.COMMENT, by, text=cleaned)
+
+
+@transaction.atomic
+def close_alert(*, alert_id: int, by: Actor, reason: str = "") -> bool:
+    """End an alert by hand, for one whose series is gone for good; return False if it had ended already.
+
+    Whoever was told of its firing is told of its end. If its condition still holds, the next evaluation opens a new one.
+    """
+    if not _end(alert_id, reason=f"{by.name} closed it. {reason}".strip()):
+        return False
+    _note(alert_id, NoteKind.CLOSED, by, text=reason.strip())
+    return True
+
+
+@transaction.atomic
+def end_alerts(*, rule_id: int, reason: str, except_application_id: int | None = None) -> int:
+    """End a rule's open alerts because it does not judge them any more; return how many."""
+    alerts = Alert.objects.open().filter(rule_id=rule_id)
+    if except_application_id is not None:
+        alerts = alerts.exclude(application_id=except_application_id)
+    return sum(_end(alert_id, reason=reason) for alert_id in alerts.values_list("pk", flat=True))
+
+
+def _end(alert_id: int, *, reason: str) -> bool:
+    alert = _open(alert_id).select_for_update(of=("self",)).select_related("rule", "application").first()
+    if alert is None:
+        return False
+    was_firing = alert.state == AlertState.FIRING
+    to = AlertState.RESOLVED if was_firing else AlertState.INACTIVE
+    transition = change_state(alert=alert, to=to, at=timezone.now(), reason=reason)
+    if transition is not None and was_firing:
+        tell_of_end(alert=alert, transition=transition)
+    return transition is not None
+
+
+def _open(alert_id: int) -> Any:
+    return Alert.objects.filter(pk=alert_id, state__in=OPEN_STATES)
+
+
+def _check_open(alert_id: int) -> None:
+    if not _open(alert_id).exists():
+        raise AlertOver("This alert is over.")
+
+
+def _note(alert_id: int, kind: NoteKind, by: Actor, *, text: str = "") -> AlertComment:
+    return AlertComment.objects.create(
+        alert_id=alert_id, kind=kind, author_id=by.user_id, author_name=by.name[:150], text=text
+    )

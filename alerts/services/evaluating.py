@@ -1,0 +1,223 @@
+"""Evaluating all rules: every application's series read once, every condition asked, every consequence written."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from alerts.conditions import BadCondition, check_condition
+from alerts.enums import AlertState
+from alerts.evaluation import OpenAlert, Timing, decide
+from alerts.labels import describe_labels, fingerprint_labels, identify_series
+from alerts.models import Alert, Rule
+from alerts.selectors import list_open_alerts
+from alerts.services.applying import Finding, Outcome, apply_outcome, update_values
+from monitoring.applications.selectors import list_applications
+from monitoring.metrics import promql
+from monitoring.metrics.selectors import RecentSnapshot
+
+logger = logging.getLogger(__name__)
+
+MAX_ALERTS_PER_RULE = 1_000
+"""Series of one application for which one rule may have alerts; a condition that returns more is a mistake."""
+
+LOCK_KEY = 0x616C657274  # "alert"
+"""The advisory lock that one evaluator holds at a time."""
+
+#: Written after the run, for all rules at once; an older evaluation never overwrites a newer one.
+_NOTE_SQL = """
+UPDATE alerts_rule AS rule SET
+    last_evaluated_at = %(now)s, last_error = new.error, last_duration_seconds = new.seconds
+FROM unnest(%(ids)s::bigint[], %(errors)s::text[], %(seconds)s::float8[]) AS new(id, error, seconds)
+WHERE rule.id = new.id AND (rule.last_evaluated_at IS NULL OR rule.last_evaluated_at <= %(now)s)
+"""
+
+
+class RuleFailed(Exception):
+    """A rule that could not be evaluated; the message is for whoever owns it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one evaluation of all rules did. Times in seconds."""
+
+    at: datetime
+    rules: int
+    failed: int
+    transitions: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Notes:
+    """What is to be noted on each rule."""
+
+    seconds: dict[int, float] = field(default_factory=lambda: defaultdict(float))
+    errors: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+
+def evaluate_rules(*, now: datetime) -> Run | None:
+    """Evaluate every enabled rule at `now`; return None, having done nothing, while another evaluation runs.
+
+    A rule that fails keeps its alerts as they are, says why in `last_error`, and stops no other. All state is in the
+    database: a run that dies in the middle is continued by the next one.
+    """
+    started = time.perf_counter()
+    with _only_one() as is_ours:
+        if not is_ours:
+            return None
+        rules = list(Rule.objects.enabled().order_by("pk"))
+        notes, transitions = _Notes(), 0
+        outcomes = _judge_everything(rules, now, notes)
+        for outcome in outcomes:
+            if outcome.needs_transaction():
+                transitions += _apply(outcome, now, notes)
+        update_values(outcomes=outcomes, now=now)
+        _note(rules, notes, now)
+    return Run(now, len(rules), len(notes.errors), transitions, time.perf_counter() - started)
+
+
+def judge_rule(
+    *, rule: Rule, application_id: int, storage: promql.Storage, alerts: Mapping[str, Alert], now: datetime
+) -> Outcome:
+    """Ask a rule's conditions and decide about its alerts, writing nothing; raise RuleFailed."""
+    findings = find_series(rule.condition, storage, now)
+    if len(findings) > MAX_ALERTS_PER_RULE:
+        raise RuleFailed(
+            f"The condition returns {len(findings):,} series; a rule can have {MAX_ALERTS_PER_RULE:,} alerts."
+        )
+    cleared = None
+    if rule.clear_condition and any(alert.state == AlertState.FIRING for alert in alerts.values()):
+        cleared = find_series(rule.clear_condition, storage, now).keys()
+    decisions = decide(
+        timing=Timing(timedelta(seconds=rule.for_seconds), timedelta(seconds=rule.keep_firing_for_seconds)),
+        open_alerts={name: _remember(alert) for name, alert in alerts.items()},
+        series={name: finding.value for name, finding in findings.items()},
+        cleared=cleared,
+        now=now,
+    )
+    return Outcome(rule, application_id, findings, alerts, decisions)
+
+
+def find_series(condition: str, storage: promql.Storage, now: datetime) -> dict[str, Finding]:
+    """Return what a condition returns at `now`, by fingerprint; raise RuleFailed."""
+    try:
+        answer = promql.evaluate_instant(check_condition(condition), storage, to_milliseconds(now))
+    except (BadCondition, promql.PromQLError) as error:
+        raise RuleFailed(str(error)) from error
+    assert isinstance(answer, promql.InstantVector), "check_condition lets nothing else through"
+    findings: dict[str, Finding] = {}
+    for labels, value in answer.elements:
+        identity = identify_series(labels)
+        fingerprint = fingerprint_labels(identity)
+        if fingerprint in findings:
+            raise RuleFailed(
+                f"The condition returns two series that differ in nothing but the metric's name: {describe_labels(identity)}."
+            )
+        findings[fingerprint] = Finding(identity, value)
+    return findings
+
+
+def open_snapshot(application_id: int, conditions: Iterable[str], now: datetime) -> promql.Storage:
+    """Return the samples that these conditions need at `now`, read in one go; conditions that can't be read are left out."""
+    needs: dict[promql.SelectorNeed, None] = {}
+    for text in conditions:
+        try:
+            needs.update(dict.fromkeys(check_condition(text).selectors()))
+        except BadCondition:
+            continue
+    return RecentSnapshot(application_id, list(needs), now_ms=to_milliseconds(now))
+
+
+def to_milliseconds(moment: datetime) -> int:
+    """Return a time as epoch milliseconds."""
+    return int(moment.timestamp() * 1000)
+
+
+def _judge_everything(rules: Sequence[Rule], now: datetime, notes: _Notes) -> list[Outcome]:
+    alerts = list_open_alerts()
+    outcomes: list[Outcome] = []
+    for application_id in list_applications().order_by("pk").values_list("pk", flat=True):
+        mine = [rule for rule in rules if rule.application_id in (None, application_id)]
+        if mine:
+            outcomes += _judge_application(application_id, mine, alerts, now, notes)
+    return outcomes
+
+
+def _judge_application(
+    application_id: int,
+    rules: Sequence[Rule],
+    alerts: Mapping[tuple[int, int], Mapping[str, Alert]],
+    now: datetime,
+    notes: _Notes,
+) -> list[Outcome]:
+    texts = (text for rule in rules for text in (rule.condition, rule.clear_condition) if text)
+    storage = open_snapshot(application_id, texts, now)
+    outcomes = []
+    for rule in rules:
+        started = time.perf_counter()
+        try:
+            known = alerts.get((rule.pk, application_id), {})
+            outcomes.append(
+                judge_rule(rule=rule, application_id=application_id, storage=storage, alerts=known, now=now)
+            )
+        except RuleFailed as error:
+            notes.errors[rule.pk].append(str(error))
+        except Exception as error:
+            # The outermost edge of one rule: whatever goes wrong inside it must not stop the others.
+            logger.exception("rule %s could not be evaluated", rule.pk)
+            notes.errors[rule.pk].append(f"{error.__class__.__name__}: {error}")
+        notes.seconds[rule.pk] += time.perf_counter() - started
+    return outcomes
+
+
+def _apply(outcome: Outcome, now: datetime, notes: _Notes) -> int:
+    try:
+        return apply_outcome(outcome=outcome, now=now)
+    except Exception as error:
+        # Rolled back as a whole; the next evaluation finds the same and tries again.
+        logger.exception("what rule %s found could not be written", outcome.rule.pk)
+        notes.errors[outcome.rule.pk].append(f"What it found could not be written: {error}")
+        return 0
+
+
+def _remember(alert: Alert) -> OpenAlert:
+    return OpenAlert(
+        is_firing=alert.state == AlertState.FIRING,
+        active_since=alert.active_since,
+        last_seen_at=alert.last_seen_at,
+        keep_until=alert.keep_until,
+    )
+
+
+def _note(rules: Sequence[Rule], notes: _Notes, now: datetime) -> None:
+    values: dict[str, Any] = {
+        "now": now,
+        "ids": [rule.pk for rule in rules],
+        "errors": [" ".join(dict.fromkeys(notes.errors.get(rule.pk, ())))[:2000] for rule in rules],
+        "seconds": [notes.seconds.get(rule.pk, 0.0) for rule in rules],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE_SQL, values)
+
+
+@contextmanager
+def _only_one() -> Iterator[bool]:
+    """Hold the evaluator's lock, if it is free. It goes with the connection, so a dead evaluator holds it no longer."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_KEY])
+        is_ours = bool(cursor.fetchone()[0])
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK_KEY])

@@ -1,0 +1,29 @@
+"""Background work of the room."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+
+from alerts.services import evaluating, retention
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(ignore_result=True)
+def evaluate_rules() -> str:
+    """Evaluate every rule now; say what came of it. Runs that meet leave the work to the first."""
+    run = evaluating.evaluate_rules(now=timezone.now())
+    if run is None:
+        return "another evaluation is running"
+    if run.transitions:
+        logger.info("%s alerts changed state (%s rules in %.2f s)", run.transitions, run.rules, run.seconds)
+    return f"{run.rules} rules, {run.failed} failed, {run.transitions} transitions, {run.seconds:.3f} s"
+
+
+@shared_task(ignore_result=True)
+def prune_alerts() -> int:
+    """Forget alerts that ended long ago; return how many."""
+    return retention.prune_alerts(now=timezone.now())
