@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import TYPE_CHECKING
 
 from django.core.cache import cache
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from config.api.authentication import KeyGrant
 from config.api.errors import RateLimited
+
+if TYPE_CHECKING:
+    # For types only: DRF imports this module while it is still importing its views.
+    from rest_framework.views import APIView
 
 logger = logging.getLogger(__name__)
 
