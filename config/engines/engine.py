@@ -32,6 +32,8 @@ class Engine(ABC):
     name: ClassVar[str]
     #: Signals that end the engine, each with the seconds it is given.
     stop_signals: ClassVar[tuple[tuple[signal.Signals, float], ...]]
+    #: Words of lines that do not belong into a log, because they warn of what cannot happen here.
+    noise: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir.absolute()

@@ -38,6 +38,8 @@ class EmbeddedValkey(Engine):
 
     name = "valkey"
     stop_signals: ClassVar[tuple[tuple[signal.Signals, float], ...]] = ((signal.SIGTERM, 5),)
+    # It warns of failing background saves; nothing is saved.
+    noise: ClassVar[tuple[str, ...]] = ("WARNING Memory overcommit must be enabled!",)
 
     @property
     def socket_dir(self) -> Path:

@@ -74,8 +74,9 @@ class Log:
 class LineReader:
     """Takes the output of one process out of a pipe and gives it to the log line by line."""
 
-    def __init__(self, log: Log, name: str) -> None:
+    def __init__(self, log: Log, name: str, *, noise: tuple[str, ...] = ()) -> None:
         self.name = name
+        self._noise = noise
         self.descriptor, self.write_end = os.pipe()
         os.set_blocking(self.descriptor, False)
         self._log = log
@@ -112,5 +113,5 @@ class LineReader:
 
     def _write(self, line: bytes) -> None:
         text = line.decode(errors="replace").rstrip("\r")
-        if text:
+        if text and not any(words in text for words in self._noise):
             self._log.write(self.name, text)

@@ -188,7 +188,9 @@ class Loop:
     def _spawn(self, running: _Running) -> None:
         running.started_at = time.monotonic()
         try:
-            running.process = self._attach(running.member.name, lambda output: running.member.spawn(output=output))
+            running.process = self._attach(
+                running.member.name, lambda output: running.member.spawn(output=output), noise=running.member.noise
+            )
         except (EngineError, OSError) as error:
             self._plan_restart(running, f"{running.member.name} cannot be started: {error}")
 
@@ -199,8 +201,10 @@ class Loop:
         running.due_at = time.monotonic() + delay_seconds
         self.log.say(f"{what}; it is started again in {delay_seconds:g} s.")
 
-    def _attach(self, name: str, spawn: Callable[[int], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
-        reader = LineReader(self.log, name)
+    def _attach(
+        self, name: str, spawn: Callable[[int], subprocess.Popen[bytes]], *, noise: tuple[str, ...] = ()
+    ) -> subprocess.Popen[bytes]:
+        reader = LineReader(self.log, name, noise=noise)
         try:
             process = spawn(reader.write_end)
         except BaseException:

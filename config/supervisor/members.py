@@ -33,6 +33,10 @@ class Member(Protocol):
     def stop_signals(self) -> StopSignals:
         """Signals that end it, each with the seconds it is given."""
 
+    @property
+    def noise(self) -> tuple[str, ...]:
+        """Words of lines that are left out of the log."""
+
     def spawn(self, *, output: int) -> subprocess.Popen[bytes]:
         """Start it; may raise EngineError or OSError."""
 
@@ -48,6 +52,7 @@ class EngineMember:
         self.name = engine.name
         self.stop_order = stop_order
         self.stop_signals: StopSignals = engine.stop_signals
+        self.noise = engine.noise
 
     def spawn(self, *, output: int) -> subprocess.Popen[bytes]:
         """See `Member.spawn`; repairs first what a crash left."""
@@ -67,6 +72,7 @@ class ProcessMember:
         self.name = spec.name
         self.stop_order = spec.stop_order
         self.stop_signals = spec.stop_signals
+        self.noise: tuple[str, ...] = ()
         self._env = {**env, **spec.env}
         self._record_file = find_run_dir(data_dir) / f"{spec.name}.pid"
 

@@ -152,6 +152,21 @@ def test_run_to_end__command__returns_its_code_and_logs_its_words(stage: Stage) 
     ]
 
 
+def test_run_to_end__signal_meanwhile__ends_the_command(stage: Stage) -> None:
+    """Ctrl-C during migrations does not leave them running."""
+    pids = []
+
+    def spawn(output: int) -> subprocess.Popen[bytes]:
+        code = f"import os, signal; os.kill({os.getpid()}, signal.SIGTERM); {_SLEEPER}"
+        process = subprocess.Popen([_PYTHON, "-c", code], stdout=output)
+        pids.append(process.pid)
+        return process
+
+    with pytest.raises(StopRequestedError):
+        stage.loop.run_to_end("command", spawn)
+    assert [read_session(pid) for pid in pids] == [None]
+
+
 def test_log__odd_bytes__stay_one_line_each(stage: Stage) -> None:
     """Broken UTF-8 and lines without end do not break the log, in the file as on the screen."""
     code = "import os; os.write(1, b'\\xff\\xfe\\n' + b'x' * 100000)"
