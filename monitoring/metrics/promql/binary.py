@@ -119,8 +119,8 @@ def combine_vectors(
     Raises EvaluationError where a match is not unique at some step.
     """
     many, one = (right, left) if matching.many == "right" else (left, right)
+    one = unify_one_side(many, one, matching)
     many_numbers, one_numbers, total = number_signatures(many, one, matching)
-    check_one_side(many, one, one_numbers, total, matching)
     many_rows, one_rows = pair_rows(many_numbers, one_numbers)
     if not len(many_rows):
         return empty_vector(left.steps)
@@ -141,21 +141,31 @@ def combine_vectors(
     return merge_same_labels(drop_absent(StepVector(labels, values.astype(np.float64), present)))
 
 
-def check_one_side(many: StepVector, one: StepVector, numbers: IntArray, total: int, matching: Matching) -> None:
-    """Refuse several elements with one signature on the side that may have only one; raises EvaluationError."""
-    if total == 0 or len(numbers) == len(np.unique(numbers)):
-        return
-    counts = count_by_number(one.present, numbers, total)
+def unify_one_side(many: StepVector, one: StepVector, matching: Matching) -> StepVector:
+    """The side with one element in each match, elements that take turns (a series ends, another goes on) made one.
+
+    Raises EvaluationError where two of them meet. Without this, a match of many restarted series would be computed
+    for every pair of them.
+    """
+    _, numbers, total = number_signatures(many, one, matching)
+    if len(numbers) == len(np.unique(numbers)):
+        return one
     # A step at which the other side is empty has nothing to match and so nothing to refuse.
-    doubled = np.flatnonzero(((counts > 1) & many.present.any(axis=0)).any(axis=1))
+    used = StepVector(one.labels, one.values, one.present & many.present.any(axis=0))
+    doubled = np.flatnonzero((count_by_number(used.present, numbers, total) > 1).any(axis=1))
     if len(doubled):
-        pair = [one.labels[row] for row in np.flatnonzero(numbers == doubled[0])[:2].tolist()]
+        first, second = [one.labels[row] for row in np.flatnonzero(numbers == doubled[0])[:2].tolist()]
         side = "left" if matching.many == "right" else "right"
         raise EvaluationError(
-            f"found duplicate series for the match group {describe(dict(signature_of(pair[0], matching)))} on the {side} "
-            f"hand-side of the operation: [{describe(pair[0])}, {describe(pair[1])}];"
+            f"found duplicate series for the match group {describe(dict(signature_of(first, matching)))} on the {side} "
+            f"hand-side of the operation: [{describe(first)}, {describe(second)}];"
             "many-to-many matching not allowed: matching labels must be unique on one side"
         )
+    labels = [
+        {**dict(signature_of(each, matching)), **{name: each[name] for name in matching.include if name in each}}
+        for each in one.labels
+    ]
+    return merge_same_labels(StepVector(labels, used.values, used.present))
 
 
 def check_one_to_one(present: BoolArray, numbers: IntArray, total: int) -> None:
