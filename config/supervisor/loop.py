@@ -22,6 +22,8 @@ from config.supervisor.log import LineReader, Log
 from config.supervisor.members import Backoff, Member
 
 _TICK_SECONDS = 0.25
+# After a second Ctrl-C each stage of stopping gets this long: enough for the databases, which have nothing to wait for.
+_IMPATIENT_SECONDS = 1.0
 _STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -125,7 +127,7 @@ class Loop:
             self._look_after(running)
 
     def stop(self) -> None:
-        """End all members in their order, gently first. A further Ctrl-C ends what is left at once."""
+        """End all members in their order, gently first; a further Ctrl-C cuts that short."""
         self._is_stopping = True
         self._stop_signals_seen = 0
         for order in sorted({running.member.stop_order for running in self._runnings}):
@@ -162,9 +164,10 @@ class Loop:
             self.log.say(str(error))
 
     def _await_ends(self, runnings: list[_Running], *, timeout_seconds: float) -> bool:
-        deadline = time.monotonic() + timeout_seconds
+        start = time.monotonic()
         while any(running.process is not None and running.process.poll() is None for running in runnings):
-            if time.monotonic() > deadline or self._stop_signals_seen:
+            patience_seconds = min(timeout_seconds, _IMPATIENT_SECONDS) if self._stop_signals_seen else timeout_seconds
+            if time.monotonic() > start + patience_seconds:
                 return False
             self._read_output(timeout_seconds=0.05)
         return True

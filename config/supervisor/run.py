@@ -59,7 +59,7 @@ def _run_until_stopped(bring_up: Callable[[], None], loop: Loop) -> int:
         loop.restarts_what_dies = True
         loop.run()
     except StopRequestedError:
-        loop.log.say("Stopping; press Ctrl-C again to stop at once.")
+        loop.log.say("Stopping; press Ctrl-C again to hurry.")
     except (StartError, MemberFailedError, EngineError) as error:
         loop.log.say(f"Postlaunch cannot start: {error}")
         code = 1
