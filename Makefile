@@ -13,8 +13,8 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 JOBS ?= auto
-# By file: tests that share one running product share it on one worker.
-PYTEST := $(BIN)/python -m pytest --dist loadfile
+# By file: tests that share one running product share it on one worker. Each worker takes one of Redis' 16 databases.
+PYTEST := $(BIN)/python -m pytest --dist loadfile --maxprocesses 8
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: help up test test-fast test-long test-services check format bench lock clean

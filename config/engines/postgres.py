@@ -167,8 +167,6 @@ class EmbeddedPostgres(Engine):
 
     def sweep(self) -> None:
         """Wait for, and then end, every process that an earlier run left working on this cluster."""
-        if not list_cluster_processes(self.cluster):
-            return
         # A server whose supervisor was killed is already shutting down by its parent-death signal, and is given
         # time for its checkpoint. Backends whose server was killed leave at their next wait, which a busy or
         # stopped one does not reach.
@@ -181,6 +179,7 @@ class EmbeddedPostgres(Engine):
             for pid in self._select_targets(number):
                 send_signal(pid, number)
             if wait_until(lambda: not list_cluster_processes(self.cluster), timeout_seconds=patience_seconds):
+                super().sweep()
                 return
         left = list_cluster_processes(self.cluster)
         raise EngineError(f"Processes {left} work on {self.cluster} and cannot be ended.")

