@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("monitoring.ingestion.urls")),
+    path("prometheus/api/v1/", include("monitoring.metrics.urls")),
+    path("api/v1/", include("monitoring.applications.api.urls")),
+]

@@ -106,6 +106,12 @@ class Conflict(ApiError):
     slug, status, title = "conflict", 409, "That conflicts with what is there."
 
 
+class IdempotencyKeyReused(ApiError):
+    """The Idempotency-Key was sent before with another request; use a new one for a new request."""
+
+    slug, status, title = "idempotency-key-reused", 422, "The Idempotency-Key belongs to another request."
+
+
 class MethodNotAllowed(ApiError):
     """This address does not take this method."""
 

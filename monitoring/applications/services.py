@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -43,6 +44,17 @@ def create_application(*, name: str, environment: str = "production", time_zone:
     application.full_clean()
     application.save()
     return application
+
+
+@transaction.atomic
+def update_application(*, application: Application, changes: Mapping[str, Any]) -> Application:
+    """Change the named fields of an application and return it; raise ValidationError if a value does not fit."""
+    locked = Application.objects.select_for_update().get(pk=application.pk)
+    for field, value in changes.items():
+        setattr(locked, field, value)
+    locked.full_clean()
+    locked.save(update_fields=list(changes))
+    return locked
 
 
 @transaction.atomic

@@ -1,0 +1,3 @@
+"""REST: the application that a key belongs to."""
+
+from __future__ import annotations
