@@ -11,7 +11,14 @@ from django.utils.module_loading import autodiscover_modules
 from config import celery  # noqa: F401
 
 #: The kernel's own declarations, which stand beside what they declare: names such as `config.schedules` are the registries.
-KERNEL_DECLARATIONS = ("config.administrators", "config.deliveries.schedules", "config.outbox.schedules")
+KERNEL_DECLARATIONS = (
+    "config.administrators",
+    "config.api.schedules",
+    "config.deliveries.schedules",
+    "config.heartbeats",
+    "config.outbox.schedules",
+    "config.own_metrics.sources",
+)
 
 
 class KernelConfig(AppConfig):
@@ -25,8 +32,8 @@ class KernelConfig(AppConfig):
         """Load what rooms declare in modules of fixed names.
 
         `checks` hold system checks, `schedules` recurring tasks, `handlers` event subscribers, `panels` parts of the
-        admin home, `bootstrapping` what the first start must create.
+        admin home, `bootstrapping` what the first start must create, `own_metrics` what the room measures of itself.
         """
         for name in KERNEL_DECLARATIONS:
             import_module(name)
-        autodiscover_modules("checks", "schedules", "handlers", "panels", "bootstrapping")
+        autodiscover_modules("checks", "schedules", "handlers", "panels", "bootstrapping", "own_metrics")

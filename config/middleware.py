@@ -19,7 +19,7 @@ PUBLIC_POLICY = (
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 DOCS_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'self'; object-src 'none'"
 )
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+handler400 = "config.pages.failures.show_bad_request"
+handler403 = "config.pages.failures.show_forbidden"
+handler404 = "config.pages.failures.show_not_found"
+handler500 = "config.pages.failures.show_server_error"
+
 urlpatterns = [
     path("", include("config.pages.urls")),
     path("", include("monitoring.urls")),
