@@ -24,20 +24,19 @@ def extrapolate(windows: Windows, _: FloatArray, *, counter: bool, per_second: b
     counts = windows.count()
     starts, firsts, lasts = first_times(windows), first_values(windows), windows.values[windows.last]
     sampled = (windows.times[windows.last] - starts) / 1000
-    with np.errstate(all="ignore"):
-        change = grow(windows, firsts, lasts) if counter else lasts - firsts
-        to_start = (starts - windows.starts) / 1000
-        to_end = (windows.ends - windows.times[windows.last]) / 1000
-        if counter:
-            to_zero = sampled * (firsts / change)
-            reaches_zero = (change > 0) & (firsts >= 0) & (to_zero < to_start)
-            to_start = np.where(reaches_zero, to_zero, to_start)
-        distance = sampled / (counts - 1)
-        reach = sampled + stretch(to_start, distance) + stretch(to_end, distance)
-        factor = reach / sampled
-        if per_second:
-            factor /= (windows.ends - windows.starts) / 1000
-        return change * factor, (counts >= 2) & (sampled > 0)
+    change = grow(windows, firsts, lasts) if counter else lasts - firsts
+    to_start = (starts - windows.starts) / 1000
+    to_end = (windows.ends - windows.times[windows.last]) / 1000
+    if counter:
+        to_zero = sampled * (firsts / change)
+        reaches_zero = (change > 0) & (firsts >= 0) & (to_zero < to_start)
+        to_start = np.where(reaches_zero, to_zero, to_start)
+    distance = sampled / (counts - 1)
+    reach = sampled + stretch(to_start, distance) + stretch(to_end, distance)
+    factor = reach / sampled
+    if per_second:
+        factor /= (windows.ends - windows.starts) / 1000
+    return change * factor, (counts >= 2) & (sampled > 0)
 
 
 def stretch(gap: FloatArray, distance: FloatArray) -> FloatArray:
@@ -91,17 +90,16 @@ def compare_last_two(windows: Windows, _: FloatArray, *, rate: bool) -> RangeRes
     seconds = (windows.times[last] - windows.times[previous]) / 1000
     newest, older = windows.values[last], windows.values[previous]
     present = windows.hi - windows.lo >= 2
-    with np.errstate(all="ignore"):
-        change = np.where(newest < older, newest, newest - older) if rate else newest - older
-        if windows.columns is not None:
-            columns = windows.columns
-            many = (columns.counts[last] >= 2) & windows.occupied
-            steps = columns.counts[last] - 1
-            total = columns.increases[last] if rate else newest - columns.first[last]
-            change = np.where(many, total / steps, change)
-            seconds = np.where(many, (windows.times[last] - columns.first_times[last]) / 1000 / steps, seconds)
-            present |= many
-        return (change / seconds if rate else change), present & (seconds > 0)
+    change = np.where(newest < older, newest, newest - older) if rate else newest - older
+    if windows.columns is not None:
+        columns = windows.columns
+        many = (columns.counts[last] >= 2) & windows.occupied
+        steps = columns.counts[last] - 1
+        total = columns.increases[last] if rate else newest - columns.first[last]
+        change = np.where(many, total / steps, change)
+        seconds = np.where(many, (windows.times[last] - columns.first_times[last]) / 1000 / steps, seconds)
+        present |= many
+    return (change / seconds if rate else change), present & (seconds > 0)
 
 
 def count_changes(windows: Windows, _: FloatArray) -> RangeResult:

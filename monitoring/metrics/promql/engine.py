@@ -1,6 +1,7 @@
 """Queries from their text to their answer.
 
 `parse` once, then evaluate at one time (`evaluate_instant`) or at many (`evaluate_range`) against any `Storage`.
+Division by zero, overflow and NaN are ordinary answers of PromQL, so numpy's warnings are off for the whole evaluation.
 """
 
 from __future__ import annotations

@@ -115,8 +115,7 @@ def weigh_samples(windows: Windows) -> tuple[FloatArray, FloatArray, IntArray, I
 
 def spread_sketches(columns: Columns, lo: IntArray, hi: IntArray) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
     """The buckets' values written out; the windows are moved to them."""
-    with np.errstate(all="ignore"):
-        means = columns.sums / columns.counts
+    means = columns.sums / columns.counts
     values: list[FloatArray] = []
     weights: list[FloatArray] = []
     for element, sketch in enumerate(columns.sketches):

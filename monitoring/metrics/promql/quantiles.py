@@ -51,8 +51,7 @@ def at_rank(ascending: FloatArray, rank: IntArray) -> FloatArray:
 
 def interpolate(quantiles: FloatArray, below: FloatArray, above: FloatArray, share: FloatArray) -> FloatArray:
     """Between two neighbours, with the answers for quantiles that are none."""
-    with np.errstate(all="ignore"):
-        answers = below * (1 - share) + above * share
+    answers = below * (1 - share) + above * share
     answers = np.where(quantiles < 0, -np.inf, answers)
     answers = np.where(quantiles > 1, np.inf, answers)
     return np.where(np.isnan(quantiles), np.nan, answers)

@@ -192,8 +192,7 @@ def reduce_windows(ufunc: np.ufunc, column: FloatArray, lo: IntArray, hi: IntArr
     edges[1::2] = np.maximum(hi, lo)
     if not len(lo):
         return np.zeros(0)
-    with np.errstate(all="ignore"):
-        reduced = ufunc.reduceat(column, edges)[::2]
+    reduced = ufunc.reduceat(column, edges)[::2]
     return np.where(hi > lo, reduced, empty)
 
 

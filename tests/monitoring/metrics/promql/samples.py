@@ -67,8 +67,20 @@ def make_series(seed: int = 7) -> list[SeriesData]:
         add("gauge", name="limit", job=job)
     add("gauge", name="load", job="cron", instance="a", zone="north")
     add("gauge", name="lonely")
+    found += make_builds()
     found += make_odd(rng)
     found += make_histogram(rng)
+    return found
+
+
+def make_builds() -> list[SeriesData]:
+    """One series after another for the same job, as releases follow each other."""
+    times = START_MS + np.arange(0, LENGTH_MS, 30_000)
+    found = []
+    for version, stretch in enumerate(np.array_split(times, 4)):
+        values = np.append(np.ones(len(stretch) - 1), STALE)
+        labels = {"__name__": "build", "job": "api", "version": str(version), "line": str(version // 2)}
+        found.append(SeriesData(labels, stretch, values))
     return found
 
 
