@@ -16,7 +16,7 @@ NAME_LABEL = "__name__"
 
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
-_SHOWN_CHARACTERS = 60
+SHOWN_CHARACTERS = 60
 
 
 class SeriesInvalid(Exception):
@@ -80,6 +80,7 @@ def fingerprint(identity: SeriesIdentity) -> bytes:
     return hashlib.blake2b("\x00".join(parts).encode(), digest_size=16).digest()
 
 
-def shorten(text: str) -> str:
-    """Return ``text`` short enough for a message."""
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+def shorten(text: str, length: int = SHOWN_CHARACTERS) -> str:
+    """Return ``text`` short enough for a message or a column, and without zero bytes, which PostgreSQL can't keep."""
+    clean = text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    return clean if len(clean) <= length else clean[: length - 1] + "…"

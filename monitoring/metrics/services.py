@@ -18,6 +18,7 @@ from monitoring.losses.services import Intake, count_intake
 from monitoring.metrics.bulk import copy_in
 from monitoring.metrics.commits import GroupCommit
 from monitoring.metrics.copying import write_points
+from monitoring.metrics.labels import MAX_NAME_LENGTH, shorten
 from monitoring.metrics.models import MetricDescription
 from monitoring.metrics.points import Description, PointBatch, Refusal, StoreResult
 from monitoring.metrics.rollup import DAY_MS
@@ -28,6 +29,8 @@ MAX_AHEAD_MS = 10 * 60 * 1000
 """How far ahead of ours a sender's clock may be."""
 
 SLOT_ATTEMPTS = 5
+MAX_HELP_LENGTH = 2000
+MAX_UNIT_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,21 +160,38 @@ def _commit(writes: list[_Write]) -> None:
 _commits = GroupCommit(_commit, size=lambda write: int(write.series.size))
 
 
+_described: set[tuple[int, Description]] = set()
+DESCRIPTIONS_REMEMBERED = 50_000
+
+
 def describe_metrics(*, application_id: int, descriptions: Iterable[Description]) -> None:
-    """Keep what a sender says about its metrics; the latest word stays."""
-    rows = {
-        described.name: MetricDescription(
+    """Keep what a sender says about its metrics; the latest word stays.
+
+    Senders say the same again and again: what this process has written is not written again.
+    """
+    fresh = {d.name: d for d in descriptions if (application_id, d) not in _described}
+    if not fresh:
+        return
+    whole = [d for d in fresh.values() if d.type != "unknown" or d.help]
+    _write_descriptions(application_id, whole, ["type", "help", "unit"])
+    _write_descriptions(application_id, [d for d in fresh.values() if d.type == "unknown" and not d.help], ["unit"])
+    if len(_described) > DESCRIPTIONS_REMEMBERED:
+        _described.clear()
+    _described.update((application_id, d) for d in fresh.values())
+
+
+def _write_descriptions(application_id: int, descriptions: list[Description], fields: list[str]) -> None:
+    rows = [
+        MetricDescription(
             application_id=application_id,
-            name=described.name,
+            name=shorten(described.name, MAX_NAME_LENGTH),
             type=described.type,
-            help=described.help[:2000],
-            unit=described.unit[:64],
+            help=shorten(described.help, MAX_HELP_LENGTH),
+            unit=shorten(described.unit, MAX_UNIT_LENGTH),
         )
-        for described in descriptions
-    }
+        for described in sorted(descriptions, key=lambda described: described.name)
+        if described.name
+    ]
     MetricDescription.objects.bulk_create(
-        [rows[name] for name in sorted(rows)],
-        update_conflicts=True,
-        unique_fields=["application", "name"],
-        update_fields=["type", "help", "unit"],
+        rows, update_conflicts=True, unique_fields=["application", "name"], update_fields=fields
     )

@@ -1,0 +1,105 @@
+"""What every door for telemetry does: who calls, how much they may send, and an account of bodies that were refused."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from django.db import DatabaseError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from config.api.authentication import KeyGrant, authenticate_key
+from config.api.errors import ApiError, MethodNotAllowed, RateLimited, TemporarilyUnavailable, as_api_error
+from config.api.throttling import check_rate
+from monitoring.applications.services import note_key_use
+from monitoring.losses.enums import Signal
+from monitoring.losses.services import Intake, count_intake
+
+logger = logging.getLogger(__name__)
+
+USE_NOTED_EVERY_SECONDS = 60.0
+ALLOWED_HEADERS = "Authorization, Content-Type, Content-Encoding, X-Postlaunch-Key"
+
+Receive = Callable[[HttpRequest, KeyGrant], HttpResponse]
+Refuse = Callable[[ApiError], HttpResponse]
+
+_noted: dict[int, float] = {}
+_noted_lock = threading.Lock()
+
+
+def door(refuse: Refuse) -> Callable[[Receive], Callable[[HttpRequest], HttpResponse]]:
+    """Make a view of a function that receives an admitted request; ``refuse`` puts errors in the protocol's own form.
+
+    Answers browsers of any origin (the key says which origins it is for), OPTIONS included; takes nothing but POST.
+    """
+
+    def decorate(receive: Receive) -> Callable[[HttpRequest], HttpResponse]:
+        @csrf_exempt
+        @functools.wraps(receive)
+        def view(request: HttpRequest) -> HttpResponse:
+            if request.method == "OPTIONS":
+                return _allow_origins(HttpResponse(status=204))
+            response = _answer(request, receive, refuse)
+            return _allow_origins(response)
+
+        return view
+
+    return decorate
+
+
+def _answer(request: HttpRequest, receive: Receive, refuse: Refuse) -> HttpResponse:
+    grant: KeyGrant | None = None
+    try:
+        if request.method != "POST":
+            raise MethodNotAllowed("Send a POST request.")
+        grant = authenticate_key(request, scope="ingest")
+        check_rate(grant)
+        response = receive(request, grant)
+        _note_use(grant)
+        return response
+    except Exception as error:
+        refusal = as_api_error(error)
+        if refusal is None:
+            raise
+        if isinstance(refusal, TemporarilyUnavailable):
+            logger.warning("nothing can be stored: %s", error)
+        elif grant is not None:
+            _count_body(grant, refusal)
+        response = refuse(refusal)
+        if isinstance(refusal, MethodNotAllowed):
+            response["Allow"] = "POST, OPTIONS"
+        return response
+
+
+def _count_body(grant: KeyGrant, refusal: ApiError) -> None:
+    """Enter a body that was refused as a whole into the loss account; what it held nobody knows."""
+    is_limit = isinstance(refusal, RateLimited)
+    intake = Intake(grant.application_id, Signal.BODIES, refused=int(not is_limit), limited=int(is_limit))
+    try:
+        with transaction.atomic():
+            count_intake(intakes=[intake], now=timezone.now())
+    except DatabaseError:
+        logger.warning("a refused body is missing in the loss account: the database does not answer")
+
+
+def _note_use(grant: KeyGrant) -> None:
+    now = time.monotonic()
+    with _noted_lock:
+        if _noted.get(grant.key_id, -USE_NOTED_EVERY_SECONDS) + USE_NOTED_EVERY_SECONDS > now:
+            return
+        _noted[grant.key_id] = now
+    note_key_use(key_id=grant.key_id)
+
+
+def _allow_origins(response: HttpResponse) -> HttpResponse:
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Access-Control-Allow-Methods"] = "POST, OPTIONS"
+    response["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+    response["Access-Control-Expose-Headers"] = "Retry-After"
+    response["Access-Control-Max-Age"] = "86400"
+    return response
