@@ -71,7 +71,7 @@ class Entry(Generic[Found]):
 
     def is_allowed(self, request: HttpRequest) -> bool:
         """Whether the reader may see what it finds."""
-        return not self.permission or request.user.has_perm(self.permission)  # type: ignore[union-attr]  # admin pages have a user
+        return not self.permission or request.user.has_perm(self.permission)
 
 
 class Registry(Generic[Found]):

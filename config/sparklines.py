@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeGuard
 
 
 def draw_sparkline(values: Sequence[float | None], *, width: int = 96, height: int = 24, label: str = "") -> str:
@@ -33,7 +34,7 @@ def draw_sparkline(values: Sequence[float | None], *, width: int = 96, height: i
     return f'{head}<path d="{"".join(path)}" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round"/></svg>'
 
 
-def _is_known(value: float | None) -> bool:
+def _is_known(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)
 
 

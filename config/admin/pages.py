@@ -28,7 +28,7 @@ def admin_page(address: str, *, name: str, permission: str = "") -> Callable[[Vi
 
         @wraps(view)
         def guarded(request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponseBase:
-            if permission and not request.user.has_perm(permission):  # type: ignore[union-attr]  # admin pages have a user
+            if permission and not request.user.has_perm(permission):
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 

@@ -73,7 +73,7 @@ _BADGE = {State.BAD: "danger", State.WATCH: "warning", State.INFO: "info"}
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar as the theme wants it."""
-    if not request.user.is_active or not request.user.is_staff:  # type: ignore[union-attr]
+    if not request.user.is_active or not request.user.is_staff:
         return []
     groups = [{"title": group.title, "items": _items(group, request)} for group in SIDEBAR]
     return [group for group in groups if group["items"]]
@@ -89,7 +89,7 @@ def _item(entry: Entry, request: HttpRequest) -> dict[str, Any] | None:
         link = reverse(entry.url_name)
     except NoReverseMatch:
         return None
-    if entry.permission and not request.user.has_perm(entry.permission):  # type: ignore[union-attr]
+    if entry.permission and not request.user.has_perm(entry.permission):
         return None
     item: dict[str, Any] = {"title": entry.title, "icon": entry.icon, "link": link}
     waiting = find_needs(request).get(entry.need) if entry.need else None

@@ -27,4 +27,5 @@ class PostlaunchAdminSite(UnfoldAdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show the home board."""
-        return super().index(request, {**home.describe_home(request), **(extra_context or {})})
+        response: TemplateResponse = super().index(request, {**home.describe_home(request), **(extra_context or {})})
+        return response

@@ -94,6 +94,7 @@ class ApplicationAdmin(BaseAdmin):
     ) -> HttpResponse:
         """Lead from a new application to connecting it."""
         if "_addanother" in request.POST or "_continue" in request.POST or "_popup" in request.POST:
-            return super().response_add(request, obj, post_url_continue)
+            response: HttpResponse = super().response_add(request, obj, post_url_continue)
+            return response
         self.message_user(request, f"{obj} was added. Connect it now: make a key, then paste what suits your system.")
         return redirect("admin:monitoring_application_connect", obj.pk)

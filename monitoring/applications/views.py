@@ -116,7 +116,7 @@ def _show_page(
         "key_form": form or KeyForm(),
         "scopes": Scope.choices,
         "kinds": KeyKind.choices,
-        "can_change": request.user.has_perm(CHANGE),  # type: ignore[union-attr]  # admin pages have a user
+        "can_change": request.user.has_perm(CHANGE),
         "snippets": list_snippets(
             base_url=base_url, secret_key=issued.token if issued and is_secret else "", public_key=public
         ),

@@ -14,7 +14,6 @@ from monitoring.applications.models import Application
 from monitoring.charts.spec import UNITS, Chart, Line, choose_step, fill_window
 from monitoring.metrics import promql
 from monitoring.metrics.models import MetricSeries
-from monitoring.metrics.promql.errors import PromQLError
 
 RANGES = {"15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000}
 MAX_NAMES = 200
@@ -93,7 +92,7 @@ def _find_problem(queries: list[str], seconds: int) -> dict[str, Any] | None:
     for query in queries:
         try:
             promql.parse(fill_window(query, step))
-        except PromQLError as error:
+        except promql.PromQLError as error:
             place = None if error.position is None else min(error.position, len(query))
             return {
                 "query": query,

@@ -13,7 +13,7 @@ from config.admin.pages import admin_page
 from monitoring.applications.current import find_current_application
 from monitoring.charts.spec import choose_step, fill_window, find_shared_labels, name_series
 from monitoring.metrics import promql
-from monitoring.metrics.promql.errors import PromQLError
+from monitoring.metrics.selectors import SeriesStorage
 
 MAX_QUERIES = 8
 MAX_SERIES = 40
@@ -47,8 +47,6 @@ def _answer(request: HttpRequest) -> dict[str, Any]:
     if len(queries) > MAX_QUERIES:
         raise ChartRefused(f"One chart draws at most {MAX_QUERIES} queries.")
     legends = [*request.GET.getlist("legend"), *[""] * len(queries)]
-    from monitoring.metrics.selectors import SeriesStorage
-
     storage = SeriesStorage(application.pk)
     times = np.arange(start, end + 1, step, dtype=np.int64)
     found: list[dict[str, Any]] = []
@@ -76,7 +74,7 @@ def _run(
             step * 1000,
             lookback_ms=max(LOOKBACK_SECONDS, 2 * step) * 1000,
         )
-    except PromQLError as error:
+    except promql.PromQLError as error:
         raise ChartRefused(_explain(error)) from error
     shared = (
         find_shared_labels([element.labels for element in matrix.series]) if len(matrix.series) > 1 else frozenset()
@@ -103,7 +101,7 @@ def _on_grid(
     return row
 
 
-def _explain(error: PromQLError) -> str:
+def _explain(error: promql.PromQLError) -> str:
     position = "" if error.position is None else f" (at character {error.position + 1})"
     return f"{error.message[:1].upper()}{error.message[1:]}{position}."
 

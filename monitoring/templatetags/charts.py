@@ -59,10 +59,11 @@ def chart(
 
 
 @register.inclusion_tag("components/chart.html")
-def draw_chart(chart: Chart) -> dict[str, Any]:
-    """Draw a chart that was put together in Python."""
+def draw_chart(chart: Chart, *, explore: bool = True) -> dict[str, Any]:
+    """Draw a chart that was put together in Python; `explore` links it to the Metrics page."""
     return {
         "chart": chart,
+        "explore": explore,
         "data_url": reverse("admin:monitoring_chart_data"),
         "explore_url": reverse("admin:monitoring_metrics_explorer"),
     }

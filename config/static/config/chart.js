@@ -1,7 +1,7 @@
 // Draws every [data-chart] figure: lines over time with a shared cursor, zoom by dragging, thresholds, gaps as gaps,
 // and a table behind it. The figure's markup is templates/components/chart.html; its data comes as JSON from
 // data-chart-url (monitoring/charts/views.py).
-import { increments, write, writeMoment } from "./formats.js";
+import { increments, write, writeMoment, writeTimes } from "./formats.js";
 import { loadPlotter } from "./plotter.js";
 
 const COLOURS = 8;
@@ -134,10 +134,11 @@ class Chart {
         points: { size: 6 },
         y: false,
       },
+      padding: [6, 10, 0, 0],
       scales: { x: { time: true, range: () => [this.data.start, this.data.end] }, y: { range: (_, low, high) => this.rangeOf(low, high) } },
       axes: [
-        { ...axis, size: 28, space: 64 },
-        { ...axis, size: 62, space: 28, incrs: increments(this.spec.unit), values: (_, marks) => marks.map((mark) => write(mark, this.spec.unit)) },
+        { ...axis, size: 24, space: 56, values: (_, marks) => writeTimes(marks, this.data.end - this.data.start) },
+        { ...axis, size: (_, labels) => Math.max(36, ...(labels ?? []).map((label) => 12 + label.length * 6.3)), space: 28, incrs: increments(this.spec.unit), values: (_, marks) => marks.map((mark) => write(mark, this.spec.unit)) },
       ],
       series: [{}, ...body.series.map((series, index) => this.seriesOptions(index, body.series.length))],
       hooks: {
@@ -185,11 +186,17 @@ class Chart {
   }
 
   drawThresholds(plot) {
-    for (const threshold of this.spec.thresholds) {
+    const height = 13 * devicePixelRatio;
+    let taken = -Infinity;
+    for (const threshold of this.spec.thresholds.toSorted((one, other) => other.value - one.value)) {
       const y = plot.valToPos(threshold.value, "y", true);
       if (y < plot.bbox.top || y > plot.bbox.top + plot.bbox.height) continue;
-      const label = threshold.label || write(threshold.value, this.spec.unit);
-      this.drawLine(plot, [plot.bbox.left, y], [plot.bbox.left + plot.bbox.width, y], threshold.state, label);
+      // The label stands above its line, below it at the top edge, and nowhere if another one is there already.
+      const below = y - height < plot.bbox.top;
+      const free = (below ? y : y - height) >= taken;
+      const label = free ? threshold.label || write(threshold.value, this.spec.unit) : "";
+      if (free) taken = below ? y + height : y;
+      this.drawLine(plot, [plot.bbox.left, y], [plot.bbox.left + plot.bbox.width, y], threshold.state, label, below);
     }
   }
 
@@ -201,7 +208,7 @@ class Chart {
     }
   }
 
-  drawLine(plot, from, to, state, label) {
+  drawLine(plot, from, to, state, label, below = false) {
     const { ctx } = plot;
     const ratio = devicePixelRatio;
     const isVertical = from[0] === to[0];
@@ -215,8 +222,9 @@ class Chart {
     ctx.stroke();
     ctx.font = `${10 * ratio}px Inter, sans-serif`;
     ctx.textAlign = isVertical ? "left" : "right";
-    ctx.textBaseline = isVertical ? "top" : "bottom";
-    ctx.fillText(label, isVertical ? from[0] + 4 * ratio : to[0] - 4 * ratio, isVertical ? from[1] + 2 * ratio : to[1] - 2 * ratio);
+    ctx.textBaseline = isVertical || below ? "top" : "bottom";
+    const offset = isVertical || below ? 2 * ratio : -2 * ratio;
+    ctx.fillText(label, isVertical ? from[0] + 4 * ratio : to[0] - 4 * ratio, (isVertical ? from[1] : to[1]) + offset);
     ctx.restore();
   }
 

@@ -74,3 +74,17 @@ const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeSty
 export function writeMoment(epochSeconds) {
   return MOMENT.format(new Date(epochSeconds * 1000));
 }
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const CLOCK_SECONDS = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+
+/** Write the marks of a time axis: clock times, days where a day begins or the stretch is long. */
+export function writeTimes(marks, spanSeconds) {
+  const clock = marks.length > 1 && marks[1] - marks[0] < 60 ? CLOCK_SECONDS : CLOCK;
+  return marks.map((mark) => {
+    const moment = new Date(mark * 1000);
+    const isMidnight = moment.getHours() === 0 && moment.getMinutes() === 0 && moment.getSeconds() === 0;
+    return spanSeconds > 3 * 86400 || (isMidnight && spanSeconds > 3 * 3600) ? DAY.format(moment) : clock.format(moment);
+  });
+}
