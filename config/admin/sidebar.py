@@ -63,6 +63,7 @@ SIDEBAR: tuple[Group, ...] = (
             Entry(
                 "Deliveries", "outgoing_mail", "admin:config_delivery_changelist", "config.view_delivery", "deliveries"
             ),
+            Entry("Events", "sync_alt", "admin:config_event_changelist", "config.view_event"),
             Entry("System", "dns", "admin:config_system", "", "system"),
         ),
     ),

@@ -59,6 +59,9 @@ BY_WORD: dict[str, State] = {
     "sent": State.WELL,
     "failed": State.BAD,
     "suppressed": State.QUIET,
+    "temporary": State.WATCH,
+    "permanent": State.BAD,
+    "unknown": State.WATCH,
     "done": State.WELL,
     "set_aside": State.BAD,
     # anything that is switched or checked

@@ -1,0 +1,8 @@
+"""The kernel's own lists in the admin. Loaded once all models are, because `config.admin` is loaded before them."""
+
+from __future__ import annotations
+
+from config.deliveries import admin as deliveries_admin
+from config.outbox import admin as outbox_admin
+
+__all__ = ["deliveries_admin", "outbox_admin"]
