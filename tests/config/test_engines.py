@@ -27,16 +27,22 @@ from config.engines.postgres import EmbeddedPostgres, list_cluster_processes
 from config.engines.valkey import EmbeddedValkey
 
 _ROOT = Path(__file__).resolve().parents[2]
+# The environment may lie where the other user cannot read (a clone in /root), so all is imported before the change.
 _SERVER_SCRIPT = """
-import os, sys
+import os, sys, signal, locale, pwd, encodings.idna
 from pathlib import Path
-from config.engines.embedded import run_engines
-import config.engines.postgres, importlib.metadata, encodings.idna, signal, locale
+from config.engines import accounts, binaries, embedded
+data_dir = Path(sys.argv[1])
 if sys.argv[2] != "-":
-    import pwd
     entry = pwd.getpwnam(sys.argv[2])
-    os.setgroups([]); os.setgid(entry.pw_gid); os.setuid(entry.pw_uid)
-with run_engines(Path(sys.argv[1]), address="http://here", output=2, postgres_overrides={"fsync": "off"}):
+    account = accounts.ServiceAccount(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    binaries.COPIES_DIR = data_dir.parent / "copies"
+    sys.path[:0] = [
+        str(binaries.find_postgres_programs(account).parents[2]),
+        str(binaries.find_valkey_server(account).parents[3]),
+    ]
+    os.setgroups([]); os.setgid(account.gid); os.setuid(account.uid)
+with embedded.run_engines(data_dir, address="http://here", output=2, postgres_overrides={"fsync": "off"}):
     print("ready", flush=True)
     sys.stdin.readline()
 """
