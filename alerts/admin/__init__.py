@@ -1,0 +1,7 @@
+"""The room in the admin: alerts (queue and case), rules (list and editor), channels."""
+
+from __future__ import annotations
+
+from alerts.admin import alerts, cases, channels, previews, rules
+
+__all__ = ["alerts", "cases", "channels", "previews", "rules"]

@@ -1,0 +1,125 @@
+"""The queue of alerts: what needs someone most, on top."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.forms.widgets import Script
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from alerts.actors import actor_of_user
+from alerts.admin.cases import show_case
+from alerts.admin.filters import StateFilter, WhoseFilter
+from alerts.enums import AlertState, Severity
+from alerts.labels import describe_labels
+from alerts.models import Alert
+from alerts.services.alerts import AlertOver, acknowledge_alert
+from config.admin.base import ReadOnlyAdmin
+from config.templatetags.look import ago, chip, sparkline
+
+SHOWN_LABELS = 3
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnlyAdmin):
+    """Alerts. The page of one is a case: see cases.py."""
+
+    list_display = [
+        "show_state",
+        "show_severity",
+        "show_summary",
+        "application",
+        "show_since",
+        "show_who",
+        "show_trail",
+    ]
+    list_display_links = ["show_summary"]
+    list_filter = [StateFilter, "severity", WhoseFilter, "application"]
+    list_select_related = ["application", "rule", "assignee"]
+    search_fields = ["name", "annotations__summary", "labels"]
+    search_help_text = "Rule, summary or label"
+    actions = ["acknowledge_selected"]
+    sortable_by = ()
+    empty_title = "No open alerts"
+    empty_text = "Rules are evaluated every 15 seconds. What they find shows up here, the most urgent on top."
+    empty_url = "admin:alerts_rule_changelist"
+    empty_action = "See the rules"
+
+    class Media:
+        css = {"all": ["alerts/alerts.css"]}
+        js = [Script("alerts/queue.js", type="module")]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
+        """Alerts by need; what only the case shows is not read."""
+        return Alert.objects.by_need().defer("told")
+
+    def get_ordering(self, request: HttpRequest) -> list[str]:
+        """The order is always by need."""
+        return ["-need", "-severity_rank", "-id"]
+
+    def has_respond_permission(self, request: HttpRequest) -> bool:
+        """Whether the reader may act on alerts."""
+        return bool(request.user.has_perm("alerts.change_alert"))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        """Show the case."""
+        return show_case(request, object_id)
+
+    @admin.display(description="State")
+    def show_state(self, alert: Alert) -> SafeString:
+        """State, or that someone looks after it. The row's address and what `a` does hang on it for the keyboard."""
+        state = chip(alert.state, AlertState(alert.state).label)
+        if alert.is_open and alert.is_acknowledged:
+            state = chip("acknowledged", f"{AlertState(alert.state).label}, acknowledged")
+        return format_html('<span data-alert="{}" data-open="{}">{}</span>', alert.pk, int(alert.is_open), state)
+
+    @admin.display(description="Severity")
+    def show_severity(self, alert: Alert) -> SafeString:
+        """Severity."""
+        severity = Severity(alert.severity)
+        return chip(severity.tone, severity.label)
+
+    @admin.display(description="What")
+    def show_summary(self, alert: Alert) -> SafeString:
+        """What is wrong in words, and which series it is about."""
+        labels = dict(list(alert.labels.items())[:SHOWN_LABELS])
+        return format_html(
+            '<span class="pl-strong">{}</span><br><span class="pl-quiet">{}</span>',
+            alert.summary,
+            describe_labels(labels),
+        )
+
+    @admin.display(description="Since")
+    def show_since(self, alert: Alert) -> SafeString:
+        """When it fired, or began to be pending."""
+        return ago(alert.fired_at or alert.active_since)
+
+    @admin.display(description="Who")
+    def show_who(self, alert: Alert) -> str:
+        """Who has it or looks after it."""
+        if alert.assignee is not None:
+            return str(alert.assignee)
+        return alert.acknowledged_name or "–"
+
+    @admin.display(description="Value")
+    def show_trail(self, alert: Alert) -> SafeString:
+        """The newest values of the condition."""
+        return sparkline(alert.trail, label=f"Values of {alert.summary}")
+
+    @admin.action(description="Acknowledge", permissions=["respond"])
+    def acknowledge_selected(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
+        """Note that the reader looks after the selected alerts."""
+        taken, by = 0, actor_of_user(request.user)
+        for alert_id in queryset.values_list("pk", flat=True):
+            try:
+                taken += acknowledge_alert(alert_id=alert_id, by=by)
+            except AlertOver:
+                continue
+        words = "You look after 1 alert now." if taken == 1 else f"You look after {taken} alerts now."
+        messages.success(request, words if taken else "Nothing to acknowledge: they are over or have someone already.")

@@ -1,0 +1,187 @@
+"""Forms of the room's pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from alerts.drafts import RuleDraft, RuleInvalid, check_draft
+from alerts.enums import ChannelKind
+from alerts.labels import describe_labels
+from alerts.models import Channel, Rule
+from alerts.services.channels import ChannelInvalid, check_channel
+from alerts.wording import parse_seconds, write_seconds
+
+#: Annotations that have a field of their own.
+ANNOTATIONS = ("summary", "description", "runbook")
+
+
+class SecondsField(forms.CharField):
+    """A length of time as people write it; its value is in seconds."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        """Write stored seconds in words; leave what was typed as it is."""
+        return write_seconds(value) if isinstance(value, int) else value
+
+    def to_python(self, value: Any) -> Any:
+        """Return the seconds; raise ValidationError with an example."""
+        try:
+            return parse_seconds(super().to_python(value) or "")
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class LabelsField(forms.CharField):
+    """Labels, one `name=value` on each line."""
+
+    widget = UnfoldAdminTextareaWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        """Write stored labels in lines; leave what was typed as it is."""
+        return "\n".join(f"{name}={text}" for name, text in value.items()) if isinstance(value, dict) else value
+
+    def to_python(self, value: Any) -> Any:
+        """Return the labels; raise ValidationError naming the line."""
+        labels: dict[str, str] = {}
+        for number, line in enumerate((super().to_python(value) or "").splitlines(), start=1):
+            if not line.strip():
+                continue
+            name, separator, text = line.partition("=")
+            if not separator or not name.strip():
+                raise forms.ValidationError(f"Line {number} must be like team=erp.")
+            labels[name.strip()] = text.strip()
+        return labels
+
+
+class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """Adding and changing a rule. Whatever is wrong is found here, by the same check that services make."""
+
+    for_seconds = SecondsField(
+        label="For", required=False, help_text="How long the condition must hold before anyone is told, like 5 min."
+    )
+    keep_firing_for_seconds = SecondsField(
+        label="Keep firing for",
+        required=False,
+        help_text="How long the condition must be gone before the alert counts as resolved, like 1 min.",
+    )
+    labels = LabelsField(
+        required=False, help_text="Added to its alerts, one on each line, like team=erp. Values may be templates."
+    )
+    summary = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="What is wrong in one line; becomes the subject of mails. {{ $labels.host }} and "
+        "{{ $value | humanize }} are filled in.",
+    )
+    description = forms.CharField(required=False, widget=UnfoldAdminTextareaWidget, help_text="The details.")
+    runbook = forms.CharField(
+        required=False, widget=UnfoldAdminTextareaWidget, help_text="What to do first, or a link to it."
+    )
+
+    class Meta:
+        model = Rule
+        fields = [
+            "name",
+            "enabled",
+            "application",
+            "severity",
+            "condition",
+            "for_seconds",
+            "keep_firing_for_seconds",
+            "clear_condition",
+            "channels",
+            "owner",
+        ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rule = self.instance
+        self.initial["labels"] = rule.labels
+        self.initial.update({name: rule.annotations.get(name, "") for name in ANNOTATIONS})
+        for name in ("condition", "clear_condition"):
+            if name in self.fields:
+                self.fields[name].widget.attrs |= {"rows": 3, "spellcheck": "false", "class": _mono(self, name)}
+
+    def clean(self) -> dict[str, Any]:
+        """Check the rule as a whole."""
+        data = super().clean() or {}
+        if self.errors:
+            return data
+        try:
+            check_draft(self.draft())
+        except RuleInvalid as error:
+            for name, message in error.errors.items():
+                field, text = self._place(name, message)
+                self.add_error(field, text)
+        return data
+
+    def draft(self) -> RuleDraft:
+        """Return what was filled in, as far as it is valid."""
+        data = self.cleaned_data
+        others = {name: text for name, text in self.instance.annotations.items() if name not in ANNOTATIONS}
+        own = {name: data[name].strip() for name in ANNOTATIONS if data.get(name, "").strip()}
+        application, owner = data.get("application"), data.get("owner")
+        return RuleDraft(
+            name=data.get("name", ""),
+            condition=data.get("condition", ""),
+            clear_condition=data.get("clear_condition", ""),
+            severity=data.get("severity", ""),
+            for_seconds=data.get("for_seconds") or 0,
+            keep_firing_for_seconds=data.get("keep_firing_for_seconds") or 0,
+            labels=data.get("labels") or {},
+            annotations=own | others,
+            channel_ids=tuple(channel.pk for channel in data.get("channels") or ()),
+            application_id=application.pk if application else None,
+            enabled=bool(data.get("enabled")),
+            owner_id=owner.pk if owner else None,
+        )
+
+    def _place(self, name: str, message: str) -> tuple[str | None, str]:
+        """Return the field that an error of the check belongs to, and its words there."""
+        if name == "annotations":
+            annotation, _, text = message.partition(": ")
+            return (annotation, text) if annotation in ANNOTATIONS else (None, message)
+        return (name if name in self.fields else None), message
+
+    def _post_clean(self) -> None:
+        """Leave the instance alone: the service writes it, from the draft."""
+
+
+class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """Adding and changing a channel."""
+
+    signing_secret = forms.CharField(
+        label="Signing secret",
+        required=False,
+        strip=True,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        help_text="Webhooks only. Signs every call (X-Postlaunch-Signature), so that the receiver can tell it is from here. "
+        "Kept encrypted and never shown again; leave empty to keep the one there is.",
+    )
+
+    class Meta:
+        model = Channel
+        fields = ["name", "kind", "address", "signing_secret", "enabled", "is_default"]
+
+    def clean(self) -> dict[str, Any]:
+        """Check the address as one of its kind, and keep a secret that was not typed again."""
+        data = super().clean() or {}
+        try:
+            data["address"] = check_channel(kind=data.get("kind", ChannelKind.EMAIL), address=data.get("address", ""))
+        except ChannelInvalid as error:
+            self.add_error("address", str(error))
+        data["signing_secret"] = data.get("signing_secret") or self.instance.signing_secret
+        return data
+
+
+def describe_rule_labels(rule: Rule) -> str:
+    """Return a rule's labels in one line."""
+    return describe_labels(rule.labels)
+
+
+def _mono(form: forms.BaseForm, name: str) -> str:
+    return f"{form.fields[name].widget.attrs.get('class', '')} pl-mono".strip()

@@ -1,0 +1,82 @@
+"""The right half of the rule editor: what the rule finds now and would have done, renewed while one types."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from alerts.admin.forms import RuleForm
+from alerts.charts import draw_condition
+from alerts.drafts import RuleDraft
+from alerts.models import Rule
+from alerts.previews import REHEARSED, preview_rule
+from alerts.rehearsal import Firing
+from alerts.wording import describe_seconds
+from config.admin.pages import admin_page
+from monitoring.applications.current import find_current_application
+from monitoring.charts.spec import Chart, Mark
+
+MAX_MARKS = 12
+
+
+@admin_page("alerts/rule/preview/", name="alerts_rule_preview", permission="alerts.view_rule")
+@require_POST
+def preview(request: HttpRequest) -> HttpResponseBase:
+    """Return the preview of a filled-in form; nothing is saved."""
+    chosen = request.POST.get("application", "")
+    application = find_current_application(request, chosen=chosen if chosen.isdigit() else None)
+    filled_in = request.POST.copy()
+    if not filled_in.get("name", "").strip():
+        filled_in["name"] = "This rule"
+    form = RuleForm(filled_in, instance=Rule())
+    if not form.is_valid():
+        return render(request, "alerts/rule_preview.html", {"errors": _list_errors(form), "application": application})
+    if application is None:
+        return render(request, "alerts/rule_preview.html", {"application": None})
+    return render(request, "alerts/rule_preview.html", _describe(form.draft(), application))
+
+
+def _describe(draft: RuleDraft, application: Any) -> dict[str, Any]:
+    found = preview_rule(draft=draft, application_id=application.pk, now=timezone.now())
+    chart = draw_condition(
+        draft.condition,
+        severity=draft.severity,
+        application_id=application.pk,
+        title="Last 24 hours",
+        range_seconds=int(REHEARSED.total_seconds()),
+    )
+    return {
+        "application": application,
+        "draft": draft,
+        "preview": found,
+        "held": describe_seconds(draft.for_seconds) if draft.for_seconds else "",
+        "left_out": found.count - len(found.found),
+        "firing_count": len(found.firings or ()),
+        "longest": _describe_longest(found.firings or []),
+        "chart": _mark(chart, draft, found.firings or []) if chart else None,
+    }
+
+
+def _list_errors(form: RuleForm) -> list[tuple[str, str]]:
+    labels = {name: str(field.label or name.replace("_", " ")) for name, field in form.fields.items()}
+    return [(labels.get(name, ""), str(error)) for name, errors in form.errors.items() for error in errors]
+
+
+def _mark(chart: Chart, draft: RuleDraft, firings: list[Firing]) -> Chart:
+    """Return the chart with the firings marked; its key follows what it shows, so that it is drawn anew when that changes."""
+    marks = tuple(Mark(firing.fired_at.timestamp(), "would fire", "bad") for firing in firings[-MAX_MARKS:])
+    shown = f"{draft.condition}|{draft.severity}|{chart.application_id}|{[mark.at for mark in marks]}"
+    key = f"condition-{hashlib.sha256(shown.encode()).hexdigest()[:12]}"
+    return replace(chart, marks=marks, key=key)
+
+
+def _describe_longest(firings: list[Firing]) -> str:
+    now = timezone.now()
+    lengths = [((firing.resolved_at or now) - firing.fired_at).total_seconds() for firing in firings]
+    return describe_seconds(max(lengths)) if lengths else ""

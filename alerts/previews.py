@@ -1,0 +1,97 @@
+"""What a rule finds now and would have done, before it is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from alerts.annotations import render_template
+from alerts.conditions import check_condition
+from alerts.drafts import RuleDraft
+from alerts.evaluation import Timing
+from alerts.labels import describe_labels, fingerprint_labels, identify_series
+from alerts.rehearsal import Firing, Step, rehearse
+from alerts.services.evaluating import RuleFailed, find_series, to_milliseconds
+from alerts.wording import summarise
+from monitoring.metrics import promql
+from monitoring.metrics.selectors import SeriesStorage
+
+REHEARSED = timedelta(hours=24)
+STEP = timedelta(minutes=1)
+MAX_REHEARSED_SERIES = 200
+SHOWN_SERIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One series that the condition returns now, as its alert would read."""
+
+    summary: str
+    labels: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a rule finds. `problem` is why it can't be asked, empty if it can; `firings` None: too much to rehearse."""
+
+    problem: str
+    count: int
+    found: list[Found]
+    firings: list[Firing] | None
+
+
+def preview_rule(*, draft: RuleDraft, application_id: int, now: datetime) -> Preview:
+    """Ask a rule that was checked (alerts/drafts.py) for now and for the last day; nothing is written."""
+    storage = SeriesStorage(application_id, now_ms=to_milliseconds(now))
+    try:
+        findings = find_series(draft.condition, storage, now)
+        firings = _rehearse(draft, storage, now)
+    except (RuleFailed, promql.PromQLError) as error:
+        return Preview(str(error), 0, [], None)
+    shown = [
+        _describe(draft, dict(finding.labels), finding.value) for finding in list(findings.values())[:SHOWN_SERIES]
+    ]
+    return Preview("", len(findings), shown, firings)
+
+
+def _describe(draft: RuleDraft, labels: dict[str, str], value: float) -> Found:
+    annotations = {name: render_template(text, labels=labels, value=value) for name, text in draft.annotations.items()}
+    summary = summarise(rule_name=draft.name, annotations=annotations, labels=labels)
+    return Found(summary, describe_labels(labels), value)
+
+
+def _rehearse(draft: RuleDraft, storage: promql.Storage, now: datetime) -> list[Firing] | None:
+    met = _ask_over_time(draft.condition, storage, now)
+    cleared = _ask_over_time(draft.clear_condition, storage, now) if draft.clear_condition.strip() else None
+    if len(met) > MAX_REHEARSED_SERIES or len(cleared or ()) > MAX_REHEARSED_SERIES:
+        return None
+    timing = Timing(timedelta(seconds=draft.for_seconds), timedelta(seconds=draft.keep_firing_for_seconds))
+    return rehearse(timing=timing, steps=_list_steps(met, cleared, now))
+
+
+def _ask_over_time(condition: str, storage: promql.Storage, now: datetime) -> dict[str, dict[int, float]]:
+    """Return the condition's values by fingerprint and time (epoch ms)."""
+    start = to_milliseconds(now - REHEARSED)
+    answer = promql.evaluate_range(
+        check_condition(condition), storage, start, to_milliseconds(now), int(STEP.total_seconds() * 1000)
+    )
+    return {
+        fingerprint_labels(identify_series(series.labels)): dict(
+            zip(np.asarray(series.times).tolist(), np.asarray(series.values).tolist(), strict=True)
+        )
+        for series in answer.series
+    }
+
+
+def _list_steps(
+    met: dict[str, dict[int, float]], cleared: dict[str, dict[int, float]] | None, now: datetime
+) -> Iterator[Step]:
+    start, step = to_milliseconds(now - REHEARSED), int(STEP.total_seconds() * 1000)
+    for time_ms in range(start, to_milliseconds(now) + 1, step):
+        series = {name: values[time_ms] for name, values in met.items() if time_ms in values}
+        gone = None if cleared is None else {name for name, values in cleared.items() if time_ms in values}
+        yield Step(datetime.fromtimestamp(time_ms / 1000, tz=UTC), series, gone)
