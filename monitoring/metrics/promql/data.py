@@ -12,6 +12,7 @@ import numpy.typing as npt
 import re2
 
 from monitoring.metrics.promql.errors import ParseError
+from monitoring.metrics.sketch import Sketch as Sketch
 
 Labels = dict[str, str]
 """A series' labels, its name included as `__name__`; a label with an empty value is never listed."""
@@ -74,13 +75,6 @@ def describe_regex_error(error: Exception) -> str:
     """RE2's own words, which it hands out as bytes."""
     reason = error.args[0] if error.args else error
     return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-
-
-class Sketch(Protocol):
-    """What the evaluator asks of a quantile sketch."""
-
-    def centers(self) -> tuple[FloatArray, FloatArray]:
-        """Values in ascending order, and how many samples each of them stands for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

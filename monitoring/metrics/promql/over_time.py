@@ -18,6 +18,7 @@ from monitoring.metrics.promql.windows import (
     reduce_windows,
     sum_windows,
 )
+from monitoring.metrics.sketch import spread_sketches
 
 OVERFLOW_SCALE = 2.0**-64
 
@@ -110,22 +111,25 @@ def weigh_samples(windows: Windows) -> tuple[FloatArray, FloatArray, IntArray, I
     """
     if windows.columns is None:
         return windows.values, np.ones(len(windows.values)), windows.lo, windows.hi
-    return spread_sketches(windows.columns, windows.lo, windows.hi)
+    return spread_buckets(windows.columns, windows.lo, windows.hi)
 
 
-def spread_sketches(columns: Columns, lo: IntArray, hi: IntArray) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
-    """The buckets' values written out; the windows are moved to them."""
-    means = columns.sums / columns.counts
-    values: list[FloatArray] = []
-    weights: list[FloatArray] = []
-    for element, sketch in enumerate(columns.sketches):
-        if sketch is None or columns.counts[element] <= 1:
-            values.append(means[element : element + 1])
-            weights.append(columns.counts[element : element + 1])
-        else:
-            centers, sizes = sketch.centers()
-            values.append(centers)
-            weights.append(sizes)
-    offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum([len(part) for part in values], dtype=np.int64)))
-    sentinel = np.zeros(1)
-    return np.concatenate([*values, sentinel]), np.concatenate([*weights, sentinel]), offsets[lo], offsets[hi]
+def spread_buckets(columns: Columns, lo: IntArray, hi: IntArray) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
+    """The buckets' values written out, and the windows moved to them."""
+    found = [
+        (element, sketch)
+        for element, (sketch, count) in enumerate(zip(columns.sketches, columns.counts.tolist(), strict=False))
+        if sketch is not None and count > 1
+    ]
+    sketched = np.zeros(len(columns.counts), dtype=np.bool_)
+    sketched[[element for element, _ in found]] = True
+    centers, hits, sizes = spread_sketches([sketch for _, sketch in found])
+    lengths = np.ones(len(columns.counts), dtype=np.int64)
+    lengths[sketched] = sizes
+    inside = np.repeat(sketched, lengths)
+    values, weights = np.empty(len(inside)), np.empty(len(inside))
+    values[inside], weights[inside] = centers, hits
+    values[~inside] = (columns.sums / columns.counts)[~sketched]
+    weights[~inside] = columns.counts[~sketched]
+    offsets = np.cumsum(lengths) - lengths
+    return values, weights, offsets[lo], offsets[hi]
