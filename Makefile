@@ -62,7 +62,7 @@ lock: ## Write requirements.txt and requirements-dev.txt anew from pyproject.tom
 	"$(PYTHON)" -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(LOCK) --output-file requirements.txt
-	$(LOCK) --group dev --output-file requirements-dev.txt
+	$(LOCK) --group dev --constraint requirements.txt --output-file requirements-dev.txt
 
 clean: ## Remove what can be made again; the data in var/ stays
 	rm -rf $(VENV) build artefacts staticfiles .mypy_cache .ruff_cache .hypothesis .import_linter_cache
