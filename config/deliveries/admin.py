@@ -44,8 +44,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
         css = {"all": ["config/deliveries.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
-        """Leave the bodies in the database where a list is shown."""
-        return super().get_queryset(request).select_related("resend_of")
+        """Read the original of a copy along."""
+        queryset: QuerySet[Delivery] = super().get_queryset(request).select_related("resend_of")
+        return queryset
 
     def get_urls(self) -> list[URLPattern]:
         """Add the two buttons of the detail page; they change something, so they are POSTs."""
@@ -66,7 +67,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
         """Show one delivery as its recipient sees it, and every attempt."""
         delivery = self.get_object(request, object_id)
         extra = {} if delivery is None else describe_delivery(delivery, may_send=self.has_send_permission(request))
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **extra})
+        response: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **extra})
+        return response
 
     @admin.display(description="State", ordering="state")
     def show_state(self, delivery: Delivery) -> SafeString:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 
 from django.db.models import Sum
 
+from monitoring.losses.enums import Signal
 from monitoring.losses.models import LossAccount
 
 
@@ -46,3 +49,50 @@ def list_accounts(*, application_id: int, since: datetime) -> list[Account]:
         )
         for row in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Sums over several hours."""
+
+    received: int = 0
+    stored: int = 0
+    refused: int = 0
+    limited: int = 0
+
+    def __add__(self, other: Total) -> Total:
+        return Total(
+            self.received + other.received,
+            self.stored + other.stored,
+            self.refused + other.refused,
+            self.limited + other.limited,
+        )
+
+
+def sum_accounts(*, signal: Signal, now: datetime) -> dict[int, Total]:
+    """Return what became of everything each application sent since the year (UTC) began, by application id.
+
+    Hours that can't change any more are read once per process. Every process gets the same sums, so they can be shown as
+    counters; they begin anew with the year.
+    """
+    # An hour is closed for certain once the next one is over too: a request that began in it may commit a little later.
+    hour = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+    year = now.replace(month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
+    closed = _sum_closed(signal, year, hour) if hour > year else {}
+    fresh = _sum_between(signal, max(hour, year), None)
+    return {key: closed.get(key, Total()) + fresh.get(key, Total()) for key in sorted({*closed, *fresh})}
+
+
+@lru_cache(maxsize=4)
+def _sum_closed(signal: Signal, since: datetime, until: datetime) -> Mapping[int, Total]:
+    return _sum_between(signal, since, until)
+
+
+def _sum_between(signal: Signal, since: datetime, until: datetime | None) -> dict[int, Total]:
+    accounts = LossAccount.objects.filter(signal=signal, hour__gte=since)
+    if until is not None:
+        accounts = accounts.filter(hour__lt=until)
+    rows = accounts.values_list("application_id").annotate(
+        Sum("received"), Sum("stored"), Sum("refused"), Sum("limited")
+    )
+    return {row[0]: Total(*row[1:]) for row in rows.order_by()}
