@@ -106,7 +106,9 @@ def count_changes(windows: Windows, _: FloatArray) -> RangeResult:
     """How often the value differs from the one before it; a bucket whose values differ counts once at least."""
     before, after = windows.values[:-1], first_column(windows)[1:]
     differs = (after != before) & ~(np.isnan(after) & np.isnan(before))
-    inside = None if windows.columns is None else windows.columns.mins != windows.columns.maxs
+    inside = None
+    if windows.columns is not None:
+        inside = (windows.columns.counts >= 2) & (windows.columns.mins != windows.columns.maxs)
     return count_events(windows, differs, inside), windows.occupied
 
 

@@ -23,6 +23,8 @@ from monitoring.metrics.promql.windows import build_windows, without_stale
 
 LOOKBACK_MS = 300_000
 """How old a series' newest sample may be and still count as its value."""
+MAX_TIME_MS = 8_640_000_000_000_000
+"""The furthest time that JavaScript's dates have as well."""
 DEFAULT_LIMITS = Limits()
 
 
@@ -89,6 +91,7 @@ def evaluate_instant(
     limits: Limits = DEFAULT_LIMITS,
 ) -> Value:
     """The query's answer at one time (epoch ms); raises EvaluationError or LimitExceeded."""
+    check_times(time_ms)
     at = np.array([time_ms], dtype=np.int64)
     evaluation = Evaluation(storage, at, lookback_ms, limits)
     with np.errstate(all="ignore"):
@@ -148,6 +151,7 @@ def list_steps(start_ms: int, end_ms: int, step_ms: int, limits: Limits) -> IntA
     """The times of a range query; raises EvaluationError for an impossible range, LimitExceeded for too many."""
     if step_ms <= 0:
         raise EvaluationError("zero or negative query resolution step widths are not accepted. Try a positive integer")
+    check_times(start_ms, end_ms)
     if end_ms < start_ms:
         raise EvaluationError("end timestamp must not be before start time")
     if (end_ms - start_ms) // step_ms > limits.max_steps:
@@ -156,6 +160,12 @@ def list_steps(start_ms: int, end_ms: int, step_ms: int, limits: Limits) -> IntA
             "Try decreasing the query resolution (?step=XX)"
         )
     return np.arange(start_ms, end_ms + 1, step_ms, dtype=np.int64)
+
+
+def check_times(*times_ms: int) -> None:
+    """Refuse times whose windows would leave 64 bits; raises EvaluationError."""
+    if any(abs(time_ms) > MAX_TIME_MS for time_ms in times_ms):
+        raise EvaluationError("times are limited to 275,760 years around 1970")
 
 
 def answer_over(value: StepValue, at: IntArray) -> RangeMatrix:

@@ -15,7 +15,7 @@ from monitoring.metrics.promql.errors import ParseError, Unsupported
 from monitoring.metrics.promql.syntax import Expression, ValueType
 
 MAX_QUERY_CHARACTERS = 20_000
-MAX_NESTING = 100
+MAX_NESTING = 50
 MAX_OPERATORS = 200
 """The library's parser recurses on the stack of the calling thread and ends the whole process when that overflows
 (seen from about 5,000 nested brackets or chained operators on 8 MiB), so both are bounded before it sees the text."""

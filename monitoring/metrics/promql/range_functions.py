@@ -27,5 +27,7 @@ SELECTOR_ARGUMENT = {"quantile_over_time": 1}
 """Which argument is the range vector, where it is not the first."""
 SCALAR_ARGUMENT = {"quantile_over_time": 0, "predict_linear": 1}
 """Which argument is the scalar, of those that take one."""
+WRITTEN_OUT = frozenset({"deriv", "predict_linear", "quantile_over_time", "stddev_over_time", "stdvar_over_time"})
+"""Functions that write every window out or sort it, at ten times the cost of a reduction (10 ns a sample and more)."""
 KEEP_NAME = frozenset({"last_over_time"})
 """The function whose answer still is the metric itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitoring.metrics.promql import Buckets, SeriesData
 from monitoring.metrics.promql.data import FloatArray
-from monitoring.metrics.sketch import Sketch
+from monitoring.metrics.sketch import Sketch, spread_sketches
 from tests.monitoring.metrics.promql.builders import ask, ask_range, make_series
 
 INTERVAL_MS = 10_000
@@ -152,6 +153,12 @@ def test_stddev_over_time__buckets_without_sketches__is_that_of_their_means() ->
     assert ask("stdvar_over_time(x[10m])", bucketise(series, sketches=False)) == {"{}": 4.0}
 
 
+def test_changes__nan_beside_buckets__is_no_change_in_itself() -> None:
+    buckets = bucketise(make_series("x", [2.0] * 8, start_s=425, interval_s=15, kind="buckets"))
+    points = make_series("x", [math.nan, math.nan], start_s=485, kind="points")
+    assert ask("changes(x[5m])", points, buckets) == {"{kind=points}": 0.0, "{kind=buckets}": 0.0}
+
+
 def test_instant_selector__bucket__is_its_newest_value_at_its_newest_time() -> None:
     series = bucketise(make_series("x", [1.0, 9.0, 2.0], start_s=541, interval_s=20))
     assert ask("x", series) == {"x{}": 2.0}
@@ -163,3 +170,14 @@ def test_sum__series_of_buckets_beside_series_of_points__are_taken_together() ->
     buckets = bucketise(make_series("x", [10.0] * 12, start_s=425, interval_s=15, kind="buckets"))
     assert ask("sum_over_time(x[5m])", points, buckets) == {"{kind=points}": 6.0, "{kind=buckets}": 120.0}
     assert ask("sum(count_over_time(x[5m]))", points, buckets) == {"{}": 15.0}
+
+
+@given(st.lists(st.lists(st.floats(-1e9, 1e9), max_size=20), max_size=6))
+def test_spread_sketches__any_sketches__are_their_centers_one_after_another(rows: list[list[float]]) -> None:
+    sketches = [Sketch.of(row) for row in rows]
+    values, counts, sizes = spread_sketches(sketches)
+    ends = np.cumsum(sizes)
+    for sketch, end, size in zip(sketches, ends.tolist(), sizes.tolist(), strict=True):
+        centers, hits = sketch.centers()
+        assert np.array_equal(values[end - size : end], centers)
+        assert np.array_equal(counts[end - size : end], hits)

@@ -78,6 +78,13 @@ def test_evaluate_range__steps__reach_from_start_to_end_included() -> None:
     assert ask_range("time()", start_s=10, end_s=10, step_s=15) == {"{}": {10: 10.0}}
 
 
+def test_evaluate__times_beyond_64_bits__are_refused() -> None:
+    with pytest.raises(EvaluationError, match="years"):
+        evaluate_instant(parse("x"), MemoryStorage([]), 10**19)
+    with pytest.raises(EvaluationError, match="years"):
+        evaluate_range(parse("x"), MemoryStorage([]), -(10**19), 0, 10**18)
+
+
 @pytest.mark.parametrize("text", ["x[5m]", "'text'"])
 def test_evaluate_range__no_value_at_a_step__is_refused(text: str) -> None:
     with pytest.raises(EvaluationError, match="invalid expression type"):
@@ -103,6 +110,7 @@ def test_evaluate_range__too_many_steps__is_refused_in_prometheus_words() -> Non
         ("x", Limits(max_samples=4)),
         ("x + (x offset 1m)", Limits(max_samples=9)),
         ("rate(x[5m])", Limits(max_window_samples=5)),
+        ("stddev_over_time(x[5m])", Limits(max_window_samples=59)),
     ],
 )
 def test_evaluate__more_than_a_query_may_read__is_refused(text: str, limits: Limits) -> None:
