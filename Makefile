@@ -39,6 +39,7 @@ test-services: $(DEV_STAMP) ## Run the suite on Debian's PostgreSQL 15 and Redis
 
 check: export DATA_DIR := build/check
 check: export SECURE := true
+check: export PUBLIC_URL := https://localhost
 check: $(DEV_STAMP) ## Format, lint, types, layers, migrations, deployment checks, templates
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -39,6 +39,12 @@ OPTIONS: tuple[Option, ...] = (
         "SECRET_KEY", "str", "", "Signing key. Empty: made at first start, kept under DATA_DIR/secrets with mode 0600."
     ),
     Option(
+        "SECRET_KEY_FALLBACKS",
+        "list",
+        [],
+        "Earlier signing keys, newest first: sessions and secrets stored under them stay readable.",
+    ),
+    Option(
         "ALLOWED_HOSTS",
         "list",
         ["localhost", "127.0.0.1", "[::1]"],
