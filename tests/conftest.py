@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import settings
 
 from tests.support.engines import run_test_engines
 
 pytest_plugins = ["tests.support.outgoing"]
+
+# Examples are judged by their outcome, never by how long a busy machine takes over one.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 _STACK = pytest.StashKey[ExitStack]()
 
