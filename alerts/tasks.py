@@ -7,6 +7,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
+from alerts.runs import remember_run
 from alerts.services import evaluating, retention
 
 logger = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ def evaluate_rules() -> str:
     run = evaluating.evaluate_rules(now=timezone.now())
     if run is None:
         return "another evaluation is running"
+    remember_run(run)
     if run.transitions:
         logger.info("%s alerts changed state (%s rules in %.2f s)", run.transitions, run.rules, run.seconds)
     return f"{run.rules} rules, {run.failed} failed, {run.transitions} transitions, {run.seconds:.3f} s"

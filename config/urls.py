@@ -13,5 +13,6 @@ handler500 = "config.pages.failures.show_server_error"
 urlpatterns = [
     path("", include("config.pages.urls")),
     path("", include("monitoring.urls")),
+    path("", include("alerts.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,0 +1,171 @@
+"""What REST shows of rules and alerts, and what it takes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from alerts.drafts import MAX_SECONDS, RuleDraft
+from alerts.enums import AlertState, NoteKind, Severity
+from alerts.models import Alert, AlertComment, AlertTransition, Rule
+
+
+@extend_schema_field({"type": "number", "nullable": True})
+class ValueField(serializers.Field[Any, Any, Any, Any]):
+    """A number; null for none and for what JSON has no number for (NaN, infinities)."""
+
+    def to_representation(self, value: float) -> float | None:
+        """Return the number if JSON can hold it."""
+        return value if math.isfinite(value) else None
+
+
+class RuleOutput(serializers.ModelSerializer[Rule]):
+    """A rule. `application` null: it judges all applications. `firing` and `pending` count this application's alerts."""
+
+    firing = serializers.IntegerField(read_only=True)
+    pending = serializers.IntegerField(read_only=True)
+    channels = serializers.PrimaryKeyRelatedField[Any](many=True, read_only=True)
+    is_builtin = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = Rule
+        fields = [
+            "id",
+            "name",
+            "slug",
+            "application",
+            "condition",
+            "clear_condition",
+            "severity",
+            "for_seconds",
+            "keep_firing_for_seconds",
+            "labels",
+            "annotations",
+            "channels",
+            "enabled",
+            "is_builtin",
+            "firing",
+            "pending",
+            "last_evaluated_at",
+            "last_error",
+            "last_duration_seconds",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = fields
+
+
+class RuleInput(serializers.Serializer[Rule]):
+    """A rule of the key's own application. Conditions are PromQL; values of labels and annotations may be templates."""
+
+    name = serializers.CharField(max_length=150)
+    condition = serializers.CharField(max_length=20_000)
+    clear_condition = serializers.CharField(max_length=20_000, required=False, allow_blank=True, default="")
+    severity = serializers.ChoiceField(choices=Severity.choices, default=Severity.WARNING.value)
+    for_seconds = serializers.IntegerField(min_value=0, max_value=MAX_SECONDS, default=0)
+    keep_firing_for_seconds = serializers.IntegerField(min_value=0, max_value=MAX_SECONDS, default=0)
+    labels = serializers.DictField(child=serializers.CharField(allow_blank=True, max_length=4000), default=dict)
+    annotations = serializers.DictField(child=serializers.CharField(allow_blank=True, max_length=4000), default=dict)
+    channels = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), default=list, max_length=100
+    )
+    enabled = serializers.BooleanField(default=True)
+
+
+def draft_of_input(data: dict[str, Any], *, application_id: int, owner_id: int | None = None) -> RuleDraft:
+    """Return the draft of a checked body."""
+    fields = {name: value for name, value in data.items() if name != "channels"}
+    return RuleDraft(**fields, channel_ids=tuple(data["channels"]), application_id=application_id, owner_id=owner_id)
+
+
+class TransitionOutput(serializers.ModelSerializer[AlertTransition]):
+    """One change of an alert's state."""
+
+    value = ValueField(read_only=True)
+
+    class Meta:
+        model = AlertTransition
+        fields = ["id", "from_state", "to_state", "at", "value", "reason"]
+        read_only_fields = fields
+
+
+class CommentOutput(serializers.ModelSerializer[AlertComment]):
+    """What someone said about an alert or did with it."""
+
+    author = serializers.CharField(source="author_name", read_only=True)
+    kind = serializers.ChoiceField(choices=NoteKind.choices, read_only=True)
+
+    class Meta:
+        model = AlertComment
+        fields = ["id", "kind", "author", "text", "created_at"]
+        read_only_fields = fields
+
+
+class CommentInput(serializers.Serializer[AlertComment]):
+    """A comment on an alert."""
+
+    text = serializers.CharField(max_length=10_000)
+
+
+class AlertOutput(serializers.ModelSerializer[Alert]):
+    """An alert: one rule's condition, true for one series."""
+
+    summary = serializers.CharField(read_only=True)
+    value = ValueField(read_only=True)
+    acknowledged_by = serializers.CharField(source="acknowledged_name", read_only=True)
+    assignee = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
+
+    class Meta:
+        model = Alert
+        fields = [
+            "id",
+            "rule",
+            "name",
+            "summary",
+            "state",
+            "severity",
+            "labels",
+            "annotations",
+            "fingerprint",
+            "value",
+            "active_since",
+            "fired_at",
+            "resolved_at",
+            "last_seen_at",
+            "acknowledged_at",
+            "acknowledged_by",
+            "assignee",
+        ]
+        read_only_fields = fields
+
+
+class AlertDetailOutput(AlertOutput):
+    """An alert with its story."""
+
+    transitions = TransitionOutput(many=True, read_only=True)
+    comments = CommentOutput(many=True, read_only=True)
+
+    class Meta(AlertOutput.Meta):
+        fields = [*AlertOutput.Meta.fields, "transitions", "comments"]
+        read_only_fields = fields
+
+
+class AlertFilter(serializers.Serializer[Any]):
+    """How the list of alerts can be narrowed."""
+
+    state = serializers.ChoiceField(
+        choices=[("open", "pending or firing"), *AlertState.choices], required=False, help_text="State, or `open`."
+    )
+    severity = serializers.ChoiceField(choices=Severity.choices, required=False)
+    rule = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False, help_text="Id of a rule.")
+    acknowledged = serializers.BooleanField(required=False, allow_null=True, default=None)
+
+
+class RuleFilter(serializers.Serializer[Any]):
+    """How the list of rules can be narrowed."""
+
+    severity = serializers.ChoiceField(choices=Severity.choices, required=False)
+    enabled = serializers.BooleanField(required=False, allow_null=True, default=None)

@@ -1,0 +1,13 @@
+"""Addresses of rules and alerts in REST."""
+
+from __future__ import annotations
+
+from rest_framework.routers import SimpleRouter
+
+from alerts.api.views import AlertViewSet, RuleViewSet
+
+router = SimpleRouter()
+router.register("rules", RuleViewSet, basename="rule")
+router.register("alerts", AlertViewSet, basename="alert")
+
+urlpatterns = router.urls
