@@ -10,6 +10,10 @@ from psycopg import sql
 from monitoring.metrics.copying import HEADER, TRAILER
 
 
+GROUPING_MEMORY = "128MB"
+"""For grouping a whole slot by series."""
+
+
 def copy_in(target: sql.Composable, parts: Iterable[bytes]) -> None:
     """Write rows in COPY's binary form, without header and trailer. ``target`` is the table with its columns."""
     statement = sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(target)
@@ -26,3 +30,17 @@ def copy_out(query: sql.Composable) -> bytes:
     statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(query)
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
         return b"".join(map(bytes, copy))
+
+
+def prefer_hashing() -> None:
+    """Make the rest of the transaction group rows in memory.
+
+    Fresh points are never analysed, so the planner expects few of them and sorts on disk: 2.5 s instead of 0.9 s for
+    two million.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('work_mem', %s, true), set_config('enable_sort', 'off', true),"
+            " set_config('max_parallel_workers_per_gather', '0', true)",
+            [GROUPING_MEMORY],
+        )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from monitoring.metrics import partitions
-from monitoring.metrics.bulk import copy_in, copy_out
+from monitoring.metrics.bulk import copy_in, copy_out, prefer_hashing
 from monitoring.metrics.chunks import decode_points, encode_points
 from monitoring.metrics.copying import RowLayout, read_array, read_floats, read_int, read_rows
 from monitoring.metrics.models import PointSlot
@@ -100,6 +100,7 @@ def _read_slot(slot_id: int) -> _Points:
         "SELECT application, series, array_agg(time), array_agg(value), array_agg(age(xmin)) FROM {}"
         " GROUP BY application, series"
     ).format(table_of(slot_id))
+    prefer_hashing()
     parts: list[tuple[int, int, NDArray[np.int64], NDArray[np.float64]]] = []
     for application, series, times, values, ages in read_rows(copy_out(query)):
         parts.append(

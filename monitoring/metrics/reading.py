@@ -9,7 +9,7 @@ from django.db import ProgrammingError, transaction
 from psycopg import sql
 from psycopg.errors import UndefinedTable
 
-from monitoring.metrics.bulk import copy_out
+from monitoring.metrics.bulk import copy_out, prefer_hashing
 from monitoring.metrics.chunks import decode_points
 from monitoring.metrics.copying import read_array, read_byte_arrays, read_floats, read_int, read_rows
 from monitoring.metrics.models import PointSlot
@@ -18,26 +18,27 @@ from monitoring.metrics.rollup import DAY_MS, Rollups, Times, Values, decode_min
 from monitoring.metrics.sketch import Sketch
 from monitoring.metrics.slots import table_of
 
+# The cast matters: without it small ids become an array of int2, which PostgreSQL searches one by one instead of hashing.
 _FRESH_SQL = """
 SELECT series, array_agg(time), array_agg(value), array_agg(age(xmin)) FROM {table}
-WHERE application = {application} AND series = ANY({series}) AND time BETWEEN {start} AND {end}
+WHERE application = {application} AND series = ANY({series}::int[]) AND time BETWEEN {start} AND {end}
 GROUP BY series
 """
 _CHUNKS_SQL = """
 SELECT series, start, payload FROM monitoring_point_chunk
-WHERE application = {application} AND series = ANY({series})
+WHERE application = {application} AND series = ANY({series}::int[])
   AND start BETWEEN {first_day} AND {end} AND stop >= {start}
 ORDER BY series, slot
 """
 _MINUTES_SQL = """
 SELECT series, start, payload FROM monitoring_rollup_minute
-WHERE application = {application} AND series = ANY({series}) AND start BETWEEN {first_day} AND {end}
+WHERE application = {application} AND series = ANY({series}::int[]) AND start BETWEEN {first_day} AND {end}
 """
 _HOURS_SQL = """
 SELECT series, array_agg(slot), array_agg(bucket), array_agg(count), array_agg(first_time), array_agg(last_time),
        array_agg(first), array_agg(last), array_agg(sum), array_agg(min), array_agg(max), array_agg(increase) {sketch}
 FROM monitoring_rollup_hour
-WHERE application = {application} AND series = ANY({series}) AND bucket BETWEEN {start} AND {end}
+WHERE application = {application} AND series = ANY({series}::int[]) AND bucket BETWEEN {start} AND {end}
 GROUP BY series
 """
 
@@ -93,6 +94,7 @@ def _read_slot(slot_id: int, span: Span) -> list[tuple[int, tuple[Times, Values]
     """Return a slot's points, None if it has just been packed."""
     try:
         with transaction.atomic():
+            prefer_hashing()
             data = copy_out(span.fill(_FRESH_SQL, table=table_of(slot_id)))
     except ProgrammingError as error:
         if isinstance(error.__cause__, UndefinedTable):
