@@ -36,9 +36,9 @@ class Product:
     def manage(self, *arguments: str) -> str:
         """Run one of its management commands; return what it printed."""
         command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-        return subprocess.run(
-            command, env=self.environment, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120
-        ).stdout
+        done = subprocess.run(command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, f"{arguments[0]} failed:\n{done.stderr[-4000:]}"
+        return done.stdout
 
     def connect(self, name: str) -> dict[str, Any]:
         """Connect an ERP; return its keys and addresses."""
