@@ -8,14 +8,15 @@ import threading
 import time
 from collections.abc import Callable
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from config.api.authentication import KeyGrant, authenticate_key
-from config.api.errors import ApiError, MethodNotAllowed, RateLimited, TemporarilyUnavailable, as_api_error
+from config.api.errors import ApiError, KeyWrong, MethodNotAllowed, RateLimited, TemporarilyUnavailable, as_api_error
 from config.api.throttling import check_rate
+from monitoring.applications.models import Application
 from monitoring.applications.services import note_key_use
 from monitoring.losses.enums import Signal
 from monitoring.losses.services import Intake, count_intake
@@ -63,17 +64,24 @@ def _answer(request: HttpRequest, receive: Receive, refuse: Refuse) -> HttpRespo
         _note_use(grant)
         return response
     except Exception as error:
-        refusal = as_api_error(error)
+        refusal = _as_refusal(error)
         if refusal is None:
             raise
         if isinstance(refusal, TemporarilyUnavailable):
             logger.warning("nothing can be stored: %s", error)
-        elif grant is not None:
+        elif grant is not None and not isinstance(refusal, KeyWrong):
             _count_body(grant, refusal)
         response = refuse(refusal)
         if isinstance(refusal, MethodNotAllowed):
             response["Allow"] = "POST, OPTIONS"
         return response
+
+
+def _as_refusal(error: Exception) -> ApiError | None:
+    # Keys are remembered for some seconds longer than their application may live.
+    if isinstance(error, (IntegrityError, Application.DoesNotExist)):
+        return KeyWrong("The application was removed.")
+    return as_api_error(error)
 
 
 def _count_body(grant: KeyGrant, refusal: ApiError) -> None:

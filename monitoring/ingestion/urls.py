@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from monitoring.ingestion import views
+from monitoring.ingestion import schema, views
+
+__all__ = ["schema", "urlpatterns"]
 
 urlpatterns = [
     path("prometheus/api/v1/write", views.receive_remote_write, name="remote-write"),

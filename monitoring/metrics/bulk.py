@@ -9,7 +9,6 @@ from psycopg import sql
 
 from monitoring.metrics.copying import HEADER, TRAILER
 
-
 GROUPING_MEMORY = "128MB"
 """For grouping a whole slot by series."""
 

@@ -25,13 +25,19 @@ class _Waiting(Generic[Work]):
 class GroupCommit(Generic[Work]):
     """Hands work to ``commit`` in groups, one group at a time.
 
-    ``size`` tells how large a piece of work is; a group takes no further piece once it has reached ``max_size``.
+    ``size`` tells how large a piece of work is; a group takes no further piece once it has reached ``max_size``. After
+    an error of ``alone_after`` each piece of the group is tried by itself, so that one can't spoil the others.
     """
 
     def __init__(
-        self, commit: Callable[[list[Work]], None], *, size: Callable[[Work], int], max_size: int = 50_000
+        self,
+        commit: Callable[[list[Work]], None],
+        *,
+        size: Callable[[Work], int],
+        max_size: int = 50_000,
+        alone_after: tuple[type[Exception], ...] = (),
     ) -> None:
-        self._commit, self._size, self._max_size = commit, size, max_size
+        self._commit, self._size, self._max_size, self._alone_after = commit, size, max_size, alone_after
         self._lock = threading.Lock()
         self._queue: list[_Waiting[Work]] = []
         self._led = False
@@ -55,12 +61,23 @@ class GroupCommit(Generic[Work]):
         with self._lock:
             group = self._take()
         try:
+            self._commit_group(group)
+        finally:
+            self._pass_on(group)
+
+    def _commit_group(self, group: list[_Waiting[Work]]) -> None:
+        """Commit the group; what goes wrong is kept for those it concerns."""
+        try:
             self._commit([waiting.work for waiting in group])
+        except self._alone_after as error:
+            if len(group) == 1:
+                group[0].error = error
+                return
+            for waiting in group:
+                self._commit_group([waiting])
         except BaseException as error:
             for waiting in group:
                 waiting.error = error
-        finally:
-            self._pass_on(group)
 
     def _take(self) -> list[_Waiting[Work]]:
         size, count = 0, 0

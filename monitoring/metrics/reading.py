@@ -30,6 +30,11 @@ WHERE application = {application} AND series = ANY({series}::int[])
   AND start BETWEEN {first_day} AND {end} AND stop >= {start}
 ORDER BY series, slot
 """
+_COUNT_SQL = """
+SELECT coalesce(sum(count), 0)::bigint FROM monitoring_point_chunk
+WHERE application = {application} AND series = ANY({series}::int[])
+  AND start BETWEEN {first_day} AND {end} AND stop >= {start}
+"""
 _MINUTES_SQL = """
 SELECT series, start, payload FROM monitoring_rollup_minute
 WHERE application = {application} AND series = ANY({series}::int[]) AND start BETWEEN {first_day} AND {end}
@@ -113,6 +118,12 @@ def _concatenate(parts: list[tuple[Times, Values]]) -> tuple[Times, Values]:
     if len(parts) == 1:
         return parts[0]
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def count_packed(span: Span) -> int:
+    """Return how many packed points reading the span would unpack."""
+    ((count,),) = read_rows(copy_out(span.fill(_COUNT_SQL)))
+    return read_int(count)
 
 
 def read_chunks(span: Span, found: dict[int, Found]) -> None:

@@ -12,9 +12,14 @@ from monitoring.metrics.catalogue import find_named_series, find_series
 from monitoring.metrics.labels import NAME_LABEL
 from monitoring.metrics.promql.data import Labels, Matcher, SelectHint, SeriesData
 from monitoring.metrics.promql.engine import SelectorNeed
+from monitoring.metrics.promql.errors import LimitExceeded
 from monitoring.metrics.promql.memory import MemoryStorage, cut_series
-from monitoring.metrics.reading import Found, Span, read_chunks, read_fresh, read_hours, read_minutes
+from monitoring.metrics.reading import Found, Span, count_packed, read_chunks, read_fresh, read_hours, read_minutes
 from monitoring.metrics.rollup import DAY_MS, HOUR_MS, Times, Values, join_elements, merge_points, pick
+
+MAX_SAMPLES = 50_000_000
+DENSEST_MS = 1000
+"""Interval between a series' samples below which the number of samples in a span is not worth counting."""
 
 SKETCHED = frozenset({"quantile_over_time", "stddev_over_time", "stdvar_over_time"})
 """Functions that look at the distribution within a bucket."""
@@ -113,9 +118,17 @@ class SeriesStorage:
                 found[series].rollups.append(pick(rollups, within))
 
     def _read_points_and_minutes(self, span: Span, found: dict[int, Found]) -> None:
+        _check_size(span)
         read_chunks(span, found)
         if span.start_ms < self._now_ms - int(OPTION["POINT_RETENTION_DAYS"]) * DAY_MS:
             read_minutes(span, found)
+
+
+def _check_size(span: Span) -> None:
+    """Raise LimitExceeded when the answer would not fit in memory. Counts only where it might not."""
+    at_most = len(span.series) * (span.end_ms - span.start_ms) // DENSEST_MS
+    if at_most > MAX_SAMPLES and count_packed(span) > MAX_SAMPLES:
+        raise LimitExceeded(f"query would load more than {MAX_SAMPLES:,} samples into memory; shorten its windows")
 
 
 def _floor_hour(time_ms: int) -> int:

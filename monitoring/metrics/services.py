@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.errors import UndefinedTable
@@ -157,7 +157,12 @@ def _commit(writes: list[_Write]) -> None:
             return
 
 
-_commits = GroupCommit(_commit, size=lambda write: int(write.series.size))
+_commits = GroupCommit(
+    _commit,
+    size=lambda write: int(write.series.size),
+    # An application that was removed a moment ago has no account any more.
+    alone_after=(IntegrityError,),
+)
 
 
 _described: set[tuple[int, Description]] = set()

@@ -71,11 +71,12 @@ def _make_slot() -> PointSlot:
         cursor.execute("SELECT clock_timestamp()")
         slot = PointSlot.objects.create(opened_at=cursor.fetchone()[0])
         table = table_of(slot.pk)
-        # No btree: it would cost five times the ingest. BRIN finds the last minutes among hours.
+        # No btree: it would cost five times the ingest. BRIN finds the last minutes among hours. No vacuum either: the
+        # table is never updated and soon dropped.
         cursor.execute(
             sql.SQL(
                 "CREATE TABLE {} (time bigint NOT NULL, value double precision NOT NULL,"
-                " application integer NOT NULL, series integer NOT NULL)"
+                " application integer NOT NULL, series integer NOT NULL) WITH (autovacuum_enabled = false)"
             ).format(table)
         )
         cursor.execute(

@@ -297,3 +297,13 @@ def test_native__unknown_encoding_or_type__is_unsupported(client: Client, key: s
     assert send(client, key, b"{}", **{"Content-Encoding": "lzma"})[0] == 415
     answer = client.post(NATIVE, b"<up/>", "application/xml", headers={"Authorization": f"Bearer {key}"})
     assert answer.status_code == 415
+
+
+@pytest.mark.django_db(transaction=True)
+def test_doors__application_removed_a_moment_ago__is_unknown(
+    client: Client, application: Application, key: str
+) -> None:
+    assert send(client, key, {"name": "up", "value": 1})[0] == 200
+    application.delete()
+    assert send(client, key, {"name": "up", "value": 1})[0] == 401
+    assert send(client, key, {"name": "other", "value": 1})[0] == 401

@@ -13,6 +13,7 @@ from monitoring.applications.models import Application
 from monitoring.metrics.catalogue import list_label_values, list_labels, list_series
 from monitoring.metrics.promql import (
     InstantVector,
+    LimitExceeded,
     Matcher,
     MemoryStorage,
     SelectHint,
@@ -186,3 +187,15 @@ def test_select__series_that_ended__is_gone_at_once() -> None:
     assert answer("sum_over_time(up[1m])", storage) == {(): 1.0}
     assert not math.isnan(answer("last_over_time(up[1m])", storage)[(("__name__", "up"),)])
     assert HOUR_MS == 60 * MINUTE
+
+
+@pytest.mark.django_db
+def test_select__more_than_fits_in_memory__is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    application = make_application()
+    store(application, [("up", NOW_MS - turn * 1000, 1.0) for turn in range(50)])
+    pack()
+    monkeypatch.setattr("monitoring.metrics.selectors.MAX_SAMPLES", 49)
+    with pytest.raises(LimitExceeded):
+        read(application, "up", NOW_MS - DAY_MS, NOW_MS)
+    monkeypatch.setattr("monitoring.metrics.selectors.MAX_SAMPLES", 50)
+    assert len(read(application, "up", NOW_MS - DAY_MS, NOW_MS)[0].times) == 50
