@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -32,6 +33,8 @@ def choose_data_dir() -> str:
         chosen = tempfile.mkdtemp(prefix=_PREFIX)
         Path(chosen).chmod(0o755)
         os.environ[_VARIABLE] = os.environ["DATA_DIR"] = chosen
+        # A run may end before it gets to its engines: an error in the settings, or an import that fails.
+        atexit.register(_remove_own, Path(chosen), os.getpid())
     return os.environ.get("DATA_DIR", chosen)
 
 
@@ -54,6 +57,12 @@ def run_test_engines() -> Iterator[None]:
         ):
             yield
     finally:
+        shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def _remove_own(data_dir: Path, pid: int) -> None:
+    """Remove the directory of this very process, not of a fork of it."""
+    if os.getpid() == pid:
         shutil.rmtree(data_dir, ignore_errors=True)
 
 
