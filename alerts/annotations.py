@@ -116,6 +116,10 @@ def _parse_action(text: str, start: int, end: int) -> Pipeline:
             blanks = len(text[position:end]) - len(text[position:end].lstrip())
             raise TemplateError(_describe_unknown(text[position:end].strip()), position + blanks)
         kind = str(match.lastgroup)
+        if kind == "name" and match.group(kind) not in FUNCTIONS:
+            known = ", ".join(sorted(FUNCTIONS))
+            message = f"There is no function “{match.group(kind)}”. Known are {known}."
+            raise TemplateError(message, match.start(kind))
         if kind == "pipe":
             steps.append([])
         else:
@@ -146,8 +150,6 @@ def _read_step(words: Sequence[tuple[Term, int]], is_piped: bool, start: int) ->
             raise TemplateError("Only a function can take an argument.", position)
         return Step(None, (first,))
     name = str(first.content)
-    if name not in FUNCTIONS:
-        raise TemplateError(f"There is no function “{name}”. Known are {', '.join(sorted(FUNCTIONS))}.", position)
     wanted, given = FUNCTIONS[name].arity, len(rest) + is_piped
     if given < wanted[0] or (wanted[1] is not None and given > wanted[1]):
         raise TemplateError(f"“{name}” can't take {given} arguments.", position)
