@@ -72,6 +72,12 @@ class BodyInvalid(ApiError):
     slug, status, title = "body-invalid", 400, "The body is not valid."
 
 
+class ParameterInvalid(ApiError):
+    """A parameter in the address can't be read; `errors` names it."""
+
+    slug, status, title = "parameter-invalid", 400, "A parameter is not valid."
+
+
 class BodyTooLarge(ApiError):
     """The body is larger than the limit; send smaller batches."""
 
