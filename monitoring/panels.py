@@ -141,7 +141,7 @@ def database_charts(application_id: int, connection_limit: float | None) -> list
         else ()
     )
     return [
-        _chart("Connections", "sum(postgresql_backends)", "open", "number", application_id, limits),
+        _chart("Connections", "sum(postgresql_backends)", "open", "number", application_id, limits, height="medium"),
         Chart(
             title="Transactions",
             lines=(
@@ -149,7 +149,6 @@ def database_charts(application_id: int, connection_limit: float | None) -> list
                 Line("sum(rate(postgresql_rollbacks_total[$window]))", "rollbacks"),
             ),
             unit="per_second",
-            height="small",
             application_id=application_id,
             key="transactions",
         ),
@@ -160,8 +159,9 @@ def database_charts(application_id: int, connection_limit: float | None) -> list
             "seconds",
             application_id,
             (Threshold(5, "watch"), Threshold(30, "bad")),
+            height="medium",
         ),
-        _chart("Size", "postgresql_database_size_bytes", "{database}", "bytes", application_id),
+        _chart("Size", "postgresql_database_size_bytes", "{database}", "bytes", application_id, height="medium"),
     ]
 
 
@@ -276,13 +276,20 @@ def _explore(application: Application, query: str) -> str:
 
 
 def _chart(
-    title: str, query: str, legend: str, unit: str, application_id: int, thresholds: tuple[Threshold, ...] = ()
+    title: str,
+    query: str,
+    legend: str,
+    unit: str,
+    application_id: int,
+    thresholds: tuple[Threshold, ...] = (),
+    *,
+    height: str = "small",
 ) -> Chart:
     return Chart(
         title=title,
         lines=(Line(query, legend),),
         unit=unit,
-        height="small",
+        height=height,
         thresholds=thresholds,
         application_id=application_id,
         key=title.lower().replace(" ", "-"),

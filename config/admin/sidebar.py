@@ -64,7 +64,7 @@ SIDEBAR: tuple[Group, ...] = (
                 "Deliveries", "outgoing_mail", "admin:config_delivery_changelist", "config.view_delivery", "deliveries"
             ),
             Entry("Events", "sync_alt", "admin:config_event_changelist", "config.view_event"),
-            Entry("System", "dns", "admin:config_system", "", "system"),
+            Entry("System", "dns", "admin:config_system", "django_celery_beat.view_periodictask", "system"),
         ),
     ),
 )

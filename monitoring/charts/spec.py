@@ -18,7 +18,7 @@ WINDOW_PLACEHOLDER = "$window"
 MIN_WINDOW_SECONDS = 60
 #: Steps a chart may have, so that points stay where they are when it refreshes.
 STEPS_SECONDS = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
-PIXELS_PER_POINT = 3
+PIXELS_PER_POINT = 2
 MIN_POINTS, MAX_POINTS = 40, 1_000
 
 _SECONDS_PER = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

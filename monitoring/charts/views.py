@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,31 @@ DEFAULT_SPAN_SECONDS = 3600
 LOOKBACK_SECONDS = 120
 
 
+Identity = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The time that is drawn (epoch seconds) and the seconds between its points; a live one ends now."""
+
+    start: int
+    end: int
+    step: int
+    is_live: bool
+
+    @property
+    def grid(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The steps, on multiples of their length."""
+        first = self.start // self.step * self.step
+        return np.arange(first, self.end + 1, self.step, dtype=np.int64)
+
+    @property
+    def times(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The steps, and for a live stretch this moment."""
+        grid = self.grid
+        return np.append(grid, self.end) if self.is_live and grid[-1] < self.end else grid
+
+
 class ChartRefused(Exception):
     """The chart can't be drawn; the text says why, in the reader's words."""
 
@@ -40,7 +66,7 @@ def _answer(request: HttpRequest) -> dict[str, Any]:
     application = find_current_application(request, chosen=request.GET.get("application"))
     if application is None:
         raise ChartRefused("There is no such application. Add one under Applications and keys.")
-    start, end, step = _read_stretch(request)
+    stretch = _read_stretch(request)
     queries = [query for query in request.GET.getlist("query") if query.strip()]
     if not queries:
         raise ChartRefused("Write a query, for example system_cpu_utilization_ratio.")
@@ -48,55 +74,71 @@ def _answer(request: HttpRequest) -> dict[str, Any]:
         raise ChartRefused(f"One chart draws at most {MAX_QUERIES} queries.")
     legends = [*request.GET.getlist("legend"), *[""] * len(queries)]
     storage = SeriesStorage(application.pk)
-    times = np.arange(start, end + 1, step, dtype=np.int64)
     found: list[dict[str, Any]] = []
-    for number, query in enumerate(queries):
-        found += _run(query, legends[number], storage, times, step)
+    for query, legend in zip(queries, legends, strict=False):
+        found += _run(query, legend, storage, stretch)
     return {
-        "start": start,
-        "end": end,
-        "step": step,
-        "times": times.tolist(),
+        "start": stretch.start,
+        "end": stretch.end,
+        "step": stretch.step,
+        "times": stretch.times.tolist(),
         "series": found[:MAX_SERIES],
         "left_out": max(0, len(found) - MAX_SERIES),
     }
 
 
-def _run(
-    query: str, legend: str, storage: promql.Storage, times: np.ndarray[Any, np.dtype[np.int64]], step: int
-) -> list[dict[str, Any]]:
+def _run(query: str, legend: str, storage: promql.Storage, stretch: Stretch) -> list[dict[str, Any]]:
     try:
-        matrix = promql.evaluate_range(
-            promql.parse(fill_window(query, step)),
-            storage,
-            int(times[0]) * 1000,
-            int(times[-1]) * 1000,
-            step * 1000,
-            lookback_ms=max(LOOKBACK_SECONDS, 2 * step) * 1000,
-        )
+        parsed = promql.parse(fill_window(query, stretch.step))
+        rows = _evaluate(parsed, storage, stretch)
     except promql.PromQLError as error:
         raise ChartRefused(_explain(error)) from error
-    shared = (
-        find_shared_labels([element.labels for element in matrix.series]) if len(matrix.series) > 1 else frozenset()
-    )
+    shared = find_shared_labels([dict(labels) for labels in rows]) if len(rows) > 1 else frozenset()
     return [
-        {
-            "name": name_series(element.labels, legend, shared=shared),
-            "labels": element.labels,
-            "values": _on_grid(element.times, element.values, times),
-        }
-        for element in matrix.series
+        {"name": name_series(dict(labels), legend, shared=shared), "labels": dict(labels), "values": values}
+        for labels, values in rows.items()
     ]
 
 
-def _on_grid(
-    moments_ms: np.ndarray[Any, Any], values: np.ndarray[Any, Any], times: np.ndarray[Any, Any]
-) -> list[float | None]:
-    """Return a value per grid time, None where there is none (JSON has no NaN or infinity)."""
-    row: list[float | None] = [None] * len(times)
-    places = np.searchsorted(times, moments_ms // 1000)
+def _evaluate(query: promql.Query, storage: promql.Storage, stretch: Stretch) -> dict[Identity, list[float | None]]:
+    """Return a value for each of the stretch's times, by labels.
+
+    The steps lie on multiples of their length, so that a chart does not flicker when it is renewed; a chart that is kept
+    current has this very moment behind them, as the last step may lie up to one step back.
+    """
+    lookback_ms = max(LOOKBACK_SECONDS, 2 * stretch.step) * 1000
+    first, last = int(stretch.grid[0]), int(stretch.grid[-1])
+    matrix = promql.evaluate_range(
+        query, storage, first * 1000, last * 1000, stretch.step * 1000, lookback_ms=lookback_ms
+    )
+    rows = {
+        tuple(element.labels.items()): _on_grid(element.times, element.values, stretch) for element in matrix.series
+    }
+    if stretch.is_live:
+        for labels, value in _evaluate_now(query, storage, stretch.end, lookback_ms):
+            row = rows.setdefault(tuple(labels.items()), [None] * len(stretch.times))
+            row[-1] = value if math.isfinite(value) else None
+    return rows
+
+
+def _evaluate_now(
+    query: promql.Query, storage: promql.Storage, now: int, lookback_ms: int
+) -> list[tuple[dict[str, str], float]]:
+    match promql.evaluate_instant(query, storage, now * 1000, lookback_ms=lookback_ms):
+        case promql.InstantVector() as vector:
+            return vector.elements
+        case promql.Scalar() as scalar:
+            return [({}, scalar.value)]
+        case _:
+            return []
+
+
+def _on_grid(moments_ms: np.ndarray[Any, Any], values: np.ndarray[Any, Any], stretch: Stretch) -> list[float | None]:
+    """Return a value per time, None where there is none (JSON has no NaN or infinity)."""
+    row: list[float | None] = [None] * len(stretch.times)
+    places = np.searchsorted(stretch.grid, moments_ms // 1000)
     for place, value in zip(places.tolist(), values.tolist(), strict=True):
-        if place < len(row) and math.isfinite(value):
+        if math.isfinite(value):
             row[place] = value
     return row
 
@@ -106,19 +148,15 @@ def _explain(error: promql.PromQLError) -> str:
     return f"{error.message[:1].upper()}{error.message[1:]}{position}."
 
 
-def _read_stretch(request: HttpRequest) -> tuple[int, int, int]:
-    """Return start, end (epoch seconds on multiples of the step) and step."""
+def _read_stretch(request: HttpRequest) -> Stretch:
     width = int(_read_number(request, "width", 600))
-    if "start" in request.GET or "end" in request.GET:
-        end = _read_number(request, "end", time.time())
-        start = _read_number(request, "start", end - DEFAULT_SPAN_SECONDS)
-    else:
-        end = time.time()
-        start = end - _read_number(request, "range", DEFAULT_SPAN_SECONDS)
+    is_live = "start" not in request.GET and "end" not in request.GET
+    end = time.time() if is_live else _read_number(request, "end", time.time())
+    span = _read_number(request, "range", DEFAULT_SPAN_SECONDS)
+    start = end - span if is_live else _read_number(request, "start", end - DEFAULT_SPAN_SECONDS)
     if not 0 < end - start <= MAX_SPAN_SECONDS:
         raise ChartRefused("The end must lie after the start, by at most three years.")
-    step = choose_step(end - start, width)
-    return int(start) // step * step, int(end) // step * step, step
+    return Stretch(int(start), int(end), choose_step(end - start, width), is_live)
 
 
 def _read_number(request: HttpRequest, name: str, default: float) -> float:

@@ -1,0 +1,144 @@
+"""What this room shows on the home board."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from config.admin.states import State
+from monitoring.applications.enums import KeyKind
+from monitoring.applications.models import Application, IngestKey
+from monitoring.applications.services import issue_key
+from monitoring.panels import judge_share
+from tests.support.admin import report_now
+from tests.support.metrics import make_application
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def application() -> Application:
+    return make_application()
+
+
+def text_of(client: Client, name: str, *arguments: str) -> str:
+    return " ".join(unescape(client.get(reverse(name, args=arguments)).content.decode()).split())
+
+
+def hear(application: Application, *, minutes_ago: float) -> None:
+    key = issue_key(application=application, kind=KeyKind.SECRET).key
+    IngestKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now() - timedelta(minutes=minutes_ago))
+
+
+def test_host__figures__are_those_reported(admin_client: Client, application: Application) -> None:
+    report_now(
+        application,
+        system_cpu_utilization_ratio=0.97,
+        system_memory_utilization_ratio=0.5,
+        system_filesystem_utilization_ratio=0.81,
+        system_load_1m=1.5,
+    )
+    text = text_of(admin_client, "admin:home_panel", "host")
+
+    assert "97 %" in text
+    assert "load 1.5" in text
+    assert "at its limit" in text
+    assert text.count("data-chart=") == 6
+
+
+def test_host__nothing_reported__names_the_next_step(admin_client: Client, application: Application) -> None:
+    text = text_of(admin_client, "admin:home_panel", "host")
+
+    assert "Start the host agent" in text
+    assert reverse("admin:monitoring_application_connect", args=[application.pk]) in text
+
+
+def test_host__no_application__leads_to_adding_one(admin_client: Client) -> None:
+    assert reverse("admin:monitoring_application_add") in text_of(admin_client, "admin:home_panel", "host")
+
+
+def test_database__connections_and_replica__are_judged(admin_client: Client, application: Application) -> None:
+    report_now(
+        application,
+        postgresql_backends=85,
+        postgresql_connection_max=100,
+        postgresql_longest_query_seconds=2,
+        postgresql_replication_lag_seconds=400,
+    )
+    text = text_of(admin_client, "admin:home_panel", "database")
+
+    assert '<div class="pl-figure pl-figure--watch"><dt>Connections</dt><dd>85 <small>of 100</small>' in text
+    assert "Replica behind by" in text
+    assert "6.67 min" in text
+
+
+def test_ingestion__points__are_counted(admin_client: Client, application: Application) -> None:
+    report_now(application, a=1, b=2)
+    text = text_of(admin_client, "admin:home_panel", "ingestion")
+
+    assert "<dt>Stored</dt><dd>2 <small>points</small>" in text
+    assert "of 100 k" in text
+
+
+def test_host_panel__one_and_three_hosts__same_queries(admin_client: Client, application: Application) -> None:
+    address = reverse("admin:home_panel", args=["host"])
+    report_now(application, system_cpu_utilization_ratio=0.5)
+    admin_client.get(address)
+    with CaptureQueriesContext(connection) as one:
+        admin_client.get(address)
+    report_now(application, system_memory_utilization_ratio=0.5, system_load_1m=1)
+    with CaptureQueriesContext(connection) as three:
+        admin_client.get(address)
+
+    assert len(three) == len(one)
+
+
+def test_needs__application_gone_silent__is_named(admin_client: Client, application: Application) -> None:
+    hear(application, minutes_ago=12)
+
+    assert f"Nothing arrives from {application}: last heard 12 min. ago" in text_of(admin_client, "admin:home_headline")
+
+
+def test_needs__several_silent__are_counted(admin_client: Client, application: Application) -> None:
+    hear(application, minutes_ago=12)
+    hear(make_application(), minutes_ago=60)
+
+    assert "2 applications have gone silent" in text_of(admin_client, "admin:home_headline")
+
+
+@pytest.mark.parametrize("minutes_ago", [0, 2])
+def test_needs__application_heard_lately__is_no_need(
+    admin_client: Client, application: Application, minutes_ago: float
+) -> None:
+    hear(application, minutes_ago=minutes_ago)
+
+    assert "Nothing arrives" not in text_of(admin_client, "admin:home_headline")
+
+
+def test_steps__only_the_agent__erp_is_not_connected(admin_client: Client, application: Application) -> None:
+    report_now(application, system_cpu_utilization_ratio=0.5)
+    text = text_of(admin_client, "admin:home_steps")
+
+    assert "of a server are being watched" in text
+    assert "Add your ERP" in text
+
+
+def test_steps__erp_metric__ticks_the_erp(admin_client: Client, application: Application) -> None:
+    report_now(application, invoices_posted=1)
+
+    assert f"{application} sends its own metrics." in text_of(admin_client, "admin:home_steps")
+
+
+@pytest.mark.parametrize(
+    ("share", "state"),
+    [(None, State.QUIET), (0.8, State.QUIET), (0.81, State.WATCH), (0.95, State.WATCH), (0.96, State.BAD)],
+)
+def test_judge_share__thresholds__are_those_of_the_built_in_rules(share: float | None, state: State) -> None:
+    assert judge_share(share) == state
