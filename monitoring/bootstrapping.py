@@ -6,18 +6,25 @@ import socket
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from django.utils.text import slugify
 
 from config.bootstrap import BootstrapContext, step
 from config.secrets import write_secret
-from monitoring.applications.enums import KeyKind, Scope
+from monitoring.applications.enums import HOST_ENVIRONMENT, KeyKind, Scope
 from monitoring.applications.models import Application
 from monitoring.applications.selectors import find_grant
 from monitoring.applications.services import create_application, issue_key, revoke_key
+from monitoring.metrics.partitions import ensure_partitions
 
 AGENT_KEY_FILE = "agent.key"
 AGENT_KEY_LABEL = "agent of this host"
-HOST_ENVIRONMENT = "host"
+
+
+@step("monitoring: partitions", order=10)
+def ensure_point_partitions(context: BootstrapContext) -> None:
+    """Make the partitions that points may arrive for, so that the first request finds them."""
+    ensure_partitions(now=timezone.now())
 
 
 @step("monitoring: this host as the first application", order=30)
@@ -28,6 +35,7 @@ def ensure_host_application(context: BootstrapContext) -> None:
     context.summary["application"] = str(application)
     context.summary["application_id"] = application.pk
     context.summary["connect_command"] = "python manage.py connect NAME"
+    context.summary["connect_url"] = f"{settings.PUBLIC_URL}{application.get_absolute_url()}"
 
 
 def find_or_create_host_application() -> Application:

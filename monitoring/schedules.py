@@ -42,3 +42,12 @@ declare(
         description="Removes accounts older than a year.",
     )
 )
+declare(
+    Schedule(
+        name="monitoring: record own metrics",
+        task="monitoring.own_metrics.tasks.record_own_metrics",
+        when=timedelta(seconds=15),
+        queue="default",
+        description="Records what Postlaunch measures of itself for the application of its own host.",
+    )
+)

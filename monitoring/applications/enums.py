@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from django.db import models
 
+#: Environment of applications that are the product's own hosts.
+HOST_ENVIRONMENT = "host"
+
 
 class KeyKind(models.TextChoices):
     """Who holds a key: anyone who opens a page, or a server that can keep a secret."""

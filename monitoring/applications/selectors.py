@@ -8,7 +8,7 @@ import time
 from django.db.models import QuerySet
 
 from config.api.authentication import KeyGrant
-from monitoring.applications.enums import KeyKind
+from monitoring.applications.enums import HOST_ENVIRONMENT, KeyKind
 from monitoring.applications.models import Application, IngestKey
 from monitoring.applications.tokens import hash_token
 
@@ -59,3 +59,8 @@ def _read_grant(hashed: bytes) -> KeyGrant | None:
 def list_applications() -> QuerySet[Application]:
     """Return every application, by name."""
     return Application.objects.all()
+
+
+def find_host_application() -> Application | None:
+    """Return the application of the product's own host, the first one if it runs on several; None before the first start."""
+    return Application.objects.filter(environment=HOST_ENVIRONMENT).order_by("pk").first()

@@ -7,11 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config.own_metrics.registry import Metric, Sample, collect_samples, own_metrics
+from monitoring.applications.enums import HOST_ENVIRONMENT
 from monitoring.applications.services import create_application
 from monitoring.losses import selectors
 from monitoring.losses.enums import Signal
 from monitoring.losses.services import Intake, count_intake
+from monitoring.metrics import promql
+from monitoring.metrics.partitions import ensure_partitions
+from monitoring.metrics.selectors import SeriesStorage
 from monitoring.own_metrics.sources import read_intake
+from monitoring.own_metrics.tasks import record_own_metrics
 
 NOW = datetime(2026, 6, 15, 10, 30, tzinfo=UTC)
 
@@ -56,6 +61,17 @@ def test_read_intake__one_application__gives_four_counters() -> None:
     found = {sample.metric.name: (sample.value, dict(sample.labels)) for sample in read_intake()}
     assert found["postlaunch_ingest_points_received_total"] == (4, {"application": str(pk)})
     assert found["postlaunch_ingest_points_stored_total"][0] == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_record_own_metrics__host_known__can_be_asked_for_in_promql() -> None:
+    ensure_partitions(now=datetime.now(UTC))
+    assert record_own_metrics() == 0
+    host = create_application(name="box", environment=HOST_ENVIRONMENT)
+    assert record_own_metrics() >= 10
+    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    found = promql.evaluate_instant(promql.parse("postlaunch_outbox_pending"), SeriesStorage(host.pk), now_ms)
+    assert [value for _, value in found.elements] == [0]
 
 
 @pytest.mark.django_db
