@@ -14,6 +14,7 @@ from monitoring.metrics.labels import NAME_LABEL, SeriesInvalid, identify_series
 from monitoring.metrics.points import Description, PointBatch, Refusal, RefusalLog, SeriesIdentity
 
 MAX_UNIT_LENGTH = 64
+MAX_POINTS_PER_BODY = 100_000
 _LATEST_SECONDS = 1e11  # a time beyond that (the year 5138) is one in milliseconds
 _WORDS = {"NaN": math.nan, "+Inf": math.inf, "Inf": math.inf, "-Inf": -math.inf}
 
@@ -38,6 +39,10 @@ class BodyMalformed(Exception):
     """The body is no JSON, or neither a point nor a batch."""
 
 
+class TooManyPoints(Exception):
+    """The batch holds more points than one body may."""
+
+
 class _PointInvalid(Exception):
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(field, reason)
@@ -48,9 +53,11 @@ class _PointInvalid(Exception):
 def decode_points(body: bytes, known: Mapping[bytes, int], *, now_ms: int) -> tuple[PointBatch, list[Description]]:
     """Return the points of a body and what it says about units; ``known`` maps spellings of series to ids.
 
-    Points that can't be read are refused one by one. Raises BodyMalformed.
+    Points that can't be read are refused one by one. Raises BodyMalformed, and TooManyPoints beyond MAX_POINTS_PER_BODY.
     """
     points = _split(body)
+    if len(points) > MAX_POINTS_PER_BODY:
+        raise TooManyPoints(f"{len(points)} points; at most {MAX_POINTS_PER_BODY} are read. Send smaller batches.")
     reader = _Reader(known, now_ms)
     for index, raw in enumerate(points):
         reader.read(index, raw)

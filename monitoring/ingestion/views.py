@@ -19,7 +19,7 @@ from config.api.errors import (
 from config.settings import OPTION
 from monitoring.ingestion.bodies import read_body, read_wire_body
 from monitoring.ingestion.doors import door
-from monitoring.ingestion.native import BodyMalformed, decode_points
+from monitoring.ingestion.native import BodyMalformed, TooManyPoints, decode_points
 from monitoring.ingestion.remote_write import (
     MalformedRequest,
     RequestTooLarge,
@@ -104,6 +104,8 @@ def receive_metrics(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
         )
     except BodyMalformed as error:
         raise BodyInvalid(str(error)) from error
+    except TooManyPoints as error:
+        raise BodyTooLarge(str(error)) from error
     if units:
         describe_metrics(application_id=grant.application_id, descriptions=units)
     result = store_points(application_id=grant.application_id, batch=batch, now=now)

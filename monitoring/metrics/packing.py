@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import DataError, ProgrammingError, connection, transaction
 from numpy.typing import NDArray
 from psycopg import sql
 
@@ -65,7 +65,12 @@ def pack_sealed_slots(*, now: datetime) -> dict[int, int]:
     for slot in slots:
         if slot.sealed_at is None or (now - slot.sealed_at).total_seconds() < SETTLE_SECONDS:
             continue
-        rows = pack_slot(slot_id=slot.pk)
+        try:
+            rows = pack_slot(slot_id=slot.pk)
+        except (DataError, ProgrammingError, ValueError):
+            # Its points stay readable; the slots behind it must not wait for whoever repairs it.
+            logger.exception("slot %s can't be packed", slot.pk)
+            continue
         if rows is not None:
             packed[int(slot.pk)] = rows
     return packed

@@ -99,14 +99,15 @@ def resolve_series(*, application_id: int, identities: Sequence[SeriesIdentity])
         absent = {key: identity for key, identity in missing.items() if key not in fresh}
         if absent:
             fresh |= _create(application_id, absent)
-        _fingerprints.remember(application_id, fresh)
         found |= fresh
     spelled = {
         identity.cache_key: found[key]
         for key, identity in zip(prints, identities, strict=True)
         if identity.cache_key is not None and key in found
     }
-    if spelled:
+    # What an outer transaction may still roll back is not remembered: later points would go to series that don't exist.
+    if not connection.in_atomic_block:
+        _fingerprints.remember(application_id, found)
         spellings.remember(application_id, spelled)
     return [found.get(key) for key in prints]
 

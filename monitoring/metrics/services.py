@@ -19,8 +19,8 @@ from monitoring.metrics.bulk import copy_in
 from monitoring.metrics.commits import GroupCommit
 from monitoring.metrics.copying import write_points
 from monitoring.metrics.labels import MAX_NAME_LENGTH, shorten
-from monitoring.metrics.models import MetricDescription
-from monitoring.metrics.points import Description, PointBatch, Refusal, StoreResult
+from monitoring.metrics.models import MetricDescription, MetricSeries
+from monitoring.metrics.points import SHOWN_REFUSALS, Description, PointBatch, Refusal, StoreResult
 from monitoring.metrics.rollup import DAY_MS
 from monitoring.metrics.series import resolve_series
 from monitoring.metrics.slots import find_open_slot, forget_open_slot, table_of
@@ -76,20 +76,27 @@ def _refuse_times(batch: PointBatch, *, now: datetime) -> None:
     if not (early | late).any():
         return
     days = OPTION["POINT_RETENTION_DAYS"]
-    for place in np.flatnonzero(early | late).tolist():
+    places = np.flatnonzero(early | late)
+    names = _name_series(batch, places[:SHOWN_REFUSALS])
+    for place in places[:SHOWN_REFUSALS].tolist():
         reason = f"is older than {days} days" if early[place] else "is more than ten minutes ahead of our clock"
-        batch.refusals.add(
-            Refusal(
-                int(batch.indexes[place]), "timestamp", f"{int(batch.times[place])} ms {reason}", _name(batch, place)
-            )
+        refusal = Refusal(
+            int(batch.indexes[place]),
+            "timestamp",
+            f"{int(batch.times[place])} ms {reason}",
+            names.get(int(batch.series[place]), ""),
         )
+        batch.refusals.add(refusal)
+    batch.refusals.count += max(0, places.size - SHOWN_REFUSALS)
     _keep(batch, ~(early | late))
 
 
-def _name(batch: PointBatch, place: int) -> str:
-    """Return how the series of a point is called, as far as that is known without asking the database."""
-    series = int(batch.series[place])
-    return str(batch.unresolved[-series - 1]) if series < 0 else ""
+def _name_series(batch: PointBatch, places: NDArray[np.int64]) -> dict[int, str]:
+    """Return what the series of some points are called, by the numbers that stand for them in the batch."""
+    numbers = set(batch.series[places].tolist())
+    names = {number: str(batch.unresolved[-number - 1]) for number in numbers if number < 0}
+    known = MetricSeries.objects.filter(pk__in=[number for number in numbers if number > 0])
+    return names | {series.pk: str(series) for series in known}
 
 
 def _resolve(batch: PointBatch, *, application_id: int) -> int:
@@ -182,7 +189,8 @@ def describe_metrics(*, application_id: int, descriptions: Iterable[Description]
     _write_descriptions(application_id, [d for d in fresh.values() if d.type == "unknown" and not d.help], ["unit"])
     if len(_described) > DESCRIPTIONS_REMEMBERED:
         _described.clear()
-    _described.update((application_id, d) for d in fresh.values())
+    if not connection.in_atomic_block:
+        _described.update((application_id, d) for d in fresh.values())
 
 
 def _write_descriptions(application_id: int, descriptions: list[Description], fields: list[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.ingestion.native import BodyMalformed, decode_points
+from monitoring.ingestion.native import MAX_POINTS_PER_BODY, BodyMalformed, TooManyPoints, decode_points
 
 NOW_MS = 1_770_000_000_000
 
@@ -131,3 +131,9 @@ def test_decode_points__any_json__accounts_for_every_point(points: list[dict[str
     except BodyMalformed:
         return
     assert batch.received == len(points)
+
+
+def test_decode_points__more_than_a_body_may_hold__is_too_much() -> None:
+    body = json.dumps({"points": [1] * (MAX_POINTS_PER_BODY + 1)}).encode()
+    with pytest.raises(TooManyPoints):
+        decode_points(body, {}, now_ms=NOW_MS)

@@ -189,3 +189,11 @@ def test_decode__known_labels_before_something_else__are_read_with_care() -> Non
     batch = decode_write_request(body, {labels: 1}).batch
     assert [identity.labels for identity in batch.unresolved] == [(("a", "bc"),)]
     assert batch.times.tolist() == [1_700_000_000_000]
+
+
+def test_decode__a_million_new_series__is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitoring.ingestion.remote_write.MAX_SERIES_PER_REQUEST", 10)
+    one = series_of((b"__name__", b"up"))
+    assert decode_write_request(one * 10, {}).batch.received == 10
+    with pytest.raises(RequestTooLarge):
+        decode_write_request(one * 11, {})

@@ -15,7 +15,7 @@ from monitoring.metrics.packing import pack_sealed_slots, pack_slot
 from monitoring.metrics.partitions import CHUNKS, HOURS, MINUTES, ensure_partitions, list_partitions
 from monitoring.metrics.promql import SelectHint
 from monitoring.metrics.rollup import DAY_MS, HOUR_MS
-from monitoring.metrics.slots import find_open_slot, rotate_slots
+from monitoring.metrics.slots import find_open_slot, forget_open_slot, rotate_slots, seal_open_slot
 from tests.support.metrics import NOW, NOW_MS, make_application, pack, read, read_pairs, store
 
 TODAY_MS = NOW_MS // DAY_MS * DAY_MS
@@ -169,3 +169,17 @@ def test_prune_slots__long_packed__removes_their_records() -> None:
     slot = PointSlot.objects.filter(packed_at__isnull=False).latest("pk")
     assert prune_slots(now=slot.packed_at + timedelta(days=700)) == 0
     assert prune_slots(now=slot.packed_at + timedelta(days=800)) >= 1
+
+
+@pytest.mark.django_db
+def test_pack_sealed_slots__one_that_is_broken__does_not_hold_up_the_next() -> None:
+    application = make_application()
+    slots = []
+    for turn in range(2):
+        store(application, [("up", NOW_MS + turn, 1.0)])
+        slots.append(seal_open_slot(now=NOW))
+        forget_open_slot()
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE monitoring_point_fresh_{slots[0]}")
+    later = PointSlot.objects.latest("pk").opened_at + timedelta(minutes=1)
+    assert pack_sealed_slots(now=later) == {slots[1]: 1}

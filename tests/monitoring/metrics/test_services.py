@@ -7,16 +7,16 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Sum
 
 from monitoring.losses.models import LossAccount
 from monitoring.metrics.models import MetricDescription, MetricSeries, PointSlot
 from monitoring.metrics.points import Description
 from monitoring.metrics.rollup import DAY_MS
-from monitoring.metrics.services import describe_metrics
+from monitoring.metrics.services import describe_metrics, store_points
 from monitoring.metrics.slots import seal_open_slot
-from tests.support.metrics import NOW, NOW_MS, make_application, pack, read, read_pairs, store
+from tests.support.metrics import NOW, NOW_MS, make_application, make_batch, pack, read, read_pairs, store
 
 STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
 
@@ -175,3 +175,26 @@ def test_describe_metrics__said_twice__keeps_the_latest() -> None:
     describe_metrics(application_id=application.pk, descriptions=[Description("up", "gauge", "new", "s")])
     row = MetricDescription.objects.get(application=application)
     assert (row.type, row.help, row.unit) == ("gauge", "new", "s")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_store_points__ancient_time_of_a_known_series__is_refused_by_its_name() -> None:
+    application = make_application()
+    labels = {"__name__": "up", "job": "web"}
+    store(application, [(labels, NOW_MS, 1.0)])
+    batch = make_batch([(labels, 1000, 1.0)] * 150)
+    (series,) = MetricSeries.objects.filter(application=application)
+    batch.series[:], batch.unresolved = series.pk, []
+    result = store_points(application_id=application.pk, batch=batch, now=NOW)
+    assert (result.stored, result.refused) == (0, 150)
+    assert {refusal.series for refusal in result.refusals.shown} == {'up{job="web"}'}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_store_points__within_a_transaction_rolled_back__leaves_no_series_behind_in_memory() -> None:
+    application = make_application()
+    with transaction.atomic():
+        store(application, [("up", NOW_MS, 1.0)])
+        transaction.set_rollback(True)
+    store(application, [("up", NOW_MS, 2.0)])
+    assert read_pairs(application, "up") == [(NOW_MS, 2.0)]
