@@ -11,7 +11,13 @@ function startCharts(root) {
   }
 }
 
+/** Icons are letters of a font: screen readers would read their names out before every link. */
+function hideIcons(root) {
+  root.querySelectorAll(".material-symbols-outlined:not([aria-hidden])").forEach((icon) => icon.setAttribute("aria-hidden", "true"));
+}
+
 function start(root) {
+  hideIcons(root);
   startTimes(root);
   startCopy(root);
   startForms(root);
