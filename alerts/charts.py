@@ -34,7 +34,7 @@ def draw_condition(
         range_seconds=range_seconds,
         fit_threshold=True,
         key="condition",
-        empty="Nothing reports this now.",
+        empty="Nothing was reported in this time.",
     )
 
 
@@ -78,7 +78,9 @@ def _window(alert: Alert, now: datetime) -> tuple[datetime, datetime]:
 
 
 def _marks(alert: Alert) -> list[Mark]:
-    marks = [Mark(alert.active_since.timestamp(), "condition met", "watch")]
+    marks = []
+    if alert.fired_at != alert.active_since:
+        marks.append(Mark(alert.active_since.timestamp(), "condition met", "watch"))
     if alert.fired_at:
         marks.append(Mark(alert.fired_at.timestamp(), "fired", "bad"))
     if alert.resolved_at:

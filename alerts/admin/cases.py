@@ -52,6 +52,7 @@ def describe_case(request: HttpRequest, alert: Alert) -> dict[str, Any]:
     return {
         "title": alert.summary,
         "opts": Alert._meta,
+        "original": alert,
         "alert": alert,
         "severity": severity,
         "state": state,

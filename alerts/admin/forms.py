@@ -38,7 +38,7 @@ class SecondsField(forms.CharField):
 class LabelsField(forms.CharField):
     """Labels, one `name=value` on each line."""
 
-    widget = UnfoldAdminTextareaWidget
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
 
     def prepare_value(self, value: Any) -> Any:
         """Write stored labels in lines; leave what was typed as it is."""
@@ -77,9 +77,13 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         help_text="What is wrong in one line; becomes the subject of mails. {{ $labels.host }} and "
         "{{ $value | humanize }} are filled in.",
     )
-    description = forms.CharField(required=False, widget=UnfoldAdminTextareaWidget, help_text="The details.")
+    description = forms.CharField(
+        required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), help_text="The details."
+    )
     runbook = forms.CharField(
-        required=False, widget=UnfoldAdminTextareaWidget, help_text="What to do first, or a link to it."
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="What to do first, or a link to it.",
     )
 
     class Meta:

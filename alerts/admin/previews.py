@@ -15,7 +15,7 @@ from alerts.admin.forms import RuleForm
 from alerts.charts import draw_condition
 from alerts.drafts import RuleDraft
 from alerts.models import Rule
-from alerts.previews import REHEARSED, preview_rule
+from alerts.previews import preview_rule
 from alerts.rehearsal import Firing
 from alerts.wording import describe_seconds
 from config.admin.pages import admin_page
@@ -23,6 +23,7 @@ from monitoring.applications.current import find_current_application
 from monitoring.charts.spec import Chart, Mark
 
 MAX_MARKS = 12
+DRAWN_SECONDS = 3 * 3600
 
 
 @admin_page("alerts/rule/preview/", name="alerts_rule_preview", permission="alerts.view_rule")
@@ -48,8 +49,8 @@ def _describe(draft: RuleDraft, application: Any) -> dict[str, Any]:
         draft.condition,
         severity=draft.severity,
         application_id=application.pk,
-        title="Last 24 hours",
-        range_seconds=int(REHEARSED.total_seconds()),
+        title="Last 3 hours",
+        range_seconds=DRAWN_SECONDS,
     )
     return {
         "application": application,

@@ -55,6 +55,10 @@ class RuleAdmin(BaseAdmin):
     filter_horizontal = ()
     empty_title = "No rules yet"
     empty_text = "A rule says when someone is to be told: a condition over your metrics, and for how long it must hold."
+
+    class Media:
+        css = {"all": ["alerts/alerts.css"]}
+
     fieldsets = [
         ("What is watched", {"fields": ["name", "condition", "for_seconds", "severity", "application", "enabled"]}),
         ("What people read", {"fields": ["summary", "description", "runbook"]}),
@@ -106,10 +110,12 @@ class RuleAdmin(BaseAdmin):
     @admin.display(description="Rule")
     def show_name(self, rule: Rule) -> SafeString:
         """Name, and where it comes from and goes."""
-        notes = ["built in"] if rule.is_builtin else []
-        notes.append(str(rule.application) if rule.application else "all applications")
+        notes = [str(rule.application)] if rule.application else []
+        notes += ["built in"] if rule.is_builtin else []
         return format_html(
-            '<span class="pl-strong">{}</span><br><span class="pl-quiet">{}</span>', rule.name, ", ".join(notes)
+            '<span class="pl-strong">{}</span><br><span class="pl-quiet pl-nowrap">{}</span>',
+            rule.name,
+            ", ".join(notes),
         )
 
     @admin.display(description="Severity")
@@ -139,19 +145,20 @@ class RuleAdmin(BaseAdmin):
         return format_html('<span class="pl-mono pl-condition" title="{}">{}</span>', text, short)
 
     @admin.display(description="For")
-    def show_for(self, rule: Rule) -> str:
+    def show_for(self, rule: Rule) -> SafeString:
         """How long it must hold."""
-        return describe_seconds(rule.for_seconds) if rule.for_seconds else "at once"
+        words = describe_seconds(rule.for_seconds) if rule.for_seconds else "at once"
+        return format_html('<span class="pl-nowrap">{}</span>', words)
 
     @admin.display(description="Tells")
     def show_channels(self, rule: Rule) -> str:
         """Its channels."""
-        return ", ".join(channel.name for channel in rule.channels.all()) or "the default channels"
+        return ", ".join(channel.name for channel in rule.channels.all()) or "default channels"
 
     @admin.display(description="Evaluated")
     def show_evaluated(self, rule: Rule) -> SafeString:
         """When it was evaluated last."""
-        return ago(rule.last_evaluated_at)
+        return format_html('<span class="pl-nowrap">{}</span>', ago(rule.last_evaluated_at))
 
     @admin.action(description="Switch on", permissions=["change"])
     def switch_on(self, request: HttpRequest, queryset: QuerySet[Rule]) -> None:
