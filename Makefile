@@ -17,7 +17,7 @@ JOBS ?= auto
 PYTEST := $(BIN)/python -m pytest --dist loadfile --maxprocesses 8
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help up test test-fast test-long test-services check format bench lock clean
+.PHONY: help up test test-fast test-long test-services check format bench lock vendor clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,13 @@ lock: ## Write requirements.txt and requirements-dev.txt anew from pyproject.tom
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+# Needs npm; nothing else does. The copies are committed, so that running needs neither npm nor a network.
+vendor: ## Copy the browser libraries that package-lock.json pins into config/static/vendor
+	npm ci --ignore-scripts --no-audit --no-fund
+	install -m 644 node_modules/uplot/dist/uPlot.iife.min.js config/static/vendor/uplot/uPlot.min.js
+	install -m 644 node_modules/uplot/dist/uPlot.min.css node_modules/uplot/LICENSE config/static/vendor/uplot/
+	rm -rf node_modules
 
 clean: ## Remove what can be made again; the data in var/ stays
 	rm -rf $(VENV) build artefacts staticfiles .mypy_cache .ruff_cache .hypothesis .import_linter_cache

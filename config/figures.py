@@ -91,7 +91,7 @@ def _digits(value: float) -> str:
     if size >= 100 or value == int(value):
         return f"{value:.0f}"
     if size >= 10:
-        return f"{value:.1f}"
+        return f"{value:.1f}".removesuffix(".0")
     if size >= 0.01:
         return f"{value:.2f}".rstrip("0").rstrip(".")
     return f"{value:.2g}"

@@ -11,7 +11,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 #: What pages may load. The admin theme's own components evaluate expressions (Alpine), so its pages need 'unsafe-eval';
 #: inline styles are set by its charts. Nothing may be framed, and nothing is loaded from elsewhere.
 ADMIN_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
 )
 PUBLIC_POLICY = (

@@ -26,15 +26,16 @@ def list_choices(request: HttpRequest) -> list[Application]:
 
 
 def find_current_application(request: HttpRequest, *, chosen: str | int | None = None) -> Application | None:
-    """Return the application named by `chosen` (an id); without it, the one the reader chose, else the first.
+    """Return the application named by `chosen` (an id); without it, the one the reader chose, else the oldest.
 
-    None if there is none at all, or none with the id `chosen`.
+    The oldest is this host, whose figures are there from the first minute. None if there is none at all, or none with the id `chosen`.
     """
     applications = list_choices(request)
     if chosen not in (None, ""):
         return next((one for one in applications if str(one.pk) == str(chosen)), None)
     remembered = request.session.get(SESSION_KEY)
-    return next((one for one in applications if one.pk == remembered), applications[0] if applications else None)
+    oldest = min(applications, key=lambda one: one.pk, default=None)
+    return next((one for one in applications if one.pk == remembered), oldest)
 
 
 def remember_application(request: HttpRequest, application: Application) -> None:

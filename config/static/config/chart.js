@@ -187,16 +187,17 @@ class Chart {
 
   drawThresholds(plot) {
     const height = 13 * devicePixelRatio;
-    let taken = -Infinity;
-    for (const threshold of this.spec.thresholds.toSorted((one, other) => other.value - one.value)) {
-      const y = plot.valToPos(threshold.value, "y", true);
-      if (y < plot.bbox.top || y > plot.bbox.top + plot.bbox.height) continue;
-      // The label stands above its line, below it at the top edge, and nowhere if another one is there already.
-      const below = y - height < plot.bbox.top;
-      const free = (below ? y : y - height) >= taken;
-      const label = free ? threshold.label || write(threshold.value, this.spec.unit) : "";
-      if (free) taken = below ? y + height : y;
-      this.drawLine(plot, [plot.bbox.left, y], [plot.bbox.left + plot.bbox.width, y], threshold.state, label, below);
+    const { left, top, width } = plot.bbox;
+    const lines = this.spec.thresholds
+      .map((threshold) => ({ threshold, y: plot.valToPos(threshold.value, "y", true) }))
+      .filter(({ y }) => y >= top && y <= top + plot.bbox.height);
+    for (const { threshold, y } of lines) {
+      // The label stands above its line, below it at the top edge, and nowhere if another line would run through it.
+      const below = y - height < top;
+      const [from, to] = below ? [y, y + height] : [y - height, y];
+      const isFree = lines.every((other) => other.y === y || other.y < from || other.y > to);
+      const label = isFree ? threshold.label || write(threshold.value, this.spec.unit) : "";
+      this.drawLine(plot, [left, y], [left + width, y], threshold.state, label, below);
     }
   }
 

@@ -6,7 +6,7 @@ const DECIMAL = ["", "k", "M", "G", "T"];
 function digits(value, most = 2) {
   const size = Math.abs(value);
   if (size >= 100 || Number.isInteger(value)) return Math.round(value).toString();
-  if (size >= 10) return value.toFixed(Math.min(most, 1));
+  if (size >= 10) return String(Number(value.toFixed(Math.min(most, 1))));
   if (size >= 0.01 || size === 0) return String(Number(value.toFixed(most)));
   return value.toPrecision(2);
 }
