@@ -89,6 +89,12 @@ def check_public_url(public_url: str, *, allowed_hosts: Sequence[str]) -> Iterab
             hint="Write it like https://postlaunch.example.com, without a path at the end.",
             id="postlaunch.E004",
         )
+    elif parts.hostname in {"0.0.0.0", "::"}:  # noqa: S104  (compared, not bound)
+        yield Warning(
+            f"Links in mails lead to {public_url}, which is no address.",
+            hint="Set PUBLIC_URL to the address people reach the site at.",
+            id="postlaunch.W016",
+        )
     elif not validate_host(parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]", allowed_hosts):
         yield Error(
             f"The site does not answer to {parts.hostname}, the host of PUBLIC_URL.",

@@ -25,7 +25,8 @@ SECRETS_DIR = DATA_DIR / "secrets"
 DEBUG = OPTION["DEBUG"]
 SECRET_KEY = OPTION["SECRET_KEY"] or read_or_create_secret(SECRETS_DIR, "secret_key")
 SECRET_KEY_FALLBACKS = OPTION["SECRET_KEY_FALLBACKS"]
-ALLOWED_HOSTS = OPTION["ALLOWED_HOSTS"]
+# Supervisor and host agent reach the site by the loopback address, whatever name it has outside.
+ALLOWED_HOSTS = [*OPTION["ALLOWED_HOSTS"], "localhost", "127.0.0.1", "[::1]"]
 if OPTION["HOST"] not in {"0.0.0.0", "::", *ALLOWED_HOSTS}:  # noqa: S104  (compared, not bound)
     ALLOWED_HOSTS = [*ALLOWED_HOSTS, OPTION["HOST"]]
 PUBLIC_URL = (OPTION["PUBLIC_URL"] or f"http://{OPTION['HOST']}:{OPTION['PORT']}").rstrip("/")
@@ -181,6 +182,9 @@ if OPTION["SECURE"]:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_SSL_REDIRECT = True
+    # People are led to HTTPS. Programs are not: a redirected POST loses its body, and supervisor, host agent and load
+    # balancers speak plain HTTP on this machine.
+    SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$", r"^(api/v1|prometheus|otlp)/"]
 # Whether neighbouring subdomains are served over HTTPS too, and for good, is not ours to promise.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = OPTION["MAX_BODY_BYTES"]
@@ -188,6 +192,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = OPTION["MAX_BODY_BYTES"]
 # --- REST -----------------------------------------------------------------------------------------------------------
 #: Finds the key a client sent; named, not imported, because the kernel imports no room.
 API_KEY_RESOLVER = "monitoring.applications.selectors.find_grant"
+#: Notes that a key was used; takes key_id.
+API_KEY_USE_NOTER = "monitoring.applications.services.note_key_use"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["config.api.authentication.KeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["config.api.permissions.HasScope"],

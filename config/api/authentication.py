@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 SCOPES = ("ingest", "read", "write")
+NOTE_EVERY_SECONDS = 60.0
+
+_noted: dict[int, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +90,24 @@ def check_scope(grant: KeyGrant, *, scope: str) -> None:
         raise ScopeMissing(scope)
 
 
+def note_use(grant: KeyGrant) -> None:
+    """Let the key show when it was last used; at most once a minute per process, because most requests need no write."""
+    now = time.monotonic()
+    if now - _noted.get(grant.key_id, -NOTE_EVERY_SECONDS) >= NOTE_EVERY_SECONDS:
+        _noted[grant.key_id] = now
+        import_string(settings.API_KEY_USE_NOTER)(key_id=grant.key_id)
+
+
 class KeyAuthentication(BaseAuthentication):
     """DRF's view of the same keys. `request.auth` is the KeyGrant."""
 
     def authenticate(self, request: Request) -> tuple[Any, KeyGrant] | None:
         """Return (caller, grant), or None when the request carries no key."""
         grant = find_request_grant(request._request)
-        return None if grant is None else (ApiCaller(grant), grant)
+        if grant is None:
+            return None
+        note_use(grant)
+        return ApiCaller(grant), grant
 
     def authenticate_header(self, request: Request) -> str:
         """Make a missing key a 401 instead of a 403."""

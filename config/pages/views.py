@@ -8,6 +8,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -65,10 +67,18 @@ def show_metrics(request: HttpRequest) -> HttpResponse:
 def show_errors(request: HttpRequest) -> HttpResponse:
     """List every error the API can answer with, each under its own anchor."""
     errors = [
-        {"slug": kind.slug, "status": kind.status, "title": kind.title, "description": describe_error(kind)}
+        {"slug": kind.slug, "status": kind.status, "title": kind.title, "description": mark_code(describe_error(kind))}
         for kind in list_errors()
     ]
     return render(request, "config/errors.html", {"errors": errors})
+
+
+def mark_code(text: str) -> SafeString:
+    """Return escaped text with what stands between backticks set as code."""
+    parts = text.split("`")
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if i % 2 else part,) for i, part in enumerate(parts))
+    )
 
 
 def is_local(request: HttpRequest) -> bool:

@@ -58,6 +58,7 @@ def test_numbers__out_of_range__are_told(changes: dict[str, Any], expected: str)
         ("postlaunch.example.com", [], ["postlaunch.E004"]),
         ("ftp://a.example.com", ["*"], ["postlaunch.E004"]),
         ("https://a.example.com", ["b.example.com"], ["postlaunch.E005"]),
+        ("http://0.0.0.0:8000", ["127.0.0.1"], ["postlaunch.W016"]),
     ],
 )
 def test_public_url__any__must_be_one_the_site_answers_to(url: str, hosts: list[str], expected: list[str]) -> None:

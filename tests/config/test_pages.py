@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection
-from django.test import Client, RequestFactory
+from django.test import Client, RequestFactory, override_settings
 from prometheus_client.parser import text_string_to_metric_families
 
 from config import heartbeats
@@ -17,6 +17,7 @@ from config.health import selectors
 from config.health.judgement import Check, Health, judge_heartbeat, judge_together
 from config.own_metrics.registry import registered_metrics
 from config.pages.failures import show_server_error
+from config.pages.views import mark_code
 from monitoring.applications.enums import KeyKind, Scope
 from monitoring.applications.services import create_application, issue_key
 
@@ -142,6 +143,19 @@ def test_csrf__form_without_token__says_what_to_do() -> None:
     response = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "x", "password": "y"})
     assert response.status_code == 403
     assert "This form was open for too long" in response.content.decode()
+
+
+def test_https__wanted__leads_people_there_and_lets_programs_be() -> None:
+    exempt = [r"^health/", r"^metrics$", r"^(api/v1|prometheus|otlp)/"]
+    with override_settings(SECURE_SSL_REDIRECT=True, SECURE_REDIRECT_EXEMPT=exempt):
+        client = Client()
+        assert client.get("/api/docs/errors/")["Location"] == "https://testserver/api/docs/errors/"
+        assert client.get("/health/live").status_code == 200
+        assert client.post("/api/v1/nothing/").status_code == 404
+
+
+def test_mark_code__backticks__become_code_and_the_rest_is_escaped() -> None:
+    assert mark_code("use `<key>` & go") == "use <code>&lt;key&gt;</code> &amp; go"
 
 
 def test_errors_page__every_error__has_its_anchor(client: Client) -> None:

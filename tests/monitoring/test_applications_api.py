@@ -35,6 +35,12 @@ def test_current__any_key__shows_its_application(client: Client, application: Ap
     assert (body["slug"], body["allocated_storage"]) == ("erp", None)
 
 
+def test_current__key_used__shows_when(client: Client, application: Application) -> None:
+    sent = headers(application, Scope.READ)
+    client.get("/api/v1/applications/current/", headers=sent)
+    assert application.keys.get().last_used_at is not None
+
+
 def test_retrieve__another_application__is_not_there(client: Client, application: Application) -> None:
     other = Application.objects.get(name="Other")
     assert client.get(f"/api/v1/applications/{other.pk}/", headers=headers(application)).status_code == 404
