@@ -34,8 +34,8 @@ def copy_out(query: sql.Composable) -> bytes:
 def prefer_hashing() -> None:
     """Make the rest of the transaction group rows in memory.
 
-    Fresh points are never analysed, so the planner expects few of them and sorts on disk: 2.5 s instead of 0.9 s for
-    two million.
+    The planner does not know how much memory it may take, and fresh points are never analysed: it would sort on disk, 2.5 s
+    instead of 0.9 s for two million points, 1.2 s instead of 0.6 s for 700,000 hours.
     """
     with connection.cursor() as cursor:
         cursor.execute(

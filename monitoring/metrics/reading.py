@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 from django.db import ProgrammingError, transaction
@@ -25,10 +26,9 @@ WHERE application = {application} AND series = ANY({series}::int[]) AND time BET
 GROUP BY series
 """
 _CHUNKS_SQL = """
-SELECT series, start, payload FROM monitoring_point_chunk
+SELECT slot, series, start, payload FROM monitoring_point_chunk
 WHERE application = {application} AND series = ANY({series}::int[])
   AND start BETWEEN {first_day} AND {end} AND stop >= {start}
-ORDER BY series, slot
 """
 _COUNT_SQL = """
 SELECT coalesce(sum(count), 0)::bigint FROM monitoring_point_chunk
@@ -128,7 +128,10 @@ def count_packed(span: Span) -> int:
 
 def read_chunks(span: Span, found: dict[int, Found]) -> None:
     """Add packed points, oldest slot first."""
-    for series, start, payload in read_rows(copy_out(span.fill(_CHUNKS_SQL))):
+    rows = list(read_rows(copy_out(span.fill(_CHUNKS_SQL))))
+    # Here, not in SQL, which would move every payload through its sort. Big-endian bytes order as their numbers do.
+    rows.sort(key=itemgetter(0))
+    for _, series, start, payload in rows:
         entry = found[read_int(series)]
         entry.points.append(decode_points(payload))
         entry.days.add(read_int(start) // DAY_MS * DAY_MS)
@@ -153,7 +156,10 @@ def read_hours(
 ) -> None:
     """Add hour rollups; not those of slots whose points were read, and with ``where_missing`` only of uncovered days."""
     query = span.fill(_HOURS_SQL, sketch=sql.SQL(", array_agg(sketch)" if sketches else ""))
-    for series, slots, *columns in read_rows(copy_out(query)):
+    with transaction.atomic():
+        prefer_hashing()
+        data = copy_out(query)
+    for series, slots, *columns in read_rows(data):
         entry = found[read_int(series)]
         rollups = _hours(columns)
         kept = ~np.isin(read_array(slots, ">i4"), list(without_slots))
