@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 SETTLE_SECONDS = 3
 """A slot is packed this long after it was sealed: until then some process may still think that it is open."""
 
+_PACKING_LOCK = 0x7061636B
+
 _CHUNK_TARGET = sql.SQL("monitoring_point_chunk (application, series, start, stop, slot, count, payload)")
 _HOUR_TARGET = sql.SQL(
     "monitoring_rollup_hour (bucket, first_time, last_time, first, last, sum, min, max, increase,"
@@ -80,9 +82,12 @@ def pack_sealed_slots(*, now: datetime) -> dict[int, int]:
 def pack_slot(*, slot_id: int) -> int | None:
     """Turn a sealed slot into chunks and hour rollups and drop its table; return how many points it held.
 
-    Waits for writers that are still at it. None if another process is packing it or has done so.
+    Waits for writers that are still at it. None if it is packed already, or another process is packing. One packs at a
+    time, since whether a point is known already shows only once the slots before it are committed.
     """
-    slot = PointSlot.objects.select_for_update(skip_locked=True).filter(pk=slot_id, packed_at=None).first()
+    if not _lock_packing():
+        return None
+    slot = PointSlot.objects.filter(pk=slot_id, packed_at=None).first()
     if slot is None or slot.sealed_at is None:
         return None
     with connection.cursor() as cursor:
@@ -97,6 +102,12 @@ def pack_slot(*, slot_id: int) -> int | None:
     rows = int(points.times.size)
     PointSlot.objects.filter(pk=slot_id).update(packed_at=max(datetime.now(UTC), slot.sealed_at), rows=rows)
     return rows
+
+
+def _lock_packing() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_PACKING_LOCK])
+        return bool(cursor.fetchone()[0])
 
 
 def _read_slot(slot_id: int) -> _Points:

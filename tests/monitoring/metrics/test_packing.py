@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import numpy as np
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from config.settings import OPTION
 from monitoring.metrics.aging import drop_expired_partitions, keep_minutes, prune_slots
@@ -183,3 +184,24 @@ def test_pack_sealed_slots__one_that_is_broken__does_not_hold_up_the_next() -> N
         cursor.execute(f"DROP TABLE monitoring_point_fresh_{slots[0]}")
     later = PointSlot.objects.latest("pk").opened_at + timedelta(minutes=1)
     assert pack_sealed_slots(now=later) == {slots[1]: 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_pack_slot__while_another_process_packs__leaves_it_to_that_one() -> None:
+    application = make_application()
+    store(application, [("up", NOW_MS, 1.0)])
+    slot_id = seal_open_slot(now=NOW)
+    assert slot_id is not None
+    met: list[int | None] = []
+
+    def pack_too() -> None:
+        met.append(pack_slot(slot_id=slot_id))
+        connection.close()
+
+    with transaction.atomic():
+        assert pack_slot(slot_id=slot_id) == 1
+        other = threading.Thread(target=pack_too)
+        other.start()
+        other.join(10)
+    assert met == [None]
+    assert read_pairs(application, "up") == [(NOW_MS, 1.0)]
