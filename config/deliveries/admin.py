@@ -106,7 +106,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
                 busy += 1
         self.message_user(request, f"{resent} will be sent again.", messages.SUCCESS if resent else messages.WARNING)
         if busy:
-            self.message_user(request, f"{busy} are still on their way and were left alone.", messages.WARNING)
+            self.message_user(request, f"{busy} can't be sent again now and were left alone.", messages.WARNING)
 
     @admin.action(description="Try now", permissions=["send"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
@@ -145,8 +145,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
         delivery = get_object_or_404(Delivery, pk=pk)
         try:
             delivery = send(delivery)
-        except services.NotResendable:
-            self.message_user(request, "It is still on its way; nothing was done.", messages.WARNING)
+        except services.NotResendable as error:
+            self.message_user(request, f"Nothing was done. {error}", messages.WARNING)
         return redirect("admin:config_delivery_change", delivery.pk)
 
 

@@ -22,6 +22,14 @@ def default_give_up_at() -> datetime:
     return timezone.now() + GIVE_UP_AFTER
 
 
+class DeliveryManager(models.Manager["Delivery"]):
+    """Deliveries without their signing secrets, which are read where one is signed."""
+
+    def get_queryset(self) -> models.QuerySet[Delivery]:
+        """Leave the secret out: one that can't be decrypted must not make its row, and with it the queue, unreadable."""
+        return super().get_queryset().defer("signing_secret")
+
+
 class Delivery(models.Model):
     """One message to one recipient by one channel, and what became of it.
 
@@ -58,6 +66,8 @@ class Delivery(models.Model):
     claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     handed_over_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects: ClassVar[DeliveryManager] = DeliveryManager()
 
     class Meta:
         ordering = ["-id"]

@@ -16,6 +16,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from config.crypto import SecretUnreadable
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
 from config.deliveries.models import GIVE_UP_AFTER, Delivery, DeliveryAttempt
 from config.deliveries.rendering import render_mail
@@ -52,7 +53,7 @@ RETURNING id
 
 
 class NotResendable(Exception):
-    """Webhooks and mails can be sent again once nobody is working on them any more."""
+    """The message can't be sent again, now or at all; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +174,18 @@ def recover_deliveries() -> int:
 
 
 def resend_delivery(*, delivery: Delivery, by: str = "") -> Delivery:
-    """Queue the same message once more as a new row; raise NotResendable while the original is on its way."""
+    """Queue the same message once more as a new row; raise NotResendable, for example while the original is on its way."""
     if delivery.state in {State.QUEUED, State.SENDING}:
-        raise NotResendable(f"Delivery {delivery.pk} is {delivery.get_state_display().lower()}.")
+        raise NotResendable("It is still on its way.")
     with transaction.atomic():
         first = Delivery.objects.select_for_update().get(pk=delivery.pk)
         number = first.resends.count() + 1
+        try:
+            copied = {name: getattr(first, name) for name in _COPIED}
+        except SecretUnreadable as error:
+            raise NotResendable(f"Its signing secret was {error}.") from error
         copy = Delivery(
-            **{name: getattr(first, name) for name in _COPIED},
+            **copied,
             idempotency_key=_fit_key(f"{first.idempotency_key}:resend:{number}"),
             resend_of=first,
             requested_by=by,
@@ -224,6 +229,20 @@ _COPIED = (
     "signing_secret",
     "source",
     "source_id",
+)
+
+
+_CHANGED_BY_ATTEMPT = (
+    "state",
+    "due_at",
+    "finished_at",
+    "attempt_count",
+    "last_error",
+    "claim_token",
+    "claimed_by",
+    "claimed_at",
+    "lease_until",
+    "handed_over_at",
 )
 
 
@@ -283,7 +302,7 @@ def _conclude(delivery: Delivery, *, outcome: Outcome, detail: str, now: datetim
     if state not in TRANSITIONS[State(delivery.state)]:
         raise ValueError(f"a delivery cannot go from {delivery.state} to {state}")
     delivery.state, delivery.finished_at = state, None if state == State.QUEUED else now
-    delivery.save()
+    delivery.save(update_fields=_CHANGED_BY_ATTEMPT)
     return state
 
 

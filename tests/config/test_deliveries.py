@@ -353,6 +353,20 @@ def test_webhook__inner_or_impossible_address__is_refused_and_nothing_is_sent(re
     assert receiver.requests == []
 
 
+def test_webhook__secret_of_a_forgotten_key__holds_up_nobody(receiver: Receiver, mailbox: Mailbox) -> None:
+    with override_settings(SECRET_KEY="another key that nobody remembers any more"):
+        unreadable = queue_webhook(receiver)
+    queue_mail()
+    assert send() == 2
+    assert (reread(unreadable).state, outcomes(unreadable)) == (State.QUEUED, [Outcome.TEMPORARY])
+    assert "SECRET_KEY" in reread(unreadable).last_error
+    assert receiver.requests == []
+    assert len(mailbox.messages) == 1
+    Delivery.objects.filter(pk=unreadable.pk).update(state=State.FAILED, finished_at=timezone.now())
+    with pytest.raises(services.NotResendable, match="SECRET_KEY"):
+        services.resend_delivery(delivery=reread(unreadable))
+
+
 def test_webhook__receiver_busy__others_are_not_held_up(receiver: Receiver) -> None:
     queue_webhook(receiver, idempotency_key="a")
     queue_webhook(receiver, idempotency_key="b")

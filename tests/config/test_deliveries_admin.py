@@ -121,7 +121,7 @@ def test_deliveries__bulk_send_again__leaves_those_on_their_way_alone(staff: Cli
     )
     content = response.content.decode()
     assert "1 will be sent again." in content
-    assert "1 are still on their way and were left alone." in content
+    assert "1 can&#x27;t be sent again now and were left alone." in content
     assert Delivery.objects.count() == 3
 
 
