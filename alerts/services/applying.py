@@ -13,7 +13,6 @@ from alerts.annotations import TemplateError, render_template
 from alerts.enums import AlertState
 from alerts.evaluation import Action, Decision
 from alerts.models import Alert, AlertTransition, Rule
-from alerts.recipients import Recipient
 from alerts.selectors import list_recipients
 from alerts.services.telling import tell_of_end, tell_of_firing
 from alerts.services.transitions import change_state, check_transition
@@ -195,12 +194,13 @@ def _tell(rule: Rule, moved: Moved) -> None:
     """Queue the messages of what fires and what ended; pending alerts tell nobody."""
     if not moved:
         return
-    recipients: list[Recipient] | None = None
+    firing = [alert.pk for alert, transition in moved if transition.to_state == AlertState.FIRING]
+    recipients = list_recipients(rule) if firing else []
+    Alert.objects.filter(pk__in=firing).update(told=[recipient.as_told() for recipient in recipients])
     applications = list_applications().in_bulk({alert.application_id for alert, _ in moved})
     for alert, transition in moved:
         alert.application, alert.rule = applications[alert.application_id], rule
         if transition.to_state == AlertState.FIRING:
-            recipients = list_recipients(rule) if recipients is None else recipients
             tell_of_firing(alert=alert, transition=transition, recipients=recipients)
         elif transition.to_state == AlertState.RESOLVED:
             tell_of_end(alert=alert, transition=transition)

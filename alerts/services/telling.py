@@ -24,13 +24,11 @@ SOURCE = "alert"
 
 
 def tell_of_firing(*, alert: Alert, transition: AlertTransition, recipients: Iterable[Recipient]) -> None:
-    """Queue the message that an alert fires, and remember on the alert who was told."""
+    """Queue the message that an alert fires; the caller remembers on the alert who was told."""
     everyone = list(recipients)
     mail = _render(alert, "firing", transition) if _need_mail(everyone) else None
     for recipient in everyone:
         _queue(alert, transition, recipient, mail)
-    alert.told = [recipient.as_told() for recipient in everyone]
-    Alert.objects.filter(pk=alert.pk).update(told=alert.told)
     _publish(alert, transition)
 
 
