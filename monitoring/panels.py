@@ -14,7 +14,8 @@ from config.panels import Need, Panel, Step, first_step, need, panel
 from monitoring.applications.current import find_current_application
 from monitoring.applications.enums import KeyKind
 from monitoring.applications.models import Application, IngestKey
-from monitoring.applications.overview import REPORTING_WITHIN, annotate_overview, count_recent
+from monitoring.applications.overview import count_recent, find_stopped
+from monitoring.applications.selectors import find_host_application
 from monitoring.charts.now import Found, largest, read_now
 from monitoring.charts.spec import Chart, Line, Threshold
 from monitoring.metrics.models import MetricSeries
@@ -26,6 +27,9 @@ SHARES = (Threshold(WARN, "watch"), Threshold(ALARM, "bad"))
 MEMORY_SHARES = (Threshold(0.85, "watch"), Threshold(ALARM, "bad"))
 #: Metrics of the agent and of this product itself; anything else was sent by an ERP.
 OWN_PREFIXES = ("system_", "postgresql_", "postlaunch_")
+
+#: A new application's charts begin with what there is and grow to an hour.
+RANGES_SECONDS = (300, 900, 1800, 3600)
 
 HOST_NOW = {
     "cpu": "max(system_cpu_utilization_ratio)",
@@ -73,25 +77,25 @@ def host(request: HttpRequest) -> Panel:
     ]
     return Panel(
         "monitoring/panels/charts.html",
-        {"figures": figures, "charts": host_charts(application.pk, largest(now["network_limit"]))},
+        {"figures": figures, "charts": host_charts(application, largest(now["network_limit"]))},
         *_summarise(figures),
         url=_explore(application, "system_cpu_utilization_ratio"),
     )
 
 
-def host_charts(application_id: int, network_limit: float | None) -> list[Chart]:
+def host_charts(application: Application, network_limit: float | None) -> list[Chart]:
     """Return the charts of a host."""
     limit = (Threshold(network_limit, "watch", "limit"),) if network_limit else ()
     return [
-        _chart("CPU", "system_cpu_utilization_ratio", "{host}", "ratio", application_id, SHARES),
-        _chart("Memory", "system_memory_utilization_ratio", "{host}", "ratio", application_id, MEMORY_SHARES),
-        _chart("Disk space", "system_filesystem_utilization_ratio", "{mountpoint}", "ratio", application_id, SHARES),
+        _chart("CPU", "system_cpu_utilization_ratio", "{host}", "ratio", application, SHARES),
+        _chart("Memory", "system_memory_utilization_ratio", "{host}", "ratio", application, MEMORY_SHARES),
+        _chart("Disk space", "system_filesystem_utilization_ratio", "{mountpoint}", "ratio", application, SHARES),
         _chart(
             "Disk operations",
             "sum by (direction) (rate(system_disk_operations_total[$window]))",
             "{direction}",
             "per_second",
-            application_id,
+            application,
             (Threshold(1000, "watch"), Threshold(2000, "bad")),
         ),
         _chart(
@@ -99,10 +103,10 @@ def host_charts(application_id: int, network_limit: float | None) -> list[Chart]
             "sum by (direction) (rate(system_network_io_bytes_total[$window]))",
             "{direction}",
             "bytes_per_second",
-            application_id,
+            application,
             limit,
         ),
-        _chart("Processes", "sum by (status) (system_processes_count)", "{status}", "number", application_id),
+        _chart("Processes", "sum by (status) (system_processes_count)", "{status}", "number", application),
     ]
 
 
@@ -127,13 +131,13 @@ def database(request: HttpRequest) -> Panel:
         figures.append(Figure("Replica behind by", write_value(lag, "seconds"), "", _judge(lag, 30, 300)))
     return Panel(
         "monitoring/panels/charts.html",
-        {"figures": figures, "charts": database_charts(application.pk, limit)},
+        {"figures": figures, "charts": database_charts(application, limit)},
         *_summarise(figures),
         url=_explore(application, "postgresql_backends"),
     )
 
 
-def database_charts(application_id: int, connection_limit: float | None) -> list[Chart]:
+def database_charts(application: Application, connection_limit: float | None) -> list[Chart]:
     """Return the charts of a database."""
     limits = (
         (Threshold(connection_limit * WARN, "watch"), Threshold(connection_limit * ALARM, "bad"))
@@ -141,7 +145,7 @@ def database_charts(application_id: int, connection_limit: float | None) -> list
         else ()
     )
     return [
-        _chart("Connections", "sum(postgresql_backends)", "open", "number", application_id, limits, height="medium"),
+        _chart("Connections", "sum(postgresql_backends)", "open", "number", application, limits, height="medium"),
         Chart(
             title="Transactions",
             lines=(
@@ -149,19 +153,20 @@ def database_charts(application_id: int, connection_limit: float | None) -> list
                 Line("sum(rate(postgresql_rollbacks_total[$window]))", "rollbacks"),
             ),
             unit="per_second",
-            application_id=application_id,
-            key="transactions",
+            application_id=application.pk,
+            range_seconds=choose_range(application),
+            key=f"transactions-{choose_range(application)}",
         ),
         _chart(
             "Longest query",
             "max(postgresql_longest_query_seconds)",
             "longest",
             "seconds",
-            application_id,
+            application,
             (Threshold(5, "watch"), Threshold(30, "bad")),
             height="medium",
         ),
-        _chart("Size", "postgresql_database_size_bytes", "{database}", "bytes", application_id, height="medium"),
+        _chart("Size", "postgresql_database_size_bytes", "{database}", "bytes", application, height="medium"),
     ]
 
 
@@ -184,26 +189,41 @@ def ingestion(request: HttpRequest) -> Panel:
     ]
     return Panel(
         "monitoring/panels/ingestion.html",
-        {"figures": figures, "application": application, "totals": totals},
+        {"figures": figures, "application": application, "totals": totals, "chart": intake_chart(application)},
         url=reverse("admin:monitoring_application_connect", args=[application.pk]),
     )
 
 
+def intake_chart(application: Application) -> Chart | None:
+    """Return the chart of what an application sent, out of this product's own metrics; None before there is a host."""
+    host = find_host_application()
+    if host is None:
+        return None
+    fates = ("stored", "refused", "limited")
+    template = 'sum(rate(postlaunch_ingest_points_{fate}_total{{application="{pk}"}}[$window]))'
+    seconds = choose_range(host)
+    return Chart(
+        title="Points",
+        lines=tuple(Line(template.format(fate=fate, pk=application.pk), fate) for fate in fates),
+        unit="per_second",
+        height="small",
+        application_id=host.pk,
+        range_seconds=seconds,
+        key=f"points-{application.pk}-{seconds}",
+    )
+
+
 @need(key="applications", order=20, permission=VIEW)
-def silent_applications(request: HttpRequest) -> Need:
-    """Applications that reported once and stopped."""
+def stopped_applications(request: HttpRequest) -> Need:
+    """Applications that reported all the time and stopped."""
     now = timezone.now()
-    silent = [
-        one
-        for one in annotate_overview(Application.objects.all())
-        if one.last_heard_at is not None and now - one.last_heard_at > REPORTING_WITHIN  # type: ignore[attr-defined]  # annotated
-    ]
-    if len(silent) == 1:
-        ago = write_ago(silent[0].last_heard_at, now=now)  # type: ignore[attr-defined]  # annotated
-        url = reverse("admin:monitoring_application_connect", args=[silent[0].pk])
-        return Need(1, f"Nothing arrives from {silent[0]}: last heard {ago}", url)
-    sentence = f"{len(silent)} applications have gone silent"
-    return Need(len(silent), sentence, reverse("admin:monitoring_application_changelist"))
+    stopped = find_stopped(now=now)
+    if len(stopped) == 1:
+        ago = write_ago(stopped[0].last_heard_at, now=now)  # type: ignore[attr-defined]  # annotated
+        url = reverse("admin:monitoring_application_connect", args=[stopped[0].pk])
+        return Need(1, f"Nothing arrives from {stopped[0]} any more: last heard {ago}", url)
+    url = reverse("admin:monitoring_application_changelist")
+    return Need(len(stopped), f"{len(stopped)} applications have stopped reporting", url)
 
 
 @first_step(key="host", title="This host reports", order=10, permission=VIEW)
@@ -260,11 +280,14 @@ def _network(rate: float | None, limit: float | None) -> Figure:
 
 
 def _summarise(figures: list[Figure]) -> tuple[State, str]:
-    """Return the worst of the figures as a state, and that in words."""
+    """Return the worst of the figures as a state, and that in words.
+
+    One look is no alarm: whether it has lasted is for the alert rules to say, so this is never red.
+    """
     states = {figure.state for figure in figures}
     if State.BAD in states:
-        return State.BAD, "at its limit"
-    return (State.WATCH, "getting tight") if State.WATCH in states else (State.WELL, "well")
+        return State.WATCH, "at its limit now"
+    return (State.INFO, "busy now") if State.WATCH in states else (State.WELL, "well")
 
 
 def _label(found: Found, name: str) -> str:
@@ -280,20 +303,29 @@ def _chart(
     query: str,
     legend: str,
     unit: str,
-    application_id: int,
+    application: Application,
     thresholds: tuple[Threshold, ...] = (),
     *,
     height: str = "small",
 ) -> Chart:
+    seconds = choose_range(application)
     return Chart(
         title=title,
         lines=(Line(query, legend),),
         unit=unit,
         height=height,
         thresholds=thresholds,
-        application_id=application_id,
-        key=title.lower().replace(" ", "-"),
+        application_id=application.pk,
+        range_seconds=seconds,
+        # Another stretch of time is another chart: the browser keeps one of the same key as it is.
+        key=f"{title.lower().replace(' ', '-')}-{seconds}",
     )
+
+
+def choose_range(application: Application) -> int:
+    """Return the seconds that charts of an application show: an hour, or as much as there can be of a newer one."""
+    age = (timezone.now() - application.created_at).total_seconds()
+    return next((seconds for seconds in RANGES_SECONDS if age <= seconds), RANGES_SECONDS[-1])
 
 
 def _nothing(application: Application | None, text: str) -> Panel:

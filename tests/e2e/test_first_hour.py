@@ -15,7 +15,7 @@ from tests.support.product import Product
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 OpenContext = Callable[..., BrowserContext]
 SOON, ONE_MINUTE = 20_000, 60_000
-CHARTS = 10
+CHARTS = 11
 
 
 def sign_in(page: Page, look: str = "desktop-light") -> None:
@@ -76,7 +76,7 @@ def test_first_hour__fresh_installation__host_watched_and_erp_connected(
     take_picture(page, "home-light")
 
     # A chart stays as it is while the page around it is renewed, zoom included.
-    cpu = page.locator("#chart-cpu")
+    cpu = page.locator("[id^=chart-cpu-]")
     cpu.locator("[data-chart-plot] .u-over").drag_to(
         cpu.locator("[data-chart-plot] .u-over"),
         source_position={"x": 60, "y": 30},

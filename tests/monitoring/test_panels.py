@@ -16,7 +16,8 @@ from config.admin.states import State
 from monitoring.applications.enums import KeyKind
 from monitoring.applications.models import Application, IngestKey
 from monitoring.applications.services import issue_key
-from monitoring.panels import judge_share
+from monitoring.losses.models import LossAccount
+from monitoring.panels import choose_range, judge_share
 from tests.support.admin import report_now
 from tests.support.metrics import make_application
 
@@ -49,7 +50,7 @@ def test_host__figures__are_those_reported(admin_client: Client, application: Ap
 
     assert "97 %" in text
     assert "load 1.5" in text
-    assert "at its limit" in text
+    assert "at its limit now" in text
     assert text.count("data-chart=") == 6
 
 
@@ -100,26 +101,54 @@ def test_host_panel__one_and_three_hosts__same_queries(admin_client: Client, app
     assert len(three) == len(one)
 
 
-def test_needs__application_gone_silent__is_named(admin_client: Client, application: Application) -> None:
+def account(application: Application, *hours_ago: int, points: int = 600) -> None:
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for ago in hours_ago:
+        LossAccount.objects.create(
+            application=application, hour=hour - timedelta(hours=ago), signal="points", received=points, stored=points
+        )
+
+
+def test_needs__steady_reporter_stopped__is_named(admin_client: Client, application: Application) -> None:
+    account(application, 0, 1, 2)
     hear(application, minutes_ago=12)
 
-    assert f"Nothing arrives from {application}: last heard 12 min. ago" in text_of(admin_client, "admin:home_headline")
+    expected = f"Nothing arrives from {application} any more: last heard 12 min. ago"
+    assert expected in text_of(admin_client, "admin:home_headline")
 
 
-def test_needs__several_silent__are_counted(admin_client: Client, application: Application) -> None:
-    hear(application, minutes_ago=12)
-    hear(make_application(), minutes_ago=60)
+def test_needs__several_stopped__are_counted(admin_client: Client, application: Application) -> None:
+    for one in (application, make_application()):
+        account(one, 1, 2)
+        hear(one, minutes_ago=30)
 
-    assert "2 applications have gone silent" in text_of(admin_client, "admin:home_headline")
+    assert "2 applications have stopped reporting" in text_of(admin_client, "admin:home_headline")
 
 
-@pytest.mark.parametrize("minutes_ago", [0, 2])
-def test_needs__application_heard_lately__is_no_need(
-    admin_client: Client, application: Application, minutes_ago: float
+@pytest.mark.parametrize(
+    ("hours", "points", "minutes_ago"),
+    [
+        ((0, 1, 2), 600, 2),  # still reporting
+        ((0, 1, 2), 600, 60 * 25),  # stopped long ago: known by now
+        ((1,), 600, 12),  # a job that ran once
+        ((1, 2, 3), 5, 12),  # now and then a figure
+        ((1, 9, 17), 600, 12),  # a batch every eight hours
+    ],
+)
+def test_needs__quiet_for_a_reason__is_no_need(
+    admin_client: Client, application: Application, hours: tuple[int, ...], points: int, minutes_ago: float
 ) -> None:
+    account(application, *hours, points=points)
     hear(application, minutes_ago=minutes_ago)
 
     assert "Nothing arrives" not in text_of(admin_client, "admin:home_headline")
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(0, 300), (4, 300), (6, 900), (20, 1800), (45, 3600), (6000, 3600)])
+def test_choose_range__age_of_the_application__is_covered(minutes: int, seconds: int) -> None:
+    application = Application(created_at=timezone.now() - timedelta(minutes=minutes))
+
+    assert choose_range(application) == seconds
 
 
 def test_steps__only_the_agent__erp_is_not_connected(admin_client: Client, application: Application) -> None:

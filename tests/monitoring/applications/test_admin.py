@@ -81,7 +81,7 @@ def test_list__empty__names_the_next_step(admin_client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "state"), [(None, State.QUIET), (0, State.WELL), (3, State.WELL), (4, State.WATCH), (6000, State.WATCH)]
+    ("minutes", "state"), [(None, State.QUIET), (0, State.WELL), (3, State.WELL), (4, State.QUIET), (6000, State.WATCH)]
 )
 def test_judge_heard__time_since__is_a_state(minutes: int | None, state: State) -> None:
     now = timezone.now()
