@@ -6,4 +6,10 @@ from monitoring.losses.tasks import prune_loss_accounts
 from monitoring.metrics.tasks import maintain_point_partitions, pack_points, rotate_point_slots
 from monitoring.own_metrics.tasks import record_own_metrics
 
-__all__ = ["maintain_point_partitions", "pack_points", "prune_loss_accounts", "record_own_metrics", "rotate_point_slots"]
+__all__ = [
+    "maintain_point_partitions",
+    "pack_points",
+    "prune_loss_accounts",
+    "record_own_metrics",
+    "rotate_point_slots",
+]

@@ -9,71 +9,138 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('monitoring', '0001_applications_and_keys'),
+        ("monitoring", "0001_applications_and_keys"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='PointSlot',
+            name="PointSlot",
             fields=[
-                ('id', models.AutoField(primary_key=True, serialize=False)),
-                ('opened_at', models.DateTimeField()),
-                ('sealed_at', models.DateTimeField(blank=True, null=True)),
-                ('packed_at', models.DateTimeField(blank=True, null=True)),
-                ('rows', models.BigIntegerField(default=0, help_text='Points packed, duplicates left out.')),
+                ("id", models.AutoField(primary_key=True, serialize=False)),
+                ("opened_at", models.DateTimeField()),
+                ("sealed_at", models.DateTimeField(blank=True, null=True)),
+                ("packed_at", models.DateTimeField(blank=True, null=True)),
+                ("rows", models.BigIntegerField(default=0, help_text="Points packed, duplicates left out.")),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('packed_at', None)), fields=['id'], name='slots_unpacked')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('packed_at', None), ('sealed_at__isnull', False), _connector='OR'), name='slots_are_sealed_before_packing'), models.CheckConstraint(condition=models.Q(('sealed_at', None), ('sealed_at__gte', models.F('opened_at')), _connector='OR'), name='slots_are_sealed_after_opening')],
+                "indexes": [
+                    models.Index(condition=models.Q(("packed_at", None)), fields=["id"], name="slots_unpacked")
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("packed_at", None), ("sealed_at__isnull", False), _connector="OR"),
+                        name="slots_are_sealed_before_packing",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("sealed_at", None), ("sealed_at__gte", models.F("opened_at")), _connector="OR"
+                        ),
+                        name="slots_are_sealed_after_opening",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LossAccount',
+            name="LossAccount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hour', models.DateTimeField(help_text='Start of the hour of arrival.')),
-                ('signal', models.CharField(choices=[('points', 'Metric points'), ('bodies', 'Unreadable requests')], max_length=20)),
-                ('writer', models.SmallIntegerField(default=0)),
-                ('received', models.BigIntegerField(default=0)),
-                ('stored', models.BigIntegerField(default=0)),
-                ('refused', models.BigIntegerField(default=0, help_text='Not valid, too old or too far in the future.')),
-                ('limited', models.BigIntegerField(default=0, help_text='Valid, but beyond a limit.')),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='loss_accounts', to='monitoring.application')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("hour", models.DateTimeField(help_text="Start of the hour of arrival.")),
+                (
+                    "signal",
+                    models.CharField(
+                        choices=[("points", "Metric points"), ("bodies", "Unreadable requests")], max_length=20
+                    ),
+                ),
+                ("writer", models.SmallIntegerField(default=0)),
+                ("received", models.BigIntegerField(default=0)),
+                ("stored", models.BigIntegerField(default=0)),
+                (
+                    "refused",
+                    models.BigIntegerField(default=0, help_text="Not valid, too old or too far in the future."),
+                ),
+                ("limited", models.BigIntegerField(default=0, help_text="Valid, but beyond a limit.")),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="loss_accounts",
+                        to="monitoring.application",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('application', 'hour', 'signal', 'writer'), name='loss_account_once_per_writer'), models.CheckConstraint(condition=models.Q(('received', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('stored'), '+', models.F('refused')), '+', models.F('limited')))), name='loss_account_adds_up')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("application", "hour", "signal", "writer"), name="loss_account_once_per_writer"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "received",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        models.F("stored"), "+", models.F("refused")
+                                    ),
+                                    "+",
+                                    models.F("limited"),
+                                ),
+                            )
+                        ),
+                        name="loss_account_adds_up",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='MetricDescription',
+            name="MetricDescription",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('type', models.CharField(default='unknown', max_length=20)),
-                ('help', models.TextField(blank=True)),
-                ('unit', models.CharField(blank=True, max_length=64)),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='metric_descriptions', to='monitoring.application')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200)),
+                ("type", models.CharField(default="unknown", max_length=20)),
+                ("help", models.TextField(blank=True)),
+                ("unit", models.CharField(blank=True, max_length=64)),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="metric_descriptions",
+                        to="monitoring.application",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('application', 'name'), name='description_once_per_metric')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("application", "name"), name="description_once_per_metric")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='MetricSeries',
+            name="MetricSeries",
             fields=[
-                ('id', models.AutoField(primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200)),
-                ('labels', models.JSONField(default=dict)),
-                ('fingerprint', models.BinaryField(max_length=16)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='series', to='monitoring.application')),
+                ("id", models.AutoField(primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=200)),
+                ("labels", models.JSONField(default=dict)),
+                ("fingerprint", models.BinaryField(max_length=16)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="series", to="monitoring.application"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'metric series',
-                'indexes': [models.Index(fields=['application', 'name'], name='series_by_name'), django.contrib.postgres.indexes.GinIndex(fields=['labels'], name='series_by_labels', opclasses=['jsonb_path_ops'])],
-                'constraints': [models.UniqueConstraint(fields=('application', 'fingerprint'), name='series_once_per_application')],
+                "verbose_name_plural": "metric series",
+                "indexes": [
+                    models.Index(fields=["application", "name"], name="series_by_name"),
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["labels"], name="series_by_labels", opclasses=["jsonb_path_ops"]
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("application", "fingerprint"), name="series_once_per_application")
+                ],
             },
         ),
     ]
