@@ -20,9 +20,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.support.smtp import Mailbox, run_smtp_server
 
 from tests.support.product import Product, running_product
+from tests.support.smtp import Mailbox, run_smtp_server
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 
