@@ -219,7 +219,11 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     # One name for a set of choices that several fields share.
-    "ENUM_NAME_OVERRIDES": {"AlertStateEnum": "alerts.enums.AlertState"},
+    "ENUM_NAME_OVERRIDES": {
+        "AlertStateEnum": "alerts.enums.AlertState",
+        "DeliveryStateEnum": "config.deliveries.enums.State",
+        "ChannelKindEnum": "config.deliveries.enums.Channel",
+    },
     "PREPROCESSING_HOOKS": ["config.api.schema.keep_documented_endpoints"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -12,6 +12,7 @@ handler500 = "config.pages.failures.show_server_error"
 
 urlpatterns = [
     path("", include("config.pages.urls")),
+    path("api/v1/", include("config.deliveries.api.urls")),
     path("", include("monitoring.urls")),
     path("", include("alerts.urls")),
     path("admin/", admin.site.urls),
