@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 from django.conf import settings
@@ -31,6 +32,9 @@ VIEW_DELIVERIES = "config.view_delivery"
 FAILED_WITHIN = timedelta(hours=24)
 #: Messages and events that wait longer than this are late.
 LATE_SECONDS = 120
+STARTING_SECONDS = 60
+
+_started = time.monotonic()
 
 
 @panel(key="deliveries", title="Messages", order=50, width=1, permission=VIEW_DELIVERIES)
@@ -78,16 +82,19 @@ def system(request: HttpRequest) -> Panel:
         "oldest": write_seconds(lag.oldest_seconds(timezone.now())) if lag.pending else "",
         "set_aside": lag.set_aside,
     }
+    url = _url("admin:config_system")
+    if is_starting([check for check in checks if check.health != Health.OK]):
+        return Panel("admin/panels/system.html", context, State.INFO, "starting", url)
     state = _STATES[judge_together(checks)]
     words = {State.WELL: "well", State.WATCH: "something is amiss", State.BAD: "not working"}[state]
-    return Panel("admin/panels/system.html", context, state, words, _url("admin:config_system"))
+    return Panel("admin/panels/system.html", context, state, words, url)
 
 
 @need(key="system", order=30)
 def system_needs(request: HttpRequest) -> Need:
     """Checks that fail, and events that nobody could process."""
     bad = [check for check in run_checks() if check.health != Health.OK]
-    if bad:
+    if bad and not is_starting(bad):
         state = _STATES[judge_together(bad)]
         return Need(len(bad), f"This installation: {bad[0].detail}", _url("admin:config_system"), state)
     aside = measure_outbox().set_aside
@@ -97,6 +104,15 @@ def system_needs(request: HttpRequest) -> Need:
 
 
 _STATES = {Health.OK: State.WELL, Health.DEGRADED: State.WATCH, Health.FAILING: State.BAD}
+
+
+def is_starting(amiss: list[Check]) -> bool:
+    """Whether all that is amiss is that no worker has finished a task, in the first minute of this process.
+
+    Web and workers start together; the first task ends some seconds after the first page can be opened.
+    """
+    is_young = time.monotonic() - _started < STARTING_SECONDS
+    return bool(amiss) and is_young and all(check.name == "workers" for check in amiss)
 
 
 def state_of_check(check: Check) -> State:

@@ -86,7 +86,10 @@ def _php(base_url: str, secret: str) -> Snippet:
         key="php",
         title="PHP and Laravel",
         who="Report from a PHP back end, for example how long posting an invoice took. Needs no package.",
-        how="Put the function where your code can call it, and the key into the environment as POSTLAUNCH_KEY.",
+        how=(
+            "Put the function where your code can call it, and the key into the environment as POSTLAUNCH_KEY. In Laravel, "
+            "name it in config/services.php and read it with config('services.postlaunch.key') instead of getenv()."
+        ),
         language="php",
         code=f"""<?php
 // .env: POSTLAUNCH_KEY={secret}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from html import unescape
 
@@ -12,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from config.admin import boards
 from config.admin.boards import find_recent_failures
 from config.deliveries.enums import Channel, State
 from config.deliveries.models import Delivery
@@ -56,6 +58,22 @@ def test_deliveries__last_sent__is_named(admin_client: Client) -> None:
     assert "Disk is full" in text_of(admin_client, "admin:home_panel", "deliveries")
 
 
+@pytest.fixture
+def long_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The web process was started an hour ago."""
+    monkeypatch.setattr(boards, "_started", time.monotonic() - 3600)
+
+
+def test_system__workers_silent_right_after_the_start__is_starting(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boards, "_started", time.monotonic())
+
+    assert "All well" in text_of(admin_client, "admin:home_headline")
+    assert "starting" in text_of(admin_client, "admin:home_panel", "system")
+
+
+@pytest.mark.usefixtures("long_running")
 def test_system__workers_silent__is_amiss(admin_client: Client) -> None:
     assert "No worker has finished a task yet." in text_of(admin_client, "admin:home_headline")
     assert "something is amiss" in text_of(admin_client, "admin:home_panel", "system")
