@@ -14,11 +14,11 @@ class AddressRefused(Exception):
     """The host has no address that a webhook may reach."""
 
 
-def resolve_public_address(host: str, port: int, *, allow_private: bool) -> IPAddress:
-    """Return the address to connect to; raise AddressRefused for an inner one, OSError if the name is not known.
+def resolve_public_addresses(host: str, port: int, *, allow_private: bool) -> list[IPAddress]:
+    """Return the addresses to connect to, best first; raise AddressRefused for inner ones, OSError if the name is not known.
 
-    The caller connects to exactly this address, so that a name cannot point elsewhere a moment later. A name with one inner
-    address is refused whole: picking the outer one would depend on the order of answers.
+    The caller connects to exactly these, so that a name cannot point elsewhere a moment later. A name with one inner
+    address is refused whole: picking an outer one would depend on the order of answers.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
@@ -27,7 +27,7 @@ def resolve_public_address(host: str, port: int, *, allow_private: bool) -> IPAd
     inner = [address for address in addresses if not is_public(address)]
     if inner and not allow_private:
         raise AddressRefused(f"{host} is at {inner[0]}, which is not on the public internet.")
-    return addresses[0]
+    return list(dict.fromkeys(addresses))
 
 
 def is_public(address: IPAddress) -> bool:

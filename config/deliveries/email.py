@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from contextlib import suppress
 from datetime import timedelta
 from email.utils import parseaddr
 from types import TracebackType
@@ -139,14 +140,20 @@ def _prepare(smtp: smtplib.SMTP, *, sender: str, recipient: str) -> Result | Non
     """Name sender and recipient; return the refusal if the server wants one of them not. Raises SMTPException."""
     code, answer = smtp.mail(sender)
     if code != 250:
-        smtp.rset()
+        _forget_envelope(smtp)
         # The sender is our own setting: the operator can mend it while the mail waits.
         return Result(Outcome.TEMPORARY, f"The server refuses the sender {sender}: {_say(code, answer)}")
     code, answer = smtp.rcpt(recipient)
     if code not in {250, 251}:
-        smtp.rset()
+        _forget_envelope(smtp)
         return _judge(code, answer)
     return None
+
+
+def _forget_envelope(smtp: smtplib.SMTP) -> None:
+    """Make the connection fit for the next mail; a server that hangs up instead has given its answer all the same."""
+    with suppress(smtplib.SMTPException, OSError):
+        smtp.rset()
 
 
 def _judge(code: int, answer: Any) -> Result:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +22,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import override_settings
 from django.utils import timezone
 
-from config.deliveries import services
+from config.deliveries import services, webhook
 from config.deliveries.email import MailTransport
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
 from config.deliveries.models import Delivery, DeliveryAttempt
@@ -28,8 +32,9 @@ from config.deliveries.signatures import verify_signature
 from config.deliveries.tasks import send_deliveries
 from config.deliveries.workers import is_gone, name_this_process
 from config.settings import OPTION
-from tests.support.receiver import Receiver
-from tests.support.smtp import Mailbox, find_free_port
+from tests.support.certificates import make_certificate
+from tests.support.receiver import Receiver, run_receiver
+from tests.support.smtp import HANG_UP, Mailbox, find_free_port
 
 pytestmark = pytest.mark.django_db
 
@@ -163,6 +168,25 @@ def test_email__greylisted__waits_and_then_arrives_once(mailbox: Mailbox) -> Non
         assert send() == 1
     assert outcomes(delivery) == [Outcome.TEMPORARY, Outcome.SENT]
     assert len(mailbox.messages) == 1
+
+
+def test_email__server_hangs_up_after_the_message__is_unknown_and_repeats_under_the_same_message_id(
+    mailbox: Mailbox,
+) -> None:
+    seen: list[str] = []
+
+    def hang_up_once(message: EmailMessage) -> str | None:
+        seen.append(message["Message-ID"])
+        return HANG_UP if len(seen) == 1 else None
+
+    mailbox.on_data = hang_up_once
+    delivery = queue_mail()
+    send()
+    assert (reread(delivery).state, outcomes(delivery)) == (State.QUEUED, [Outcome.UNKNOWN])
+    services.try_delivery_now(delivery=delivery)
+    send()
+    assert outcomes(delivery) == [Outcome.UNKNOWN, Outcome.SENT]
+    assert seen[0] == seen[1]
 
 
 def test_email__no_server__is_tried_for_a_day_and_then_fails_visibly() -> None:
@@ -327,6 +351,31 @@ def test_webhook__nobody_listens__is_tried_again() -> None:
     delivery = queue_webhook(Receiver(url=f"http://127.0.0.1:{find_free_port()}/"))
     send()
     assert (reread(delivery).state, outcomes(delivery)) == (State.QUEUED, [Outcome.TEMPORARY])
+
+
+def test_webhook__first_address_is_dead__takes_the_next(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [ipaddress.ip_address("::1"), ipaddress.ip_address("127.0.0.1")]
+    monkeypatch.setattr(webhook, "resolve_public_addresses", lambda *_, **__: found)
+    delivery = queue_webhook(receiver)
+    send()
+    assert reread(delivery).state == State.SENT
+    assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_webhook__https__checks_the_certificate_against_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trusted: bool
+) -> None:
+    OPTION["WEBHOOK_ALLOW_PRIVATE"] = True
+    certificate = make_certificate(tmp_path, host="localhost")
+    context = ssl.create_default_context(cafile=str(certificate) if is_trusted else None)
+    monkeypatch.setattr(webhook, "trusted_authorities", lambda: context)
+    with run_receiver(certificate=certificate) as receiver:
+        delivery = queue_webhook(receiver, recipient=receiver.url.replace("127.0.0.1", "localhost"))
+        send()
+        assert len(receiver.requests) == int(is_trusted)
+    assert reread(delivery).state == (State.SENT if is_trusted else State.QUEUED)
+    assert is_trusted or "certificate verify failed" in reread(delivery).last_error
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.test import override_settings
 
 Answer = Callable[[Any], str | None]
+#: Answer of `on_data` that breaks the connection after the whole message has come, without a reply.
+HANG_UP = "hang up"
 
 
 @dataclass
@@ -54,6 +56,9 @@ class _Handler:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         message = email.message_from_bytes(envelope.content or b"", policy=email.policy.default)
         answer = self.mailbox.on_data(message)
+        if answer == HANG_UP:
+            server.transport.abort()
+            return "421 gone"
         if answer is None:
             self.mailbox.messages.append(message)
             self.mailbox.recipients.append(list(envelope.rcpt_tos))
