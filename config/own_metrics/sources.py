@@ -13,6 +13,9 @@ from config.deliveries.selectors import measure_ledger
 from config.outbox.selectors import measure_outbox
 from config.own_metrics.registry import Metric, Sample, own_metrics
 
+#: A broker that does not answer must not hold up the answer of /metrics; its lengths are then left out.
+_BROKER_OPTIONS = {"max_retries": 0, "socket_timeout": 2, "socket_connect_timeout": 2}
+
 OUTBOX_PENDING = Metric("postlaunch_outbox_pending", "gauge", "Events that wait for their subscribers.")
 OUTBOX_OLDEST = Metric("postlaunch_outbox_oldest_seconds", "gauge", "Age of the oldest waiting event; 0 if none waits.")
 OUTBOX_SET_ASIDE = Metric("postlaunch_outbox_set_aside", "gauge", "Events that failed too often and wait for a person.")
@@ -45,7 +48,7 @@ def read_deliveries() -> Iterable[Sample]:
 @own_metrics("queues", QUEUE_LENGTH)
 def read_queues() -> Iterable[Sample]:
     """Read the queues' lengths from the broker."""
-    with current_app.connection_for_read(transport_options={"max_retries": 0}) as broker:
+    with current_app.connection_for_read(transport_options=_BROKER_OPTIONS) as broker:
         channel = broker.default_channel
         for queue in QUEUES:
             yield Sample(QUEUE_LENGTH, _measure_queue(channel, queue), {"queue": queue})
