@@ -142,9 +142,37 @@ def test_pages__phone_and_dark__fit_and_are_quiet(
         ("system", "/admin/system/"),
         ("schedules", "/admin/django_celery_beat/periodictask/"),
         ("people", "/admin/auth/user/"),
+        ("alerts", "/admin/alerts/alert/"),
+        ("rules", "/admin/alerts/rule/"),
+        ("rule", "/admin/alerts/rule/1/change/"),
+        ("channels", "/admin/alerts/channel/"),
+        ("deliveries", "/admin/config/delivery/"),
+        ("events", "/admin/config/event/"),
     ):
         page.goto(address)
         show_all_charts(page)
         take_picture(page, f"{name}-{look}")
 
     assert complaints.found == []
+
+
+def test_home__signed_out_elsewhere__leads_to_the_login(product: Product, open_context: OpenContext) -> None:
+    context = open_context()
+    page = context.new_page()
+    sign_in(page)
+    expect(page.locator("#headline, #steps").first).to_be_visible()
+    context.clear_cookies()
+
+    expect(page.get_by_role("button", name="Log in")).to_be_visible(timeout=SOON)
+
+
+def test_home__server_away__says_so_and_recovers(product: Product, open_context: OpenContext) -> None:
+    context = open_context()
+    page = context.new_page()
+    sign_in(page)
+    expect(page.locator("#headline, #steps").first).to_be_visible()
+    context.set_offline(True)
+    expect(page.locator("#pl-offline")).to_be_visible(timeout=SOON)
+    context.set_offline(False)
+
+    expect(page.locator("#pl-offline")).to_be_hidden(timeout=SOON)
