@@ -170,6 +170,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the 
     class Meta:
         model = Channel
         fields = ["name", "kind", "address", "signing_secret", "enabled", "is_default"]
+        widgets = {"address": UnfoldAdminTextareaWidget(attrs={"rows": 2, "spellcheck": "false"})}
 
     def clean(self) -> dict[str, Any]:
         """Check the address as one of its kind, and keep a secret that was not typed again."""

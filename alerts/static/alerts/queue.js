@@ -2,13 +2,18 @@
 const REFRESH_SECONDS = 10;
 const TABLE = "#result_list";
 let current = null; // id of the alert the keyboard is at
+let place = 0; // its row, for when the alert leaves the list
 
 const rows = () => [...document.querySelectorAll(`${TABLE} tr.data-row`)];
 const idOf = (row) => row.querySelector("[data-alert]")?.dataset.alert ?? null;
 const isTyping = () => document.activeElement?.matches("input:not([type=checkbox]), select, textarea, [contenteditable]");
 
 function mark() {
-  for (const row of rows()) {
+  const all = rows();
+  if (current !== null && !all.some((row) => idOf(row) === current)) {
+    current = all.length ? idOf(all[Math.min(place, all.length - 1)]) : null;
+  }
+  for (const row of all) {
     const isCurrent = current !== null && idOf(row) === current;
     row.classList.toggle("pl-current", isCurrent);
     row.toggleAttribute("aria-current", isCurrent);
@@ -21,6 +26,7 @@ function move(step) {
   const at = all.findIndex((row) => idOf(row) === current);
   const next = all[Math.max(0, Math.min(all.length - 1, at < 0 ? 0 : at + step))];
   current = idOf(next);
+  place = all.indexOf(next);
   mark();
   next.scrollIntoView({ block: "nearest" });
 }
@@ -58,6 +64,9 @@ async function renew() {
   }
   if (document.querySelector("input.action-select:checked")) return;
   before.replaceWith(after);
+  // The framework counts what is selected; its handlers went with the old boxes.
+  const parent = after.closest(".result-list-wrapper");
+  if (parent) window.Actions?.(after.querySelectorAll("tr input.action-select"), { parent });
   document.dispatchEvent(new CustomEvent("htmx:load", { detail: { elt: after } }));
   mark();
 }
