@@ -17,3 +17,6 @@ from config.settings import *  # noqa: F403
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _cache = CACHES["default"]  # noqa: F405
 _cache["LOCATION"] = f"{_cache['LOCATION'][:-1]}{1 + _worker}"
+
+# Hashing a password is slow on purpose; a test that signs someone in need not wait for it.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
