@@ -24,10 +24,13 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def admin(admin_client: Client) -> Client:
-    """A superuser's browser with its session warmed up."""
-    admin_client.get(reverse("admin:index"))
-    return admin_client
+def admin(client: Client, django_user_model: Any) -> Client:
+    """An administrator's browser. Without a password, because hashing one takes longer than most of these tests."""
+    user = django_user_model(username="admin", email="admin@example.com", is_staff=True, is_superuser=True)
+    user.set_unusable_password()
+    user.save()
+    client.force_login(user)
+    return client
 
 
 @pytest.fixture

@@ -190,15 +190,18 @@ def test_evaluate_rules__keep_firing_for__resolved_when_gone_for_so_long() -> No
 def test_evaluate_rules__alert_goes_on__value_and_trail_follow_without_a_transition() -> None:
     application = make_application()
     make_rule()
-    for number in range(TRAIL_LENGTH + 5):
-        report(application, 2 + number, at=number * 15)
+    report(application, 2)
+    evaluate(0)
+    Alert.objects.update(trail=[float(number) for number in range(TRAIL_LENGTH - 1)])
+
+    for number in (1, 2):
+        report(application, 100 + number, at=number * 15)
         evaluate(number * 15)
 
     alert = Alert.objects.get()
-
     assert len(transitions()) == 1
-    assert alert.value == TRAIL_LENGTH + 6
-    assert alert.trail == [float(value) for value in range(7, TRAIL_LENGTH + 7)]
+    assert alert.value == 102
+    assert alert.trail == [*(float(number) for number in range(1, TRAIL_LENGTH - 1)), 101.0, 102.0]
     assert alert.version == 0
 
 
