@@ -53,6 +53,9 @@ def _translate(matchers: Sequence[Matcher]) -> tuple[list[str], list[str], list[
     for matcher in matchers:
         if matcher.op != "=" or not matcher.value or equal.get(matcher.name, matcher.value) != matcher.value:
             rest.append(matcher)
+        elif "\x00" in matcher.value:
+            # PostgreSQL refuses zero bytes in a text. No series has one either, so this selects nothing.
+            conditions.append("AND false")
         elif matcher.name == NAME_LABEL:
             conditions.append("AND name = %s")
             values.append(matcher.value)

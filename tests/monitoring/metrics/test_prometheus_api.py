@@ -109,6 +109,7 @@ def test_catalogue__labels_values_series_and_metadata__are_listed(reader: Reader
         ("query_range", {"query": "up", "start": 10, "end": 0, "step": 1}, "bad_data"),
         ("query_range", {"query": "up", "start": 0, "end": 1e9, "step": 1}, "bad_data"),
         ("query_range", {"query": "up", "start": 0, "end": 10, "step": "often"}, "bad_data"),
+        ("query_range", {"query": "up", "start": 0, "end": 10, "step": "9" * 5000 + "s"}, "bad_data"),
         ("series", {}, "bad_data"),
         ("series", {"match[]": "rate(up[5m])"}, "bad_data"),
         ("label/a-b/values", {}, "bad_data"),
@@ -136,3 +137,19 @@ def test_query__another_application__sees_nothing(client: Client, reader: Reader
     other = issue_key(application=make_application(), kind=KeyKind.SECRET).token
     status, body = Reader(client, other).get("query", query="requests_total", time=NOW)
     assert (status, body["data"]["result"]) == (200, [])
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("query", {"query": '{__name__="up\\x00"}'}),
+        ("query", {"query": 'requests_total{job="web\\x00"}'}),
+        ("series", {"match[]": '{job="web\\x00"}'}),
+        ("metadata", {"metric": "requests_total\x00"}),
+    ],
+)
+def test_query__zero_byte_in_a_value__finds_nothing(reader: Reader, path: str, parameters: dict[str, Any]) -> None:
+    status, body = reader.get(path, **parameters)
+    assert (status, body["status"]) == (200, "success")
+    found = body["data"]["result"] if path == "query" else body["data"]
+    assert not found
