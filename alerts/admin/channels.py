@@ -16,7 +16,6 @@ from alerts.actors import actor_of_user
 from alerts.admin.forms import ChannelForm
 from alerts.enums import ChannelKind
 from alerts.models import Channel
-from alerts.selectors import list_fallback_addresses
 from alerts.services.channels import save_channel, send_test
 from config.admin.base import BaseAdmin
 from config.templatetags.look import chip
@@ -84,6 +83,3 @@ class ChannelAdmin(BaseAdmin):
             f"A test to {sent} recipient{'' if sent == 1 else 's'} is on its way. See below whether it arrived.",
         )
         return redirect("admin:config_delivery_changelist")
-
-
-__all__ = ["ChannelAdmin", "list_fallback_addresses"]

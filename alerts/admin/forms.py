@@ -9,7 +9,6 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget,
 
 from alerts.drafts import RuleDraft, RuleInvalid, check_draft
 from alerts.enums import ChannelKind
-from alerts.labels import describe_labels
 from alerts.models import Channel, Rule
 from alerts.services.channels import ChannelInvalid, check_channel
 from alerts.wording import parse_seconds, write_seconds
@@ -181,11 +180,6 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the 
             self.add_error("address", str(error))
         data["signing_secret"] = data.get("signing_secret") or self.instance.signing_secret
         return data
-
-
-def describe_rule_labels(rule: Rule) -> str:
-    """Return a rule's labels in one line."""
-    return describe_labels(rule.labels)
 
 
 def _mono(form: forms.BaseForm, name: str) -> str:
