@@ -6,6 +6,8 @@ import logging
 import time
 from datetime import timedelta
 
+from django.db import InterfaceError, OperationalError, connection
+
 from config.deliveries.email import MailTransport
 from config.deliveries.enums import Channel, Outcome
 from config.deliveries.results import ClaimLost, Result
@@ -13,6 +15,11 @@ from config.deliveries.services import Claim, claim_delivery, finish_delivery, m
 from config.deliveries.webhook import send_webhook
 
 logger = logging.getLogger(__name__)
+
+#: How long the outcome of an attempt is held while the database is away. Without the database nobody else can take the
+#: delivery over either; afterwards the claim's token decides.
+NOTE_SECONDS = 20.0
+NOTE_RETRY_SECONDS = 0.25
 
 
 def send_due_deliveries(*, turn_seconds: float) -> int:
@@ -43,4 +50,23 @@ def send_claimed(claim: Claim, *, mail: MailTransport) -> None:
         # The outermost edge: a bug in a transport is that delivery's bad attempt and nobody else's.
         logger.exception("delivery %s broke its transport", claim.delivery.pk)
         result = Result(Outcome.TEMPORARY, f"{error.__class__.__name__}: {error}")
-    finish_delivery(claim=claim, outcome=result.outcome, detail=result.detail, retry_after=result.retry_after)
+    note_outcome(claim, result)
+
+
+def note_outcome(claim: Claim, result: Result) -> None:
+    """Store how an attempt ended. Raises OperationalError or InterfaceError if the database stays away.
+
+    What the receiver took must not be forgotten because the database was restarted in that moment: it would be sent twice.
+    """
+    deadline = time.monotonic() + NOTE_SECONDS
+    while True:
+        try:
+            finish_delivery(claim=claim, outcome=result.outcome, detail=result.detail, retry_after=result.retry_after)
+        except (OperationalError, InterfaceError) as error:
+            if connection.in_atomic_block or time.monotonic() >= deadline:
+                raise
+            logger.warning("the outcome of delivery %s waits for the database (%s)", claim.delivery.pk, error)
+            connection.close()
+            time.sleep(NOTE_RETRY_SECONDS)
+        else:
+            return

@@ -16,6 +16,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import time_machine
 from django.db import IntegrityError, connection, transaction
@@ -187,6 +188,24 @@ def test_email__server_hangs_up_after_the_message__is_unknown_and_repeats_under_
     send()
     assert outcomes(delivery) == [Outcome.UNKNOWN, Outcome.SENT]
     assert seen[0] == seen[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_email__database_lost_while_the_server_takes_it__is_noted_as_sent_and_not_repeated(mailbox: Mailbox) -> None:
+    delivery = queue_mail()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        sender = cursor.fetchone()[0]
+    parameters = connection.get_connection_params()
+
+    def end_the_senders_session(message: EmailMessage) -> None:
+        with psycopg.connect(**{**parameters, "cursor_factory": None}) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", [sender])
+
+    mailbox.on_data = end_the_senders_session
+    assert send() == 1
+    assert (reread(delivery).state, outcomes(delivery)) == (State.SENT, [Outcome.SENT])
+    assert len(mailbox.messages) == 1
 
 
 def test_email__no_server__is_tried_for_a_day_and_then_fails_visibly() -> None:
