@@ -31,8 +31,7 @@ class SeriesInvalid(Exception):
 def identify_series(pairs: Iterable[tuple[str, str]], *, cache_key: bytes | None = None) -> SeriesIdentity:
     """Return the identity that label pairs, ``__name__`` among them, spell in any order. Raises SeriesInvalid."""
     labels = sorted(pairs)
-    if len(labels) > MAX_LABELS + 1:
-        raise SeriesInvalid("labels", f"{len(labels) - 1} labels; at most {MAX_LABELS} are kept")
+    check_label_count(len(labels))
     _check_unique(labels)
     metric = dict(labels).get(NAME_LABEL, "")
     check_metric_name(metric)
@@ -40,6 +39,12 @@ def identify_series(pairs: Iterable[tuple[str, str]], *, cache_key: bytes | None
     for name, value in rest:
         check_label(name, value)
     return SeriesIdentity(metric, rest, cache_key)
+
+
+def check_label_count(count: int) -> None:
+    """Raise SeriesInvalid for more labels, ``__name__`` among them, than are kept."""
+    if count > MAX_LABELS + 1:
+        raise SeriesInvalid("labels", f"{count - 1} labels; at most {MAX_LABELS} are kept")
 
 
 def check_metric_name(name: str) -> None:
@@ -50,6 +55,11 @@ def check_metric_name(name: str) -> None:
         raise SeriesInvalid("name", f"has {len(name)} characters; at most {MAX_NAME_LENGTH} are kept")
     if not _METRIC_NAME.match(name):
         raise SeriesInvalid("name", f"{shorten(name)!r} is not a metric name: letters, digits, _ and :, no digit first")
+
+
+def is_metric_name(name: str) -> bool:
+    """Return whether ``name`` can be kept as a metric's name."""
+    return len(name) <= MAX_NAME_LENGTH and _METRIC_NAME.match(name) is not None
 
 
 def check_label(name: str, value: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,12 +13,13 @@ from psycopg import sql
 from psycopg.errors import UndefinedTable
 
 from config.settings import OPTION
+from monitoring.applications.models import Application
 from monitoring.losses.enums import Signal
 from monitoring.losses.services import Intake, count_intake
 from monitoring.metrics.bulk import copy_in
 from monitoring.metrics.commits import GroupCommit
 from monitoring.metrics.copying import write_points
-from monitoring.metrics.labels import MAX_NAME_LENGTH, shorten
+from monitoring.metrics.labels import is_metric_name, shorten
 from monitoring.metrics.models import MetricDescription, MetricSeries
 from monitoring.metrics.points import SHOWN_REFUSALS, Description, PointBatch, Refusal, StoreResult
 from monitoring.metrics.rollup import DAY_MS
@@ -179,31 +180,54 @@ DESCRIPTIONS_REMEMBERED = 50_000
 def describe_metrics(*, application_id: int, descriptions: Iterable[Description]) -> None:
     """Keep what a sender says about its metrics; the latest word stays.
 
-    Senders say the same again and again: what this process has written is not written again.
+    Senders say the same again and again: what this process has written is not written again. Names that no metric can
+    have are passed over, and so are new ones beyond the application's limit of series.
     """
-    fresh = {d.name: d for d in descriptions if (application_id, d) not in _described}
+    said = {d.name: d for d in map(_shorten, descriptions) if is_metric_name(d.name)}
+    fresh = [d for d in said.values() if (application_id, d) not in _described]
     if not fresh:
         return
-    whole = [d for d in fresh.values() if d.type != "unknown" or d.help]
-    _write_descriptions(application_id, whole, ["type", "help", "unit"])
-    _write_descriptions(application_id, [d for d in fresh.values() if d.type == "unknown" and not d.help], ["unit"])
+    kept = _within_limit(application_id, fresh)
+    _write_descriptions(application_id, [d for d in kept if d.type != "unknown" or d.help], ["type", "help", "unit"])
+    _write_descriptions(application_id, [d for d in kept if d.type == "unknown" and not d.help], ["unit"])
     if len(_described) > DESCRIPTIONS_REMEMBERED:
         _described.clear()
     if not connection.in_atomic_block:
-        _described.update((application_id, d) for d in fresh.values())
+        _described.update((application_id, d) for d in kept)
+
+
+def _shorten(described: Description) -> Description:
+    """Return the description with its texts as long as they are kept."""
+    return Description(
+        name=described.name,
+        type=described.type,
+        help=shorten(described.help, MAX_HELP_LENGTH),
+        unit=shorten(described.unit, MAX_UNIT_LENGTH),
+    )
+
+
+def _within_limit(application_id: int, fresh: Sequence[Description]) -> list[Description]:
+    """Return those of metrics that are described already, and new ones as long as there are fewer than series may be."""
+    rows = MetricDescription.objects.filter(application_id=application_id)
+    known = set(rows.filter(name__in=[d.name for d in fresh]).values_list("name", flat=True))
+    new = [d for d in fresh if d.name not in known]
+    if not new:
+        return list(fresh)
+    limit = Application.objects.values_list("max_series", flat=True).get(pk=application_id)
+    room = max(0, limit - rows.count())
+    return [d for d in fresh if d.name in known] + new[:room]
 
 
 def _write_descriptions(application_id: int, descriptions: list[Description], fields: list[str]) -> None:
     rows = [
         MetricDescription(
             application_id=application_id,
-            name=shorten(described.name, MAX_NAME_LENGTH),
+            name=described.name,
             type=described.type,
-            help=shorten(described.help, MAX_HELP_LENGTH),
-            unit=shorten(described.unit, MAX_UNIT_LENGTH),
+            help=described.help,
+            unit=described.unit,
         )
         for described in sorted(descriptions, key=lambda described: described.name)
-        if described.name
     ]
     MetricDescription.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["application", "name"], update_fields=fields

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Sum
 
 from monitoring.losses.models import LossAccount
+from monitoring.metrics import services
 from monitoring.metrics.models import MetricDescription, MetricSeries, PointSlot
 from monitoring.metrics.points import Description
 from monitoring.metrics.rollup import DAY_MS
@@ -198,3 +199,31 @@ def test_store_points__within_a_transaction_rolled_back__leaves_no_series_behind
         transaction.set_rollback(True)
     store(application, [("up", NOW_MS, 2.0)])
     assert read_pairs(application, "up") == [(NOW_MS, 2.0)]
+
+
+@pytest.mark.django_db
+def test_describe_metrics__names_that_no_metric_can_have__are_passed_over() -> None:
+    application = make_application()
+    names = ["a" * 300 + "1", "a" * 300 + "2", "b\x00", "b\N{REPLACEMENT CHARACTER}", "", "9x", "up"]
+    describe_metrics(
+        application_id=application.pk, descriptions=[Description(name, "gauge", "h", "") for name in names]
+    )
+    assert [row.name for row in MetricDescription.objects.filter(application=application)] == ["up"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_describe_metrics__more_than_series_may_be__keeps_known_ones_current() -> None:
+    application = make_application(max_series=3)
+    for text in ("old", "new"):
+        many = [Description(f"metric_{number}", "gauge", text, "") for number in range(10)]
+        describe_metrics(application_id=application.pk, descriptions=many)
+    rows = MetricDescription.objects.filter(application=application).order_by("name")
+    assert [(row.name, row.help) for row in rows] == [(f"metric_{number}", "new") for number in range(3)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_describe_metrics__endless_help__is_remembered_as_short_as_it_is_kept() -> None:
+    application = make_application()
+    describe_metrics(application_id=application.pk, descriptions=[Description("up", "gauge", "x" * 1_000_000, "")])
+    remembered = [described for owner, described in services._described if owner == application.pk]
+    assert [len(described.help) for described in remembered] == [services.MAX_HELP_LENGTH]
