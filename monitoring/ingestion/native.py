@@ -10,11 +10,15 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from monitoring.metrics.labels import NAME_LABEL, SeriesInvalid, identify_series, shorten
+from monitoring.metrics.labels import MAX_LABELS, NAME_LABEL, SeriesInvalid, identify_series, shorten
 from monitoring.metrics.points import Description, PointBatch, Refusal, RefusalLog, SeriesIdentity
 
 MAX_UNIT_LENGTH = 64
 MAX_POINTS_PER_BODY = 100_000
+MAX_COMMAS_PER_BODY = 1_000_000
+"""Bounds what is read apart before anything can be counted: the smallest members take seventy bytes of memory each."""
+MAX_SENT_LABELS = 1000
+"""Labels of one point, those with an empty value, which are left out, among them."""
 _LATEST_SECONDS = 1e11  # a time beyond that (the year 5138) is one in milliseconds
 _WORDS = {"NaN": math.nan, "+Inf": math.inf, "Inf": math.inf, "-Inf": -math.inf}
 
@@ -53,7 +57,8 @@ class _PointInvalid(Exception):
 def decode_points(body: bytes, known: Mapping[bytes, int], *, now_ms: int) -> tuple[PointBatch, list[Description]]:
     """Return the points of a body and what it says about units; ``known`` maps spellings of series to ids.
 
-    Points that can't be read are refused one by one. Raises BodyMalformed, and TooManyPoints beyond MAX_POINTS_PER_BODY.
+    Points that can't be read are refused one by one. Raises BodyMalformed, and TooManyPoints beyond MAX_POINTS_PER_BODY
+    or MAX_COMMAS_PER_BODY.
     """
     points = _split(body)
     if len(points) > MAX_POINTS_PER_BODY:
@@ -66,6 +71,8 @@ def decode_points(body: bytes, known: Mapping[bytes, int], *, now_ms: int) -> tu
 
 def _split(body: bytes) -> list[msgspec.Raw]:
     """Return the raw points of a body."""
+    if body.count(b",") > MAX_COMMAS_PER_BODY:
+        raise TooManyPoints(f"More than {MAX_COMMAS_PER_BODY} commas. Send smaller batches.")
     try:
         whole = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         if "points" not in whole:
@@ -108,6 +115,8 @@ class _Reader:
 
     def _place_of(self, point: Point) -> int:
         """Return the id of a known series, -(n + 1) for the n-th unresolved one. Raises SeriesInvalid."""
+        if point.labels is not None and len(point.labels) > MAX_SENT_LABELS:
+            raise SeriesInvalid("labels", f"{len(point.labels)} labels; at most {MAX_LABELS} are kept")
         labels = {name: _as_text(value) for name, value in (point.labels or {}).items()}
         # Zero bytes occur in no name and no value that is kept, nor at the start of another protocol's spelling.
         spelling = "\x00".join(["", point.name, *(part for pair in sorted(labels.items()) for part in pair)]).encode()

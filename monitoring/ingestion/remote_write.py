@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from monitoring.ingestion import prometheus_pb2 as wire
-from monitoring.metrics.labels import NAME_LABEL, SeriesInvalid, identify_series, shorten
+from monitoring.metrics.labels import NAME_LABEL, SeriesInvalid, check_label_count, identify_series, shorten
 from monitoring.metrics.points import Description, PointBatch, Refusal, RefusalLog, SeriesIdentity
 
 _SERIES_TAG, _METADATA_TAG, _LABEL_TAG = 0x0A, 0x1A, 0x0A
@@ -32,6 +32,12 @@ _MAX_VARINT_SHIFT = 63
 
 MAX_SERIES_PER_REQUEST = 100_000
 """Time series in one request; senders send thousands. Unknown ones cost some 20 microseconds each."""
+MAX_OTHER_FIELDS = 100_000
+"""Metadata and unknown fields in one request; senders send some hundreds."""
+MAX_LABELS_BYTES = 256 * 1024
+"""Labels of one series: more than the most and longest that are kept take up. Reading takes fifty times as much memory."""
+MAX_UNUSUAL_SERIES_BYTES = 1024 * 1024
+"""One series whose samples are framed in an unusual way."""
 
 
 class MalformedRequest(Exception):
@@ -71,7 +77,7 @@ def decode_write_request(body: bytes, known: Mapping[bytes, int]) -> WriteReques
     """Return the points of an inflated request; ``known`` maps label bytes to series ids.
 
     Series that can't be read are refused one by one. Raises MalformedRequest when the frame itself is broken,
-    RequestTooLarge when unknown series stand beyond MAX_SERIES_PER_REQUEST.
+    RequestTooLarge when unknown series stand beyond MAX_SERIES_PER_REQUEST, or one of the limits above is exceeded.
     """
     reader = _Reader(body, known)
     try:
@@ -105,6 +111,7 @@ class _Reader:
         self.places: dict[tuple[str, tuple[tuple[str, str], ...]], int] = {}
         self.refusals = RefusalLog()
         self.descriptions: list[Description] = []
+        self.other_fields = 0
 
     def read_all(self) -> None:
         """Walk the request's fields. Raises MalformedRequest."""
@@ -142,7 +149,10 @@ class _Reader:
             raise MalformedRequest("the body ends within a field") from None
 
     def _read_other(self, place: int) -> int:
-        """Read metadata, pass over anything else; return where the next field begins."""
+        """Read metadata, pass over anything else; return where the next field begins. Raises RequestTooLarge."""
+        self.other_fields += 1
+        if self.other_fields > MAX_OTHER_FIELDS:
+            raise RequestTooLarge(f"more than {MAX_OTHER_FIELDS} fields beside time series; send smaller batches")
         tag, after_tag = _read_varint(self.body, place)
         if tag == _SERIES_TAG:
             raise MalformedRequest("a field's tag is spelled in an unusual way")
@@ -186,6 +196,8 @@ class _Reader:
 
     def _read_with_library(self, index: int, data: bytes) -> None:
         """Read a time series whose samples are framed in an unusual way, or that carries more than samples."""
+        if len(data) > MAX_UNUSUAL_SERIES_BYTES:
+            raise RequestTooLarge(f"time series {index} takes more than {MAX_UNUSUAL_SERIES_BYTES} bytes")
         message = _parse_series(data)
         if message.histograms:
             reason = "native histograms are not kept; send classic buckets"
@@ -201,6 +213,7 @@ class _Reader:
     def _place_of(self, message: wire.TimeSeries, index: int, *, samples: int, key: bytes | None) -> int | None:
         """Return -(n + 1) for the n-th unresolved series; None if its labels are refused."""
         try:
+            check_label_count(len(message.labels))
             identity = identify_series(
                 ((label.name.decode(), label.value.decode()) for label in message.labels), cache_key=key
             )
@@ -265,11 +278,13 @@ def _is_plain_time(sample: bytes) -> bool:
 
 
 def _end_of_labels(body: bytes, start: int, end: int) -> int:
-    """Return where the leading label fields of a time series end. Raises MalformedRequest."""
+    """Return where the leading label fields of a time series end. Raises MalformedRequest, RequestTooLarge."""
     place = start
     while place < end and body[place] == _LABEL_TAG:
         length, after = _read_varint(body, place + 1)
         place = after + length
+        if place - start > MAX_LABELS_BYTES:
+            raise RequestTooLarge(f"the labels of a time series take more than {MAX_LABELS_BYTES} bytes")
     if place > end:
         raise MalformedRequest("a label reaches beyond its time series")
     return place

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.ingestion.native import MAX_POINTS_PER_BODY, BodyMalformed, TooManyPoints, decode_points
+from monitoring.ingestion.native import (
+    MAX_COMMAS_PER_BODY,
+    MAX_POINTS_PER_BODY,
+    MAX_SENT_LABELS,
+    BodyMalformed,
+    TooManyPoints,
+    decode_points,
+)
 
 NOW_MS = 1_770_000_000_000
 
@@ -137,3 +144,15 @@ def test_decode_points__more_than_a_body_may_hold__is_too_much() -> None:
     body = json.dumps({"points": [1] * (MAX_POINTS_PER_BODY + 1)}).encode()
     with pytest.raises(TooManyPoints):
         decode_points(body, {}, now_ms=NOW_MS)
+
+
+def test_decode_points__flood_of_tiny_members__is_refused_before_it_is_read_apart() -> None:
+    body = b'{"points":[' + b"0," * (MAX_COMMAS_PER_BODY + 1) + b"0]}"
+    with pytest.raises(TooManyPoints, match="commas"):
+        decode_points(body, {}, now_ms=NOW_MS)
+
+
+def test_decode_points__more_labels_than_anyone_sends__are_refused_by_number() -> None:
+    labels = {f"label_{number}": "" for number in range(MAX_SENT_LABELS + 1)}
+    batch, _ = decode_points(json.dumps({"name": "up", "value": 1, "labels": labels}).encode(), {}, now_ms=NOW_MS)
+    assert [(refusal.field, refusal.count) for refusal in batch.refusals.shown] == [("labels", 1)]

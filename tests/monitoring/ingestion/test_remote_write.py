@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.ingestion import prometheus_pb2 as wire
+from monitoring.ingestion import remote_write
 from monitoring.ingestion.remote_write import (
     MalformedRequest,
     RequestTooLarge,
@@ -197,3 +198,33 @@ def test_decode__a_million_new_series__is_too_much(monkeypatch: pytest.MonkeyPat
     assert decode_write_request(one * 10, {}).batch.received == 10
     with pytest.raises(RequestTooLarge):
         decode_write_request(one * 11, {})
+
+
+def framed(content: bytes) -> bytes:
+    """Return `content` as a time series of a request."""
+    size, length = len(content), b""
+    while size > 0x7F:
+        length += bytes([size & 0x7F | 0x80])
+        size >>= 7
+    return b"\x0a" + length + bytes([size]) + content
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x1a\x00" * (remote_write.MAX_OTHER_FIELDS + 1),
+        b"\x20\x00" * (remote_write.MAX_OTHER_FIELDS + 1),
+        framed(b"\x0a\x00" * remote_write.MAX_LABELS_BYTES),
+        framed(b"\x12\x00" + b"\x0a\x00" * remote_write.MAX_UNUSUAL_SERIES_BYTES),
+    ],
+    ids=["metadata", "unknown fields", "labels", "labels behind a sample"],
+)
+def test_decode_write_request__floods_of_tiny_parts__are_too_large(body: bytes) -> None:
+    with pytest.raises(RequestTooLarge):
+        decode_write_request(body, {})
+
+
+def test_decode_write_request__thousands_of_labels_behind_a_sample__are_refused_by_number() -> None:
+    decoded = decode_write_request(framed(b"\x12\x00" + b"\x0a\x00" * 5000), {})
+    (refusal,) = decoded.batch.refusals.shown
+    assert (refusal.field, refusal.reason) == ("labels", "4999 labels; at most 64 are kept")
