@@ -25,9 +25,13 @@ AIR_SECONDS = 5
 
 
 class MailTransport:
-    """One SMTP connection, opened when the first mail needs it and kept for those that follow."""
+    """One SMTP connection, opened when the first mail needs it and kept for those that follow.
+
+    `is_usable` is false once no connection could be had, or one broke before a message was named.
+    """
 
     def __init__(self) -> None:
+        self.is_usable = True
         self._backend: EmailBackend | None = None
 
     def __enter__(self) -> MailTransport:
@@ -54,6 +58,7 @@ class MailTransport:
             smtp = self._connect()
             refusal = _prepare(smtp, sender=sender, recipient=recipient)
         except (smtplib.SMTPException, OSError) as error:
+            self.is_usable = False
             self.close()
             return Result(Outcome.TEMPORARY, f"The mail server {_server()} can't be used: {_describe(error)}")
         if refusal is not None:

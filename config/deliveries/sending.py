@@ -23,10 +23,14 @@ NOTE_RETRY_SECONDS = 0.25
 
 
 def send_due_deliveries(*, turn_seconds: float) -> int:
-    """Send what is due, at most for about `turn_seconds`; return how many attempts were made."""
+    """Send what is due, at most for about `turn_seconds`; return how many attempts were made.
+
+    After the mail server could not be used, the rest of the turn is for webhooks: the other mails wait for the next turn
+    untouched, instead of holding up everything with one timeout after the other.
+    """
     deadline, total = time.monotonic() + turn_seconds, 0
     with MailTransport() as mail:
-        while time.monotonic() < deadline and (claim := claim_delivery()) is not None:
+        while time.monotonic() < deadline and (claim := claim_delivery(with_mail=mail.is_usable)) is not None:
             send_claimed(claim, mail=mail)
             total += 1
     return total

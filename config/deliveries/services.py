@@ -42,7 +42,7 @@ UPDATE config_delivery SET
     state = 'sending', claim_token = %(token)s, claimed_by = %(worker)s, claimed_at = %(now)s, lease_until = %(lease)s
 WHERE id = (
     SELECT id FROM config_delivery AS due
-    WHERE state = 'queued' AND due_at <= %(now)s AND NOT (
+    WHERE state = 'queued' AND due_at <= %(now)s AND (%(with_mail)s OR channel <> 'email') AND NOT (
         channel = 'webhook'
         AND EXISTS (SELECT FROM config_delivery AS busy WHERE busy.state = 'sending' AND busy.recipient = due.recipient)
     )
@@ -121,10 +121,16 @@ def queue_test_mail(*, recipient: str, asked_by: str) -> Delivery:
     )
 
 
-def claim_delivery() -> Claim | None:
-    """Take the delivery that is due longest; None when none is."""
+def claim_delivery(*, with_mail: bool = True) -> Claim | None:
+    """Take the delivery that is due longest, mails only `with_mail`; None when none is."""
     now, token = timezone.now(), uuid.uuid4()
-    values: dict[str, Any] = {"token": token, "worker": name_this_process(), "now": now, "lease": now + PREPARE_LEASE}
+    values: dict[str, Any] = {
+        "token": token,
+        "worker": name_this_process(),
+        "now": now,
+        "lease": now + PREPARE_LEASE,
+        "with_mail": with_mail,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM_SQL, values)
         row = cursor.fetchone()

@@ -224,6 +224,16 @@ def test_email__no_server__is_tried_for_a_day_and_then_fails_visibly() -> None:
     assert measure_ledger().failed == 1
 
 
+def test_email__server_away__webhooks_go_out_and_other_mails_wait_untouched(receiver: Receiver) -> None:
+    mails = [queue_mail(idempotency_key=f"k{number}") for number in range(3)]
+    webhook_after_them = queue_webhook(receiver)
+    with override_settings(EMAIL_HOST="127.0.0.1", EMAIL_PORT=find_free_port()):
+        assert send() == 2
+    assert reread(webhook_after_them).state == State.SENT
+    assert [reread(mail).attempt_count for mail in mails] == [1, 0, 0]
+    assert {reread(mail).state for mail in mails} == {State.QUEUED}
+
+
 def test_email__address_is_none__fails_without_asking_the_server(mailbox: Mailbox) -> None:
     delivery = queue_mail(recipient="not an address")
     send()
