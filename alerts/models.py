@@ -8,16 +8,23 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.urls import reverse
 from django.utils import timezone
 
 from alerts.enums import OPEN_STATES, AlertState, ChannelKind, NoteKind, Severity
-from alerts.querysets import AlertQuerySet, ChannelQuerySet, RuleQuerySet
 from alerts.wording import summarise
 from config.crypto import EncryptedTextField
 
 MAX_SECONDS = 30 * 86_400
+
+
+class ChannelQuerySet(models.QuerySet["Channel"]):
+    """Channels."""
+
+    def enabled(self) -> ChannelQuerySet:
+        """Channels that rules may use."""
+        return self.filter(enabled=True)
 
 
 class Channel(models.Model):
@@ -52,6 +59,22 @@ class Channel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class RuleQuerySet(models.QuerySet["Rule"]):
+    """Rules."""
+
+    def enabled(self) -> RuleQuerySet:
+        """Rules that are evaluated."""
+        return self.filter(enabled=True)
+
+    def builtin(self) -> RuleQuerySet:
+        """Rules that came with the product."""
+        return self.exclude(builtin_key="")
+
+    def for_application(self, application_id: int) -> RuleQuerySet:
+        """Rules that judge this application: its own and those of all applications."""
+        return self.filter(Q(application=None) | Q(application_id=application_id))
 
 
 class Rule(models.Model):
@@ -137,6 +160,39 @@ class Rule(models.Model):
     def is_builtin(self) -> bool:
         """Whether it came with the product."""
         return bool(self.builtin_key)
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    """Alerts."""
+
+    def open(self) -> AlertQuerySet:
+        """Pending or firing."""
+        return self.filter(state__in=OPEN_STATES)
+
+    def firing(self) -> AlertQuerySet:
+        """Firing, acknowledged or not."""
+        return self.filter(state=AlertState.FIRING)
+
+    def unacknowledged(self) -> AlertQuerySet:
+        """Nobody has said yet that they look after them."""
+        return self.filter(acknowledged_at=None)
+
+    def by_need(self) -> AlertQuerySet:
+        """What needs someone most first: firing before pending before ended, nobody's before somebody's, worst, newest."""
+        return self.annotate(
+            need=Case(
+                When(state=AlertState.FIRING, acknowledged_at=None, then=Value(3)),
+                When(state=AlertState.FIRING, then=Value(2)),
+                When(state=AlertState.PENDING, then=Value(1)),
+                default=Value(0),
+                output_field=models.SmallIntegerField(),
+            ),
+            severity_rank=Case(
+                *(When(severity=severity, then=Value(rank)) for rank, severity in enumerate(Severity)),
+                default=Value(0),
+                output_field=models.SmallIntegerField(),
+            ),
+        ).order_by("-need", "-severity_rank", "-id")
 
 
 class Alert(models.Model):

@@ -12,8 +12,7 @@ from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from alerts.enums import AlertState, ChannelKind, Severity
-from alerts.models import Alert, Channel, Rule
-from alerts.querysets import RuleQuerySet
+from alerts.models import Alert, Channel, Rule, RuleQuerySet
 from alerts.recipients import Recipient, merge_recipients, split_addresses
 from config.settings import OPTION
 

@@ -1,52 +1,81 @@
-"""Reference pages that are written from tables in the code, so that they cannot fall behind.
-
-A room registers its pages in `<room>/references.py`; `manage.py references` writes them, and a test compares.
-"""
+"""The kernel's reference pages: settings, errors, events, own metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from importlib import import_module
-from pathlib import Path
+from typing import Any
 
-from django.conf import settings
-from django.utils.module_loading import autodiscover_modules
-
-Render = Callable[[], str]
-_pages: dict[str, Render] = {}
-
-NOTICE = "<!-- Written by `python manage.py references` from the code; edit it there. -->"
+from config.api.catalogue import describe_error, list_errors
+from config.options import OPTIONS
+from config.outbox.registry import described_events, subscribers_of
+from config.own_metrics.registry import registered_metrics
+from config.reference_pages import reference, write_table
 
 
-def reference(path: str) -> Callable[[Render], Render]:
-    """Register the function that writes one page, such as docs/settings.md; raise ValueError if it has another already."""
-
-    def register(render: Render) -> Render:
-        if _pages.setdefault(path, render) is not render:
-            raise ValueError(f"two functions write {path}")
-        return render
-
-    return register
-
-
-def render_references() -> dict[Path, str]:
-    """Return every reference page's text by its file."""
-    import_module("config.kernel_references")
-    autodiscover_modules("references")
-    return {settings.BASE_DIR / path: finish_page(_pages[path]()) for path in sorted(_pages)}
+@reference("docs/settings.md")
+def write_settings() -> str:
+    """Every environment variable."""
+    rows = [(f"`{option.name}`", option.kind, _show_default(option.default), option.help) for option in OPTIONS]
+    return (
+        "# Settings\n\n"
+        "Everything an operator can set comes from the environment. Nothing has to be set for a first start. Lists are "
+        "separated by commas; booleans are `true` or `false`. `python manage.py check --deploy` tells which values can't "
+        "work or aren't safe.\n\n" + write_table(("variable", "type", "default", "what it does"), rows)
+    )
 
 
-def finish_page(text: str) -> str:
-    """Return a page's text with the notice below its title and one line end at its end."""
-    title, _, rest = text.strip().partition("\n")
-    return f"{title}\n\n{NOTICE}\n\n{rest.strip()}\n"
+@reference("docs/errors.md")
+def write_errors() -> str:
+    """Every error of the API."""
+    rows = [(kind.status, f"`{kind.slug}`", kind.title, describe_error(kind)) for kind in list_errors()]
+    return (
+        "# Errors of the API\n\n"
+        "Every answer other than success is a problem document (RFC 9457): `Content-Type: application/problem+json` with "
+        "`type`, `title`, `status`, `detail`, and for some errors more members, such as `errors` with a `field` and a "
+        "`detail` for each fault. `type` is the address of the error's entry on `/api/docs/errors/`, made of the name "
+        "below. Answers 429 and 503 carry `Retry-After` in seconds. Protocols that define errors of their own "
+        "(Prometheus) answer in their own shape.\n\n" + write_table(("status", "name", "title", "what to do"), rows)
+    )
 
 
-def write_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table; bars and line ends in cells are made harmless."""
-    lines = [_write_row(head), _write_row(["---"] * len(head)), *(_write_row(row) for row in rows)]
-    return "\n".join(lines) + "\n"
+@reference("docs/events.md")
+def write_events() -> str:
+    """Every kind of event between rooms."""
+    introduction = (
+        "A room tells others of a change by an event: a row written in the same transaction as the change "
+        "(`config.outbox.services.publish`). A dispatcher hands it to every subscriber (`config.outbox.registry.subscribe`, "
+        "in `<room>/handlers.py`). A subscriber's work in the database and its receipt are one transaction, so that it "
+        "happens exactly once per event, however often the dispatcher is killed. A failing subscriber is tried again after "
+        "5 s, 15 s, 1, 5, 15, 30 min, 1, 2 and 4 h without holding up the others; after ten attempts the event is set "
+        "aside with its reason and waits in the admin under Events. Events are independent: subscribers don't count on "
+        "their order.\n"
+    )
+    parts = ["# Events between rooms\n", introduction]
+    for event in described_events():
+        parts.append(f"## `{event.type}`\n\n{event.description}\n")
+        parts.append(write_table(("member", "meaning"), [(f"`{name}`", text) for name, text in event.payload.items()]))
+        names = ", ".join(f"`{subscriber.name}`" for subscriber in subscribers_of(event.type))
+        parts.append(f"Subscribers: {names or 'none yet'}\n")
+    return "\n".join(parts)
 
 
-def _write_row(cells: Sequence[object]) -> str:
-    return "| " + " | ".join(" ".join(str(cell).split()).replace("|", "\\|") for cell in cells) + " |"
+@reference("docs/own-metrics.md")
+def write_own_metrics() -> str:
+    """Every metric that Postlaunch measures of itself."""
+    rows = [
+        (f"`{metric.name}`", metric.kind, ", ".join(f"`{label}`" for label in metric.labels) or "none", metric.help)
+        for metric in registered_metrics()
+    ]
+    return (
+        "# Own metrics\n\n"
+        "What Postlaunch measures of itself is recorded every 15 s for the application of its own host, so that rules and "
+        "charts can use it, and shown at `/metrics` in Prometheus' format: to this machine as it is, to others with a key "
+        "of scope `read`.\n\n" + write_table(("metric", "kind", "labels", "meaning"), rows)
+    )
+
+
+def _show_default(value: Any) -> str:
+    if value in ("", []):
+        return "empty"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{','.join(value)}`" if isinstance(value, list) else f"`{value}`"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.references import reference, write_table
+from config.reference_pages import reference, write_table
 from monitoring.agent.catalogue import METRICS
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.options import OPTIONS
-from config.references import NOTICE, finish_page, reference, render_references, write_table
+from config.reference_pages import NOTICE, finish_page, reference, render_references, write_table
 
 
 def test_references__every_page__is_current() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from config.references import render_references
+from config.reference_pages import render_references
 
 
 class Command(BaseCommand):
