@@ -87,7 +87,10 @@ def _keep(kept: KeptAnswer, response: Response) -> None:
 
 
 def _hash_request(request: Request) -> bytes:
-    body = msgspec.json.encode(request.data, order="deterministic", enc_hook=str)
+    try:
+        body = msgspec.json.encode(request.data, order="deterministic", enc_hook=str)
+    except RecursionError as error:
+        raise BodyInvalid("The body is nested too deeply.") from error
     return _hash(f"{request.method} {request.get_full_path()}\n".encode() + body)
 
 
