@@ -16,6 +16,8 @@ from django.http.request import validate_host
 
 from config.settings import OPTION
 
+#: Its checks are what bootstrap insists on, so that nothing is started with settings that cannot work.
+SETTINGS_TAG = "postlaunch_settings"
 #: The oldest PostgreSQL that has everything we use.
 OLDEST_POSTGRES = 15
 SECRET_CHARACTERS = 32
@@ -41,7 +43,7 @@ AT_LEAST_ONE = (
 )
 
 
-@register(Tags.compatibility)
+@register(Tags.compatibility, SETTINGS_TAG)
 def check_options(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """Check the settings that an operator gave."""
     return [

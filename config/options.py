@@ -98,5 +98,5 @@ OPTIONS: tuple[Option, ...] = (
     Option("WEBHOOK_ALLOW_PRIVATE", "bool", False, "Let webhooks reach loopback and private addresses."),
     Option("DELIVERY_RETENTION_DAYS", "int", 90, "How long sent messages are kept."),
     Option("EVENT_RETENTION_DAYS", "int", 7, "How long events between rooms are kept once they are done."),
-    Option("LOG_LEVEL", "str", "INFO", "Least important level that is logged."),
+    Option("LOG_LEVEL", "str", "INFO", "Least important level that is logged: DEBUG, INFO, WARNING, ERROR, CRITICAL."),
 )

@@ -6,17 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from config.admin.theme import UNFOLD  # noqa: F401  (a setting: the admin's look)
 from config.engines import locations
-from config.options import OPTIONS
+from config.options import OPTIONS, Option
 from config.secrets import read_or_create_secret
 
 _env = environ.Env()
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def _read(option: Option) -> Any:
+    try:
+        return getattr(_env, option.kind)(option.name, default=option.default)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{option.name} is {_env.str(option.name)!r}; it must be a number.") from error
+
+
 #: The value of every option, read once, of the type that options.py states.
-OPTION: dict[str, Any] = {
-    option.name: getattr(_env, option.kind)(option.name, default=option.default) for option in OPTIONS
-}
+OPTION: dict[str, Any] = {option.name: _read(option) for option in OPTIONS}
+OPTION["LOG_LEVEL"] = OPTION["LOG_LEVEL"].upper()
+if OPTION["LOG_LEVEL"] not in LOG_LEVELS:
+    raise ImproperlyConfigured(f"LOG_LEVEL is {OPTION['LOG_LEVEL']!r}; choose one of {', '.join(LOG_LEVELS)}.")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = (BASE_DIR / OPTION["DATA_DIR"]).resolve()

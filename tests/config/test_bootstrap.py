@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import stat
+import subprocess
+import sys
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.test import override_settings
 from django_celery_beat.models import PeriodicTask
 
 from config.bootstrap import BootstrapContext, registered_steps, step
+from config.settings import OPTION
 from monitoring.applications.models import Application
 from monitoring.applications.selectors import find_grant, forget_grants
 from monitoring.bootstrapping import AGENT_KEY_LABEL
@@ -70,6 +75,28 @@ def test_bootstrap__agent_key_lost__makes_a_new_one_and_revokes_the_old(data_dir
     assert find_grant(lost) is None
     assert find_grant(path.read_text()) is not None
     assert Application.objects.get().keys.filter(label=AGENT_KEY_LABEL, revoked_at=None).count() == 1
+
+
+def test_bootstrap__setting_that_cannot_work__ends_the_start_and_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPTION, "RULE_INTERVAL_SECONDS", 0)
+    with pytest.raises(SystemCheckError, match="Set RULE_INTERVAL_SECONDS to 1 or more"):
+        call_command("bootstrap", skip_checks=False, stdout=StringIO())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("WEB_WORKERS", "two", "WEB_WORKERS is 'two'; it must be a number."),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL is 'LOUD'; choose one of"),
+    ],
+)
+def test_settings__value_of_another_type__is_named(name: str, value: str, words: str) -> None:
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", name: value}
+    done = subprocess.run(
+        [sys.executable, "-c", "import config.settings"], env=env, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert words in done.stderr
 
 
 def test_step__same_name_twice__is_refused() -> None:

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 
 from config.bootstrap import BootstrapContext, run_steps
+from config.checks import SETTINGS_TAG
 from config.engines.locations import find_run_dir
 from config.schedules import sync_schedules
 from config.secrets import write_secret
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         "Wait for the database, migrate it, write the schedules, create the first administrator and whatever rooms "
         "ship, and leave a summary in DATA_DIR/run/bootstrap.json."
     )
-    requires_system_checks = ()
+    requires_system_checks = (SETTINGS_TAG,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command line."""
