@@ -17,6 +17,8 @@ from monitoring.metrics import promql
 from monitoring.metrics.selectors import SeriesStorage
 
 MAX_QUERIES = 8
+CHART_SECONDS = 20.0
+"""How long all queries of a chart together may take: nobody looks at an empty chart for longer."""
 MAX_SERIES = 40
 MAX_SPAN_SECONDS = 3 * 366 * 86_400
 DEFAULT_SPAN_SECONDS = 3600
@@ -57,7 +59,8 @@ class ChartRefused(Exception):
 def chart_data(request: HttpRequest) -> JsonResponse:
     """Answer `query` (repeatable, with a `legend` each) over `range` or `start`..`end` seconds, in steps that fit `width` pixels."""
     try:
-        return JsonResponse(_answer(request))
+        with promql.time_limit(CHART_SECONDS):
+            return JsonResponse(_answer(request))
     except ChartRefused as refusal:
         return JsonResponse({"error": str(refusal)}, status=400)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from psycopg import sql
+from psycopg.errors import QueryCanceled
 
 from monitoring.metrics.copying import HEADER, TRAILER
+from monitoring.metrics.promql import QueryTimeout, seconds_left
 
 GROUPING_MEMORY = "128MB"
 """For grouping a whole slot by series."""
@@ -25,10 +28,36 @@ def copy_in(target: sql.Composable, parts: Iterable[bytes]) -> None:
 
 
 def copy_out(query: sql.Composable) -> bytes:
-    """Return the binary COPY stream of a query's rows."""
+    """Return the binary COPY stream of a query's rows. Raises QueryTimeout within a `promql.time_limit`."""
     statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(query)
-    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
+    with (
+        bounded_statement(),
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
         return b"".join(map(bytes, copy))
+
+
+@contextmanager
+def bounded_statement() -> Iterator[None]:
+    """Let the server end the statement within when the query's time is over; raises QueryTimeout then.
+
+    The setting holds for a transaction only, so that it can't stay behind on a connection that others use.
+    """
+    left = seconds_left()
+    if left is None:
+        yield
+        return
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{max(1, int(left * 1000))}ms"])
+            yield
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise QueryTimeout from error
+        raise
 
 
 def prefer_hashing() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from django.db import connection
 
+from monitoring.metrics.bulk import bounded_statement
 from monitoring.metrics.labels import NAME_LABEL
 from monitoring.metrics.promql.data import Labels, Matcher
 
@@ -19,7 +20,7 @@ def find_series(*, application_id: int, matchers: Sequence[Matcher]) -> list[tup
     The database narrows down by name and by equal labels, which have indexes; matchers themselves decide the rest.
     """
     conditions, values, rest = _translate(matchers)
-    with connection.cursor() as cursor:
+    with bounded_statement(), connection.cursor() as cursor:
         cursor.execute(" ".join([_FIND_SQL, *conditions]), [application_id, *values])
         found = [_with_name(*row) for row in cursor.fetchall()]
     return [(series, labels) for series, labels in found if selects(rest, labels)] if rest else found
@@ -27,7 +28,7 @@ def find_series(*, application_id: int, matchers: Sequence[Matcher]) -> list[tup
 
 def find_named_series(*, application_id: int, names: Sequence[str] | None) -> list[tuple[int, Labels]]:
     """Return (id, labels with ``__name__``) of all series of some metrics; None: of all metrics."""
-    with connection.cursor() as cursor:
+    with bounded_statement(), connection.cursor() as cursor:
         if names is None:
             cursor.execute(_FIND_SQL, [application_id])
         else:
@@ -80,7 +81,7 @@ def list_labels(*, application_id: int, selectors: Sequence[Sequence[Matcher]] =
     if selectors:
         series = list_series(application_id=application_id, selectors=selectors)
         return sorted({name for labels in series for name in labels})
-    with connection.cursor() as cursor:
+    with bounded_statement(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT jsonb_object_keys(labels) FROM monitoring_metricseries WHERE application_id = %s",
             [application_id],
@@ -101,7 +102,7 @@ def list_label_values(*, application_id: int, label: str, selectors: Sequence[Se
         return sorted({labels[label] for labels in series if label in labels})
     column = "name" if label == NAME_LABEL else "labels ->> %s"
     values = [] if label == NAME_LABEL else [label]
-    with connection.cursor() as cursor:
+    with bounded_statement(), connection.cursor() as cursor:
         cursor.execute(
             f"SELECT DISTINCT {column} FROM monitoring_metricseries WHERE application_id = %s",  # noqa: S608  (two fixed texts)
             [*values, application_id],

@@ -12,10 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+import msgspec
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
-from config.api.authentication import KeyGrant, authenticate_key
+from config.api.authentication import KeyGrant, authenticate_key, note_use
 from config.api.errors import ApiError, MethodNotAllowed, as_api_error, problem_response
 from config.api.throttling import check_rate
 from monitoring.metrics.catalogue import list_label_values, list_labels, list_series
@@ -26,16 +29,23 @@ from monitoring.metrics.promql import (
     Matcher,
     ParseError,
     PromQLError,
+    QueryTimeout,
+    encode_prometheus_json,
     evaluate_instant,
     evaluate_range,
     parse,
     syntax,
-    to_prometheus_json,
+    time_limit,
 )
 from monitoring.metrics.selectors import SeriesStorage
 
 PROMETHEUS_VERSION = "2.42.0"
 """Whose API this is; clients switch features on by it."""
+
+QUERY_SECONDS = 30.0
+"""How long a query may take. Prometheus allows two minutes, but its queries don't share their threads with ingestion."""
+
+ALLOWED_METHODS = "GET, POST, OPTIONS"
 
 _DURATION = re.compile(
     r"(?:(?P<y>\d{1,15})y)?(?:(?P<w>\d{1,15})w)?(?:(?P<d>\d{1,15})d)?(?:(?P<h>\d{1,15})h)?(?:(?P<m>\d{1,15})m(?!s))?(?:(?P<s>\d{1,15})s)?(?:(?P<ms>\d{1,15})ms)?\Z"
@@ -61,22 +71,46 @@ class ParameterInvalid(Exception):
 
 
 def endpoint(answer: Answer) -> Callable[..., HttpResponse]:
-    """Make a view: GET, or POST with a form, by a key that may read; answers and errors in Prometheus' own shape."""
+    """Make a view: GET, or POST with a form, by a key that may read; answers and errors in Prometheus' own shape.
+
+    Answers pages of any origin, OPTIONS included: who may read is a matter of the key, and public keys may not. What takes
+    longer than QUERY_SECONDS, or than the parameter `timeout` if that is less, is ended.
+    """
 
     @csrf_exempt
     @functools.wraps(answer)
     def view(request: HttpRequest, **kwargs: str) -> HttpResponse:
+        if request.method == "OPTIONS":
+            return _allow_origins(HttpResponse(status=204))
         try:
-            if request.method not in {"GET", "POST"}:
-                raise MethodNotAllowed("Send GET, or POST with a form.")
-            grant = authenticate_key(request, scope="read")
-            check_rate(grant)
-            data = answer(grant, _parameters(request), **kwargs)
+            response = _answer(request, answer, kwargs)
         except Exception as error:
-            return _refuse(error)
-        return JsonResponse({"status": "success", "data": data})
+            response = _refuse(error)
+        return _allow_origins(response)
 
     return view
+
+
+def _answer(request: HttpRequest, answer: Answer, arguments: dict[str, str]) -> HttpResponse:
+    if request.method not in {"GET", "POST"}:
+        raise MethodNotAllowed("Send GET, or POST with a form.")
+    grant = authenticate_key(request, scope="read")
+    check_rate(grant)
+    note_use(grant)
+    parameters = _parameters(request)
+    with time_limit(_read_timeout(parameters)):
+        data = answer(grant, parameters, **arguments)
+        encoded = data if isinstance(data, bytes) else msgspec.json.encode(data)
+    return HttpResponse(b'{"status":"success","data":' + encoded + b"}", content_type="application/json")
+
+
+def _allow_origins(response: HttpResponse) -> HttpResponse:
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Access-Control-Allow-Methods"] = ALLOWED_METHODS
+    response["Access-Control-Allow-Headers"] = "Accept, Authorization, Content-Type, X-Postlaunch-Key"
+    response["Access-Control-Expose-Headers"] = "Retry-After"
+    response["Access-Control-Max-Age"] = "86400"
+    return response
 
 
 def _parameters(request: HttpRequest) -> QueryDict:
@@ -89,6 +123,10 @@ def _parameters(request: HttpRequest) -> QueryDict:
 
 def _refuse(error: Exception) -> HttpResponse:
     match error:
+        case QueryTimeout():
+            return _error(503, "timeout", str(error))
+        case MultiPartParserError() | SuspiciousOperation() | UnreadablePostError():
+            return _error(400, "bad_data", "the form can't be read")
         case ParseError() | ParameterInvalid() | LimitExceeded():
             return _error(400, "bad_data", str(error))
         case EvaluationError():
@@ -98,6 +136,10 @@ def _refuse(error: Exception) -> HttpResponse:
     refusal = as_api_error(error)
     if refusal is None:
         raise error
+    if isinstance(refusal, MethodNotAllowed):
+        response = _error(refusal.status, "bad_data", refusal.detail)
+        response["Allow"] = ALLOWED_METHODS
+        return response
     return _copy_headers(refusal, _error(refusal.status, _ERROR_TYPES.get(refusal.status, "bad_data"), refusal.detail))
 
 
@@ -117,8 +159,7 @@ def query(grant: KeyGrant, parameters: QueryDict) -> Any:
     """Evaluate an expression at one time."""
     text = _required(parameters, "query")
     time_ms = _read_time(parameters, "time", default=time.time())
-    value = evaluate_instant(parse(text), SeriesStorage(grant.application_id), time_ms)
-    return to_prometheus_json(value)
+    return encode_prometheus_json(evaluate_instant(parse(text), SeriesStorage(grant.application_id), time_ms))
 
 
 @endpoint
@@ -135,7 +176,7 @@ def query_range(grant: KeyGrant, parameters: QueryDict) -> Any:
             " Try a positive integer"
         )
     storage = SeriesStorage(grant.application_id)
-    return to_prometheus_json(evaluate_range(parse(text), storage, start_ms, end_ms, step_ms))
+    return encode_prometheus_json(evaluate_range(parse(text), storage, start_ms, end_ms, step_ms))
 
 
 @endpoint
@@ -223,6 +264,13 @@ def _read_duration(parameters: Mapping[str, Any], name: str) -> int:
     if found is None:
         raise ParameterInvalid(f'invalid parameter "{name}": cannot parse "{text}" to a valid duration')
     return sum(int(value) * _UNIT_MS[unit] for unit, value in found.groupdict().items() if value)
+
+
+def _read_timeout(parameters: Mapping[str, Any]) -> float:
+    """Return how many seconds the request may take."""
+    if not parameters.get("timeout"):
+        return QUERY_SECONDS
+    return min(QUERY_SECONDS, max(0, _read_duration(parameters, "timeout")) / 1000)
 
 
 def _as_number(text: str) -> float | None:

@@ -15,6 +15,7 @@ from monitoring.metrics.chunks import decode_points
 from monitoring.metrics.copying import read_array, read_byte_arrays, read_floats, read_int, read_rows
 from monitoring.metrics.models import PointSlot
 from monitoring.metrics.packing import order_by_arrival
+from monitoring.metrics.promql import check_time
 from monitoring.metrics.rollup import DAY_MS, Rollups, Times, Values, decode_minutes, pick
 from monitoring.metrics.sketch import Sketch
 from monitoring.metrics.slots import table_of
@@ -132,6 +133,7 @@ def read_chunks(span: Span, found: dict[int, Found]) -> None:
     # Here, not in SQL, which would move every payload through its sort. Big-endian bytes order as their numbers do.
     rows.sort(key=itemgetter(0))
     for _, series, start, payload in rows:
+        check_time()
         entry = found[read_int(series)]
         entry.points.append(decode_points(payload))
         entry.days.add(read_int(start) // DAY_MS * DAY_MS)
@@ -140,6 +142,7 @@ def read_chunks(span: Span, found: dict[int, Found]) -> None:
 def read_minutes(span: Span, found: dict[int, Found]) -> None:
     """Add the minutes of days that have no chunks (any more)."""
     for series, start, payload in read_rows(copy_out(span.fill(_MINUTES_SQL))):
+        check_time()
         entry, day = found[read_int(series)], read_int(start)
         if day in entry.days:
             continue
@@ -160,6 +163,7 @@ def read_hours(
         prefer_hashing()
         data = copy_out(query)
     for series, slots, *columns in read_rows(data):
+        check_time()
         entry = found[read_int(series)]
         rollups = _hours(columns)
         kept = ~np.isin(read_array(slots, ">i4"), list(without_slots))

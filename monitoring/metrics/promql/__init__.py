@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from monitoring.metrics.promql.data import Buckets, Labels, Matcher, SelectHint, SeriesData, Storage
+from monitoring.metrics.promql.deadline import check_time, seconds_left, time_limit
 from monitoring.metrics.promql.engine import (
     LOOKBACK_MS,
     Query,
@@ -14,7 +15,14 @@ from monitoring.metrics.promql.engine import (
     evaluate_range,
     parse,
 )
-from monitoring.metrics.promql.errors import EvaluationError, LimitExceeded, ParseError, PromQLError, Unsupported
+from monitoring.metrics.promql.errors import (
+    EvaluationError,
+    LimitExceeded,
+    ParseError,
+    PromQLError,
+    QueryTimeout,
+    Unsupported,
+)
 from monitoring.metrics.promql.evaluate import Limits
 from monitoring.metrics.promql.memory import MemoryStorage
 from monitoring.metrics.promql.values import (
@@ -24,6 +32,7 @@ from monitoring.metrics.promql.values import (
     Scalar,
     String,
     Value,
+    encode_prometheus_json,
     to_prometheus_json,
 )
 
@@ -40,6 +49,7 @@ __all__ = [
     "ParseError",
     "PromQLError",
     "Query",
+    "QueryTimeout",
     "RangeElement",
     "RangeMatrix",
     "Scalar",
@@ -50,8 +60,12 @@ __all__ = [
     "String",
     "Unsupported",
     "Value",
+    "check_time",
+    "encode_prometheus_json",
     "evaluate_instant",
     "evaluate_range",
     "parse",
+    "seconds_left",
+    "time_limit",
     "to_prometheus_json",
 ]

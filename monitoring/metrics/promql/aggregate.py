@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitoring.metrics.promql.data import METRIC_NAME, BoolArray, FloatArray, IntArray, Labels
+from monitoring.metrics.promql.deadline import check_time
 from monitoring.metrics.promql.errors import EvaluationError, LimitExceeded
 from monitoring.metrics.promql.quantiles import pick_quantile
 from monitoring.metrics.promql.values import format_plain
@@ -135,6 +136,7 @@ def quantiles_of(groups: Groups, quantiles: FloatArray) -> FloatArray:
     answers = np.full((len(groups.starts), groups.values.shape[1]), np.nan)
     stops = np.append(groups.starts[1:], len(groups.values))
     for group, (start, stop) in enumerate(zip(groups.starts.tolist(), stops.tolist(), strict=True)):
+        check_time()
         values, present = groups.values[start:stop], groups.present[start:stop]
         sizes = present.sum(axis=0)
         # Absent elements are sorted behind all others; steps with equally many present ones are answered together.
@@ -154,6 +156,7 @@ def select_extremes(vector: StepVector, groups: Groups, limits: FloatArray, *, l
     ranks = np.empty(vector.values.shape, dtype=np.int64)
     stops = np.append(groups.starts[1:], len(vector.values))
     for start, stop in zip(groups.starts.tolist(), stops.tolist(), strict=True):
+        check_time()
         values, present = vector.values[start:stop], vector.present[start:stop]
         by_value = np.argsort(-values if largest else values, axis=0, kind="stable")
         absent_last = np.argsort(~np.take_along_axis(present, by_value, axis=0), axis=0, kind="stable")
@@ -183,6 +186,7 @@ def count_values(
     texts: dict[float, str] = {}
     counts: dict[tuple[tuple[str, str], ...], FloatArray] = {}
     for labels, values, present in zip(vector.labels, vector.values, vector.present, strict=True):
+        check_time()
         name = group_labels(labels, tuple(each for each in grouping if each != label), without=without)
         for value in np.unique(values[present]).tolist():
             text = texts.setdefault(value, format_plain(value))

@@ -35,5 +35,12 @@ class EvaluationError(PromQLError):
     """The query is sound, but these data or these times leave it without an answer."""
 
 
+class QueryTimeout(PromQLError):
+    """The query takes longer than it may."""
+
+    def __init__(self) -> None:
+        super().__init__("query timed out in expression evaluation; ask for fewer series or a shorter time")
+
+
 class LimitExceeded(PromQLError):
     """The query would read or make more than one query may."""

@@ -11,6 +11,7 @@ from monitoring.metrics.promql.aggregate import aggregate, count_values
 from monitoring.metrics.promql.binary import combine_scalars, combine_sets, combine_vectors, combine_with_scalar
 from monitoring.metrics.promql.catalogue import RANGE_FUNCTIONS, SET_OPERATORS, VALUE_FUNCTIONS
 from monitoring.metrics.promql.data import FloatArray, IntArray, Matcher, SelectHint, SeriesData, Storage
+from monitoring.metrics.promql.deadline import check_time
 from monitoring.metrics.promql.errors import EvaluationError, LimitExceeded, Unsupported
 from monitoring.metrics.promql.histogram import histogram_quantile
 from monitoring.metrics.promql.range_functions import KEEP_NAME, SCALAR_ARGUMENT, SELECTOR_ARGUMENT, WRITTEN_OUT
@@ -74,7 +75,8 @@ class Evaluation:
         return int(self.at[1] - self.at[0]) if self.steps > 1 else 0
 
     def evaluate(self, node: syntax.Expression) -> StepValue:
-        """The node's value at every step; raises EvaluationError or LimitExceeded."""
+        """The node's value at every step; raises EvaluationError, LimitExceeded or QueryTimeout."""
+        check_time()
         match node:
             case syntax.Number():
                 return StepScalar(np.full(self.steps, node.value))
@@ -148,6 +150,7 @@ class Evaluation:
         series = self.select(node, range_ms, function)
         parts = []
         for batch in split_batches(series, self.steps):
+            check_time()
             windows = build_windows(batch, self.at, range_ms=range_ms or self.lookback_ms, offset_ms=node.offset_ms)
             self.count_windows(windows, function)
             values, present = compute(windows, np.tile(argument, len(batch)))

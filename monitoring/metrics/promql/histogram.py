@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from monitoring.metrics.promql.data import FloatArray, IntArray
+from monitoring.metrics.promql.deadline import check_time
 from monitoring.metrics.promql.vectors import StepVector, drop_absent, drop_name, empty_vector, key_of, number_groups
 
 BOUND = "le"
@@ -27,6 +28,7 @@ def histogram_quantile(quantiles: FloatArray, vector: StepVector) -> StepVector:
     values = np.full((len(firsts), vector.steps), np.nan)
     present = np.zeros((len(firsts), vector.steps), dtype=np.bool_)
     for group in range(len(firsts)):
+        check_time()
         rows = readable[groups == group]
         rows = rows[np.argsort(bounds[rows], kind="stable")]
         fill_group(vector, rows, bounds[rows], quantiles, values[group])

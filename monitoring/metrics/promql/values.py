@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from monitoring.metrics.promql.data import FloatArray, IntArray, Labels
+from monitoring.metrics.promql.deadline import check_time
+from monitoring.metrics.promql.errors import LimitExceeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,9 @@ class RangeMatrix:
     series: list[RangeElement]
 
 
+MAX_ANSWER_POINTS = 5_000_000
+"""Values one answer may hold, some 30 bytes each as text."""
+
 Value = Scalar | String | InstantVector | RangeMatrix
 
 
@@ -68,6 +75,28 @@ def to_prometheus_json(value: Value) -> dict[str, Any]:
         case RangeMatrix():
             series = [{"metric": each.labels, "values": list_points(each)} for each in value.series]
             return {"resultType": "matrix", "result": series}
+
+
+def encode_prometheus_json(value: Value) -> bytes:
+    """What `to_prometheus_json` returns, as JSON: written series by series, as numbers and texts take six times the room.
+
+    Raises LimitExceeded beyond MAX_ANSWER_POINTS, QueryTimeout.
+    """
+    if not isinstance(value, RangeMatrix):
+        return msgspec.json.encode(to_prometheus_json(value))
+    points = sum(len(each.times) for each in value.series)
+    if points > MAX_ANSWER_POINTS:
+        raise LimitExceeded(
+            f"the answer would hold {points:,} values, more than {MAX_ANSWER_POINTS:,}; "
+            "ask for fewer series, a shorter time or larger steps"
+        )
+    return b'{"resultType":"matrix","result":[' + b",".join(map(encode_series, value.series)) + b"]}"
+
+
+def encode_series(series: RangeElement) -> bytes:
+    """One series of an answer, as JSON."""
+    check_time()
+    return msgspec.json.encode({"metric": series.labels, "values": list_points(series)})
 
 
 def list_points(series: RangeElement) -> list[list[int | float | str]]:

@@ -21,6 +21,7 @@ from monitoring.metrics.promql.data import (
     SeriesData,
     Sketch,
 )
+from monitoring.metrics.promql.deadline import check_time
 
 BATCH_SAMPLES = 1 << 18
 """Samples evaluated together: 2 MiB a column stays in the cache and lets the allocator reuse its memory
@@ -203,6 +204,7 @@ def sum_windows(column: FloatArray, lo: IntArray, hi: IntArray) -> FloatArray:
         return sums
     magnitudes = reduce_windows(np.add, np.abs(column), lo, hi, 0.0)
     for window in np.flatnonzero((np.abs(sums) < ILL_CONDITIONED * magnitudes) & np.isfinite(magnitudes)).tolist():
+        check_time()
         sums[window] = math.fsum(column[lo[window] : hi[window]].tolist())
     return sums
 
@@ -231,6 +233,7 @@ def expand_windows(lo: IntArray, hi: IntArray) -> Iterator[Expansion]:
     totals = np.cumsum(hi[windows] - lo[windows])
     first = 0
     while first < len(windows):
+        check_time()
         done = 0 if first == 0 else int(totals[first - 1])
         stop = max(int(np.searchsorted(totals, done + BATCH_SAMPLES)), first + 1)
         block = windows[first:stop]
@@ -249,6 +252,7 @@ def group_by_size(lo: IntArray, hi: IntArray) -> Iterator[tuple[IntArray, IntArr
         windows = np.flatnonzero(sizes == size)
         height = max(BATCH_SAMPLES // size, 1)
         for first in range(0, len(windows), height):
+            check_time()
             block = windows[first : first + height]
             yield block, lo[block][:, np.newaxis] + np.arange(size)
 

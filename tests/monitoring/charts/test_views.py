@@ -109,6 +109,13 @@ def test_chart_data__can_not_be_drawn__says_why(
     assert words in ask(admin_client, 400, **parameters)["error"]
 
 
+def test_chart_data__out_of_time__says_so(
+    admin_client: Client, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitoring.charts.views.CHART_SECONDS", 0.0)
+    assert "timed out" in ask(admin_client, 400, query="load")["error"]
+
+
 def test_chart_data__fixed_stretch__is_answered_as_asked(admin_client: Client, application: Application) -> None:
     end = int(time.time())
     answer = ask(admin_client, query="load", start=end - 600, end=end, width=300)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from monitoring.applications.enums import KeyKind
 from monitoring.applications.services import issue_key
+from monitoring.metrics import prometheus_api
 from monitoring.metrics.points import Description
+from monitoring.metrics.promql import values
 from monitoring.metrics.services import describe_metrics
 from tests.support.metrics import NOW_MS, make_application, store
 
@@ -153,3 +156,73 @@ def test_query__zero_byte_in_a_value__finds_nothing(reader: Reader, path: str, p
     assert (status, body["status"]) == (200, "success")
     found = body["data"]["result"] if path == "query" else body["data"]
     assert not found
+
+
+def test_query__out_of_time__says_so_as_prometheus_does(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    status, body = reader.get("query", query="requests_total", timeout="0")
+    assert (status, body["status"], body["errorType"]) == (503, "error", "timeout")
+    assert reader.get("query", query="requests_total", timeout="soon")[0] == 400
+    assert reader.get("query", query="requests_total", timeout="1m")[0] == 200
+    monkeypatch.setattr(prometheus_api, "QUERY_SECONDS", 0.0)
+    assert reader.get("series", **{"match[]": "requests_total"})[1]["errorType"] == "timeout"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_query__statement_that_takes_too_long__is_ended_by_the_server(reader: Reader) -> None:
+    other = connection.copy()
+    try:
+        other.set_autocommit(False)
+        with other.cursor() as holder:
+            holder.execute("LOCK TABLE monitoring_metricseries IN ACCESS EXCLUSIVE MODE")
+        status, body = reader.get("query", query="requests_total", timeout="200ms")
+    finally:
+        other.rollback()
+        other.close()
+    assert (status, body["errorType"]) == (503, "timeout")
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)
+    assert reader.get("query", query="requests_total")[0] == 200
+
+
+def test_query__answer_of_millions_of_values__is_refused(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(values, "MAX_ANSWER_POINTS", 10)
+    status, body = reader.get("query_range", query="requests_total", start=NOW - 60, end=NOW, step=10)
+    assert (status, body["errorType"]) == (400, "bad_data")
+    assert "14 values" in body["error"]
+
+
+@pytest.mark.parametrize("path", ["query", "query_range", "series", "labels", "label/job/values", "metadata"])
+def test_query__page_of_another_origin__may_read_with_a_key(client: Client, reader: Reader, path: str) -> None:
+    address = f"/prometheus/api/v1/{path}"
+    preflight = client.options(address, headers={"Origin": "https://grafana.example"})
+    assert preflight.status_code == 204
+    assert preflight["Access-Control-Allow-Origin"] == "*"
+    assert "Authorization" in preflight["Access-Control-Allow-Headers"]
+    assert "Access-Control-Allow-Credentials" not in preflight
+    assert client.get(address)["Access-Control-Allow-Origin"] == "*"
+    wrong = client.delete(address)
+    assert (wrong.status_code, wrong["Allow"]) == (405, "GET, POST, OPTIONS")
+
+
+def test_query__public_key__may_not_read(client: Client) -> None:
+    key = issue_key(application=make_application(), kind=KeyKind.PUBLIC).token
+    assert client.get("/prometheus/api/v1/query", {"query": "up", "key": key}).status_code == 403
+    assert Reader(client, key).get("query", query="up")[1]["errorType"] == "forbidden"
+
+
+def test_query__answered__shows_when_the_key_was_used(client: Client) -> None:
+    issued = issue_key(application=make_application(), kind=KeyKind.SECRET)
+    assert Reader(client, issued.token).get("labels")[0] == 200
+    issued.key.refresh_from_db()
+    assert issued.key.last_used_at is not None
+
+
+def test_query__broken_form__is_refused_in_prometheus_form(client: Client, reader: Reader) -> None:
+    answer = client.post(
+        "/prometheus/api/v1/query",
+        b"--x",
+        content_type="multipart/form-data",
+        headers={"Authorization": f"Bearer {reader.key}"},
+    )
+    assert (answer.status_code, answer.json()["errorType"]) == (400, "bad_data")
