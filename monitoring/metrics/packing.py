@@ -23,12 +23,16 @@ from monitoring.metrics.copying import RowLayout, read_array, read_floats, read_
 from monitoring.metrics.models import PointSlot
 from monitoring.metrics.partitions import CHUNKS, HOURS
 from monitoring.metrics.rollup import DAY_MS, HOUR_MS, Rollups, merge_points, roll_up
-from monitoring.metrics.slots import table_of
+from monitoring.metrics.slots import estimate_rows, table_of
 
 logger = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 3
 """A slot is packed this long after it was sealed: until then some process may still think that it is open."""
+
+PACKED_AT_ONCE = 4_000_000
+"""Points of a slot that are in memory at a time, some 200 bytes each. A slot is sealed at half of it; while nobody came to
+seal it, it may have grown to any size."""
 
 _PACKING_LOCK = 0x7061636B
 
@@ -93,13 +97,15 @@ def pack_slot(*, slot_id: int) -> int | None:
     with connection.cursor() as cursor:
         # Waits for transactions that wrote to it, keeps new ones out, lets readers read.
         cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(table_of(slot_id)))
-    points = _without_known(_read_slot(slot_id))
-    if points.times.size:
-        _write_chunks(points, slot_id)
-        _write_hours(points, slot_id)
+    rows, part_count = 0, estimate_rows(slot) // PACKED_AT_ONCE + 1
+    for part in range(part_count):
+        points = _without_known(_read_slot(slot_id, part, part_count))
+        if points.times.size:
+            _write_chunks(points, slot_id)
+            _write_hours(points, slot_id)
+        rows += int(points.times.size)
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("DROP TABLE {}").format(table_of(slot_id)))
-    rows = int(points.times.size)
     PointSlot.objects.filter(pk=slot_id).update(packed_at=max(datetime.now(UTC), slot.sealed_at), rows=rows)
     return rows
 
@@ -110,12 +116,12 @@ def _lock_packing() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _read_slot(slot_id: int) -> _Points:
-    """Return the slot's points; of several at one time the one that was committed first."""
+def _read_slot(slot_id: int, part: int, part_count: int) -> _Points:
+    """Return the points of one of so many parts of the slot's series; of several at one time the one committed first."""
     query = sql.SQL(
         "SELECT application, series, array_agg(time), array_agg(value), array_agg(age(xmin)) FROM {}"
-        " GROUP BY application, series"
-    ).format(table_of(slot_id))
+        " WHERE series % {} = {} GROUP BY application, series"
+    ).format(table_of(slot_id), sql.Literal(part_count), sql.Literal(part))
     prefer_hashing()
     parts: list[tuple[int, int, NDArray[np.int64], NDArray[np.float64]]] = []
     for application, series, times, values, ages in read_rows(copy_out(query)):

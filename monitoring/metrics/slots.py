@@ -98,7 +98,7 @@ def rotate_slots(*, now: datetime) -> int | None:
         if slot is None:
             _make_slot()
             return None
-        rows = _estimate_rows(slot)
+        rows = estimate_rows(slot)
         if rows and (rows >= OPTION["POINT_SLOT_MAX_ROWS"] or now - slot.opened_at >= _max_age()):
             _make_slot()
             PointSlot.objects.filter(pk=slot.pk).update(sealed_at=max(now, slot.opened_at))
@@ -120,7 +120,8 @@ def seal_open_slot(*, now: datetime) -> int | None:
     return int(slot.pk)
 
 
-def _estimate_rows(slot: PointSlot) -> int:
+def estimate_rows(slot: PointSlot) -> int:
+    """Return how many points a slot's table has, rounded up to whole pages."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_relation_size(%s::regclass) / 8192", [slot.table])
         return int(cursor.fetchone()[0]) * ROWS_PER_PAGE

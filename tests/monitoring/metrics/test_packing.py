@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from config.settings import OPTION
+from monitoring.metrics import packing
 from monitoring.metrics.aging import drop_expired_partitions, keep_minutes, prune_slots
 from monitoring.metrics.models import PointSlot
 from monitoring.metrics.packing import pack_sealed_slots, pack_slot
@@ -43,6 +44,28 @@ def test_pack_slot__several_days_and_series__every_point_stays_readable() -> Non
         wanted = sorted((time, value) for name, time, value in points if name == f"metric_{number}")
         assert read_pairs(application, f"metric_{number}") == wanted
     assert read_pairs(other, "metric_0") == [(NOW_MS, 7.0)]
+
+
+@pytest.mark.django_db
+def test_pack_slot__too_large_for_the_memory__is_packed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "PACKED_AT_ONCE", 50)
+    application = make_application()
+    points = [(f"metric_{number}", NOW_MS - turn, float(turn)) for number in range(7) for turn in range(100)]
+    store(application, points)
+    read_at_once: list[int] = []
+    read_slot = packing._read_slot
+
+    def watch(slot_id: int, part: int, part_count: int) -> object:
+        found = read_slot(slot_id, part, part_count)
+        read_at_once.append(found.times.size)
+        return found
+
+    monkeypatch.setattr(packing, "_read_slot", watch)
+    assert pack() == len(points)
+    assert max(read_at_once) < len(points) / 2
+    for number in range(7):
+        assert len(read_pairs(application, f"metric_{number}")) == 100
+    assert count("monitoring_rollup_hour") == 14
 
 
 @pytest.mark.django_db
