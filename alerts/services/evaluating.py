@@ -22,7 +22,7 @@ from alerts.selectors import list_open_alerts
 from alerts.services.applying import Finding, Outcome, apply_outcome, update_values
 from monitoring.applications.selectors import list_applications
 from monitoring.metrics import promql
-from monitoring.metrics.selectors import RecentSnapshot
+from monitoring.metrics.selectors import RecentSnapshot, SeriesStorage
 
 logger = logging.getLogger(__name__)
 
@@ -137,6 +137,19 @@ def open_snapshot(application_id: int, conditions: Iterable[str], now: datetime)
     return RecentSnapshot(application_id, list(needs), now_ms=to_milliseconds(now))
 
 
+def _open_storage(application_id: int, rules: Sequence[Rule], now: datetime) -> promql.Storage:
+    """Return what the rules read from: one reading for all, or, where that can't be had, each rule for itself.
+
+    So one rule that asks for too much fails alone and not with every rule of the application.
+    """
+    texts = [text for rule in rules for text in (rule.condition, rule.clear_condition) if text]
+    try:
+        return open_snapshot(application_id, texts, now)
+    except promql.PromQLError as error:
+        logger.warning("the rules of application %s are read one by one: %s", application_id, error)
+        return SeriesStorage(application_id, now_ms=to_milliseconds(now))
+
+
 def to_milliseconds(moment: datetime) -> int:
     """Return a time as epoch milliseconds."""
     return int(moment.timestamp() * 1000)
@@ -159,8 +172,14 @@ def _judge_application(
     now: datetime,
     notes: _Notes,
 ) -> list[Outcome]:
-    texts = (text for rule in rules for text in (rule.condition, rule.clear_condition) if text)
-    storage = open_snapshot(application_id, texts, now)
+    try:
+        storage = _open_storage(application_id, rules, now)
+    except Exception as error:
+        # The outermost edge of one application: the others' rules are evaluated all the same.
+        logger.exception("the rules of application %s could not be evaluated", application_id)
+        for rule in rules:
+            notes.errors[rule.pk].append(f"{error.__class__.__name__}: {error}")
+        return []
     outcomes = []
     for rule in rules:
         started = time.perf_counter()

@@ -13,8 +13,9 @@ from alerts.services import evaluating
 from alerts.services.applying import TRAIL_LENGTH
 from config.deliveries.models import Delivery
 from config.outbox.models import Event
+from monitoring.metrics import selectors
 from tests.support.alerts import evaluate, make_channel, make_rule, moment, report, states
-from tests.support.metrics import NOW, make_application
+from tests.support.metrics import NOW, make_application, pack
 
 pytestmark = pytest.mark.django_db
 
@@ -253,6 +254,23 @@ def test_evaluate_rules__too_many_series__no_alert_and_the_reason(monkeypatch: p
     rule.refresh_from_db()
     assert rule.last_error == "The condition returns 3 series; a rule can have 2 alerts."
     assert states() == []
+
+
+def test_evaluate_rules__one_application_has_too_much_to_read__the_others_are_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crowded, quiet = make_application(), make_application()
+    rule = make_rule()
+    report(crowded, 3)
+    pack()
+    report(quiet, 3)
+    monkeypatch.setattr(selectors, "MAX_SAMPLES", 0)
+
+    evaluate()
+
+    rule.refresh_from_db()
+    assert "more than 0 samples" in rule.last_error
+    assert list(Alert.objects.values_list("application_id", flat=True)) == [quiet.pk]
 
 
 def test_evaluate_rules__rule_fails_while_its_alert_fires__alert_stays() -> None:
