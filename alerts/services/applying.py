@@ -22,6 +22,9 @@ from monitoring.applications.selectors import list_applications
 TRAIL_LENGTH = 60
 """Values kept for an alert's spark line: a quarter of an hour of evaluations."""
 
+#: What of a rule an evaluation's decisions hang on.
+_JUDGED_BY = ("application_id", "condition", "clear_condition", "for_seconds", "keep_firing_for_seconds")
+
 _QUIET = frozenset({Action.UPDATE, Action.KEEP})
 
 #: Keeps values, spark lines and deadlines of alerts whose state stays. An alert that moved meanwhile is left alone.
@@ -87,10 +90,12 @@ def apply_outcome(*, outcome: Outcome, now: datetime) -> int:
     """Begin, move and end a rule's alerts, with their transitions and messages; return how many changed state.
 
     The rule's row is locked first: evaluators that meet take turns, and the later one finds what the earlier one did. An
-    evaluation older than the rule's newest, or of a rule switched off or deleted meanwhile, changes nothing.
+    evaluation older than the rule's newest, or of a rule switched off, edited or deleted meanwhile, changes nothing.
     """
     rule = Rule.objects.select_for_update(no_key=True).filter(pk=outcome.rule.pk, enabled=True).first()
     if rule is None or (rule.last_evaluated_at is not None and rule.last_evaluated_at > now):
+        return 0
+    if any(getattr(rule, name) != getattr(outcome.rule, name) for name in _JUDGED_BY):
         return 0
     moved = _begin(rule, outcome, now)
     for decision in outcome.decisions:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from django.db import connection
 
+from alerts.actors import SYSTEM
 from alerts.enums import AlertState
 from alerts.models import Alert, AlertTransition, Rule
 from alerts.services import evaluating
 from alerts.services.applying import TRAIL_LENGTH
+from alerts.services.rules import draft_of, update_rule
 from config.deliveries.models import Delivery
 from config.outbox.models import Event
 from monitoring.metrics import selectors
@@ -271,6 +274,21 @@ def test_evaluate_rules__one_application_has_too_much_to_read__the_others_are_ju
     rule.refresh_from_db()
     assert "more than 0 samples" in rule.last_error
     assert list(Alert.objects.values_list("application_id", flat=True)) == [quiet.pk]
+
+
+@pytest.mark.parametrize("change", ["condition", "application"])
+def test_apply_outcome__rule_edited_since_it_was_judged__changes_nothing(change: str) -> None:
+    application, other = make_application(), make_application()
+    rule = make_rule()
+    report(application, 3)
+    storage = evaluating.open_snapshot(application.pk, [rule.condition], NOW)
+    outcome = evaluating.judge_rule(rule=rule, application_id=application.pk, storage=storage, alerts={}, now=NOW)
+
+    changes = {"condition": "load > 5"} if change == "condition" else {"application_id": other.pk}
+    update_rule(rule=rule, draft=replace(draft_of(rule), **changes), by=SYSTEM)
+
+    assert evaluating.apply_outcome(outcome=outcome, now=NOW) == 0
+    assert states() == []
 
 
 def test_evaluate_rules__rule_fails_while_its_alert_fires__alert_stays() -> None:
