@@ -13,13 +13,17 @@ _SEPARATORS = re.compile(r"[,;\s]+")
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One address of one channel. `secret` signs webhooks; it is never stored with an alert."""
+    """One address of one channel. `secret` signs webhooks; it is never stored with an alert.
+
+    `obstacle` is why nothing can be sent to it, empty if nothing stands in the way.
+    """
 
     channel_id: int
     channel_name: str
     kind: str
     address: str
     secret: str = ""
+    obstacle: str = ""
 
     def as_told(self) -> dict[str, Any]:
         """Return what an alert remembers of someone it told."""
@@ -36,9 +40,9 @@ def merge_recipients(recipients: Iterable[Recipient]) -> list[Recipient]:
     return list({(each.kind, each.address.lower()): each for each in recipients}.values())
 
 
-def recipient_of_told(told: dict[str, Any], *, secret: str = "") -> Recipient:
+def recipient_of_told(told: dict[str, Any], *, secret: str = "", obstacle: str = "") -> Recipient:
     """Return someone an alert remembers."""
-    return Recipient(int(told["channel"]), str(told["name"]), str(told["kind"]), str(told["to"]), secret)
+    return Recipient(int(told["channel"]), str(told["name"]), str(told["kind"]), str(told["to"]), secret, obstacle)
 
 
 def write_delivery_key(*, alert_id: int, transition_id: int, recipient: Recipient) -> str:

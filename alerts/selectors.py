@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from alerts.enums import AlertState, ChannelKind, Severity
 from alerts.models import Alert, Channel, Rule, RuleQuerySet
 from alerts.recipients import Recipient, merge_recipients, split_addresses
+from config.crypto import SecretUnreadable
 from config.settings import OPTION
 
 
@@ -85,11 +86,17 @@ def list_recipients(rule: Rule) -> list[Recipient]:
 
 def list_channel_recipients(channels: Iterable[Channel]) -> list[Recipient]:
     """Return the addresses that channels lead to, each once."""
-    return merge_recipients(
-        Recipient(channel.pk, channel.name, channel.kind, address, channel.signing_secret)
-        for channel in channels
-        for address in _addresses_of(channel)
-    )
+    return merge_recipients(recipient for channel in channels for recipient in _recipients_of(channel))
+
+
+def read_signing_secret(channel: Channel) -> tuple[str, str]:
+    """Return what signs a channel's webhooks, and what stands in the way of using it (empty: nothing)."""
+    if channel.kind != ChannelKind.WEBHOOK:
+        return "", ""
+    try:
+        return channel.signing_secret, ""
+    except SecretUnreadable as error:
+        return "", f"The signing secret of “{channel.name}” was {error}. Enter it again."
 
 
 def list_fallback_addresses() -> list[str]:
@@ -109,6 +116,14 @@ def list_rules(*, application_id: int) -> QuerySet[Rule]:
 def list_alerts(*, application_id: int) -> QuerySet[Alert]:
     """Return an application's alerts, whatever their state."""
     return Alert.objects.filter(application_id=application_id).select_related("rule", "application", "assignee")
+
+
+def _recipients_of(channel: Channel) -> list[Recipient]:
+    secret, obstacle = read_signing_secret(channel)
+    return [
+        Recipient(channel.pk, channel.name, channel.kind, address, secret, obstacle)
+        for address in _addresses_of(channel)
+    ]
 
 
 def _addresses_of(channel: Channel) -> list[str]:

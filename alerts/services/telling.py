@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,12 +13,15 @@ from alerts import alertmanager
 from alerts.enums import AlertState, ChannelKind, Severity
 from alerts.models import Alert, AlertTransition, Channel
 from alerts.recipients import Recipient, recipient_of_told, write_delivery_key
+from alerts.selectors import read_signing_secret
 from alerts.wording import describe_seconds, write_firing_subject, write_resolved_subject
 from config.admin.states import colours_of
 from config.deliveries.enums import Channel as Way
 from config.deliveries.rendering import RenderedMail, render_mail
 from config.deliveries.services import queue_delivery
 from config.outbox.services import publish
+
+logger = logging.getLogger(__name__)
 
 #: What its deliveries carry as their source.
 SOURCE = "alert"
@@ -35,7 +39,10 @@ def tell_of_firing(*, alert: Alert, transition: AlertTransition, recipients: Ite
 def tell_of_end(*, alert: Alert, transition: AlertTransition) -> None:
     """Queue the message that an alert is over, to exactly those who were told that it fires."""
     secrets = _read_secrets(alert.told)
-    everyone = [recipient_of_told(told, secret=secrets.get(told["channel"], "")) for told in alert.told]
+    everyone = []
+    for told in alert.told:
+        secret, obstacle = secrets.get(told["channel"], ("", ""))
+        everyone.append(recipient_of_told(told, secret=secret, obstacle=obstacle))
     mail = _render(alert, "resolved", transition) if _need_mail(everyone) else None
     for recipient in everyone:
         _queue(alert, transition, recipient, mail)
@@ -71,7 +78,10 @@ def _queue(alert: Alert, transition: AlertTransition, recipient: Recipient, mail
         "source": SOURCE,
         "source_id": str(alert.pk),
         "application_id": alert.application_id,
+        "suppressed_because": recipient.obstacle,
     }
+    if recipient.obstacle:
+        logger.error("alert %s is not sent to %s: %s", alert.pk, recipient.channel_name, recipient.obstacle)
     if recipient.kind == ChannelKind.WEBHOOK:
         body = alertmanager.build_payload(
             describe_notice(alert), receiver=recipient.channel_name, public_url=settings.PUBLIC_URL
@@ -139,9 +149,10 @@ def _need_mail(recipients: Iterable[Recipient]) -> bool:
     return any(recipient.kind == ChannelKind.EMAIL for recipient in recipients)
 
 
-def _read_secrets(told: Iterable[Mapping[str, Any]]) -> dict[int, str]:
+def _read_secrets(told: Iterable[Mapping[str, Any]]) -> dict[int, tuple[str, str]]:
+    """Return what signs each webhook channel's messages, with what stands in the way of using it."""
     ids = [each["channel"] for each in told if each["kind"] == ChannelKind.WEBHOOK]
-    return dict(Channel.objects.filter(pk__in=ids).values_list("pk", "signing_secret")) if ids else {}
+    return {channel.pk: read_signing_secret(channel) for channel in Channel.objects.filter(pk__in=ids)} if ids else {}
 
 
 def _publish(alert: Alert, transition: AlertTransition) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from django.db import connection
+from django.test import override_settings
 
 from alerts.actors import SYSTEM
 from alerts.enums import AlertState
@@ -289,6 +290,27 @@ def test_apply_outcome__rule_edited_since_it_was_judged__changes_nothing(change:
 
     assert evaluating.apply_outcome(outcome=outcome, now=NOW) == 0
     assert states() == []
+
+
+def test_evaluate_rules__secret_of_a_channel_unreadable__others_are_told_and_the_reason_is_kept() -> None:
+    application = make_application()
+    make_channel("ops@example.com", is_default=True)
+    with override_settings(SECRET_KEY="another key that nobody remembers any more"):
+        make_channel("https://hooks.example.com/x", name="Hook", kind="webhook", signing_secret="s", is_default=True)
+    make_rule()
+    report(application, 3)
+    evaluate(0)
+    report(application, 0, at=10)
+    evaluate(15)
+
+    assert states() == ["resolved"]
+    told = Delivery.objects.order_by("pk").values_list("channel", "state")
+    assert list(told) == [("email", "queued"), ("webhook", "suppressed")] * 2
+    reason = Delivery.objects.filter(channel="webhook").values_list("suppressed_because", flat=True)[0]
+    assert (
+        reason
+        == "The signing secret of “Hook” was encrypted with a SECRET_KEY that is no longer known. Enter it again."
+    )
 
 
 def test_evaluate_rules__rule_fails_while_its_alert_fires__alert_stays() -> None:
