@@ -108,7 +108,7 @@ def close(request: HttpRequest, pk: int) -> HttpResponseBase:
 def assign(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Give it to someone."""
     chosen = request.POST.get("assignee", "")
-    person = _list_people().filter(pk=chosen).first() if chosen.isdigit() else None
+    person = _list_people().filter(pk=chosen).first() if chosen.isdecimal() else None
     if chosen and person is None:
         messages.error(request, "This person can't be given alerts (any more).")
         return redirect("admin:alerts_alert_change", pk)
@@ -146,7 +146,7 @@ def _act(request: HttpRequest, pk: int, act: Callable[..., bool], *, yes: str, n
 def _find(pk: int | str) -> Alert:
     alert = (
         Alert.objects.select_related("rule", "application", "assignee").filter(pk=pk).first()
-        if str(pk).isdigit()
+        if str(pk).isdecimal()
         else None
     )
     if alert is None:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import action
+from django.views.decorators.http import require_POST
 
 from alerts.actors import actor_of_user
 from alerts.admin.forms import ChannelForm
@@ -18,6 +18,7 @@ from alerts.enums import ChannelKind
 from alerts.models import Channel
 from alerts.services.channels import save_channel, send_test
 from config.admin.base import BaseAdmin
+from config.admin.pages import admin_page
 from config.templatetags.look import chip
 
 
@@ -30,7 +31,11 @@ class ChannelAdmin(BaseAdmin):
     list_filter = ["kind", "enabled"]
     search_fields = ["name", "address"]
     search_help_text = "Name or address"
-    actions_detail = ["try_out"]
+    change_form_template = "alerts/channel_form.html"
+
+    class Media:
+        css = {"all": ["alerts/alerts.css"]}
+
     empty_title = "No channels yet"
     empty_text = "A channel is some mail addresses or a webhook. Without one, alerts fire and nobody hears of it."
     fieldsets = [
@@ -43,7 +48,9 @@ class ChannelAdmin(BaseAdmin):
         return Channel.objects.annotate(rule_count=Count("rules"))
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
-        """Let the service write it."""
+        """Let the service write it; a secret that was not typed again stays."""
+        if typed := form.cleaned_data["signing_secret"]:
+            obj.signing_secret = typed
         save_channel(channel=obj)
 
     @admin.display(description="Kind", ordering="kind")
@@ -70,16 +77,18 @@ class ChannelAdmin(BaseAdmin):
         """How many rules name it."""
         return int(channel.rule_count)
 
-    @action(description="Send a test", icon="send", permissions=["change"])
-    def try_out(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """Queue a test message and lead to what becomes of it."""
-        channel = get_object_or_404(Channel, pk=object_id)
-        sent = send_test(channel=channel, by=actor_of_user(request.user))
-        if not sent:
-            messages.error(request, "It reaches nobody: give it an address, or an administrator an e-mail address.")
-            return redirect("admin:alerts_channel_change", object_id)
-        messages.success(
-            request,
-            f"A test to {sent} recipient{'' if sent == 1 else 's'} is on its way. See below whether it arrived.",
-        )
-        return redirect("admin:config_delivery_changelist")
+
+@admin_page("alerts/channel/<int:pk>/try-out/", name="alerts_channel_try_out", permission="alerts.change_channel")
+@require_POST
+def try_out(request: HttpRequest, pk: int) -> HttpResponse:
+    """Queue a test message and lead to what becomes of it."""
+    channel = get_object_or_404(Channel, pk=pk)
+    sent = send_test(channel=channel, by=actor_of_user(request.user))
+    if not sent:
+        messages.error(request, "It reaches nobody: give it an address, or an administrator an e-mail address.")
+        return redirect("admin:alerts_channel_change", pk)
+    messages.success(
+        request,
+        f"A test to {sent} recipient{'' if sent == 1 else 's'} is on its way. See below whether it arrived.",
+    )
+    return redirect("admin:config_delivery_changelist")

@@ -168,17 +168,18 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the 
 
     class Meta:
         model = Channel
-        fields = ["name", "kind", "address", "signing_secret", "enabled", "is_default"]
+        fields = ["name", "kind", "address", "enabled", "is_default"]
+        # Never read into the form: it is not shown, and one that can't be decrypted must not lock the page.
+        exclude = ["signing_secret"]  # noqa: DJ006  (the admin fills `fields` from its fieldsets, where it stands)
         widgets = {"address": UnfoldAdminTextareaWidget(attrs={"rows": 2, "spellcheck": "false"})}
 
     def clean(self) -> dict[str, Any]:
-        """Check the address as one of its kind, and keep a secret that was not typed again."""
+        """Check the address as one of its kind."""
         data = super().clean() or {}
         try:
             data["address"] = check_channel(kind=data.get("kind", ChannelKind.EMAIL), address=data.get("address", ""))
         except ChannelInvalid as error:
             self.add_error("address", str(error))
-        data["signing_secret"] = data.get("signing_secret") or self.instance.signing_secret
         return data
 
 

@@ -31,7 +31,7 @@ DRAWN_SECONDS = 3 * 3600
 def preview(request: HttpRequest) -> HttpResponseBase:
     """Return the preview of a filled-in form; nothing is saved."""
     chosen = request.POST.get("application", "")
-    application = find_current_application(request, chosen=chosen if chosen.isdigit() else None)
+    application = find_current_application(request, chosen=chosen if chosen.isdecimal() else None)
     filled_in = request.POST.copy()
     if not filled_in.get("name", "").strip():
         filled_in["name"] = "This rule"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -443,18 +443,43 @@ def test_channel_form__bad_address__said_and_nothing_stored(admin: Client) -> No
     assert Channel.objects.count() == 0
 
 
+@pytest.mark.parametrize("name", ["²", "x", "9" * 30])
+def test_case__address_names_no_alert__not_found(admin: Client, name: str) -> None:
+    assert admin.get(f"/admin/alerts/alert/{name}/change/").status_code == 404
+
+
 def test_channel_page__send_a_test__queued(admin: Client) -> None:
     channel = make_channel("ops@example.com")
-    name = next(
-        pattern.name
-        for pattern in __import__("django.contrib.admin", fromlist=["site"]).site._registry[Channel].get_urls()
-        if pattern.name and "try_out" in pattern.name
-    )
+    address = reverse("admin:alerts_channel_try_out", args=[channel.pk])
+    assert f'method="post" action="{address}"' in text_of(admin, "admin:alerts_channel_change", channel.pk)
 
-    response = admin.post(reverse(f"admin:{name}", args=[channel.pk]), follow=True)
+    response = admin.post(address, follow=True)
 
     assert "A test to 1 recipient is on its way." in response.content.decode()
     assert Delivery.objects.get().recipient == "ops@example.com"
+
+
+def test_channel_page__test_by_a_mere_link__sends_nothing(admin: Client) -> None:
+    channel = make_channel("ops@example.com")
+
+    response = admin.get(reverse("admin:alerts_channel_try_out", args=[channel.pk]))
+
+    assert response.status_code == 405
+    assert Delivery.objects.count() == 0
+
+
+def test_channel_page__secret_of_a_forgotten_key__can_be_opened_and_entered_again(admin: Client) -> None:
+    with override_settings(SECRET_KEY="another key that nobody remembers any more"):
+        channel = make_channel("https://example.com/x", name="Hook", kind="webhook", signing_secret="s")
+    page = reverse("admin:alerts_channel_change", args=[channel.pk])
+    assert admin.get(page).status_code == 200
+    assert admin.get(reverse("admin:alerts_channel_changelist")).status_code == 200
+    data = {"name": "Hook", "kind": "webhook", "address": "https://example.com/x", "enabled": "on"}
+
+    assert admin.post(page, {**data, "signing_secret": ""}).status_code == 302
+    admin.post(page, {**data, "signing_secret": "new"})
+
+    assert Channel.objects.get().signing_secret == "new"
 
 
 def test_home__firing_alerts__on_the_board_and_in_the_sentence(admin: Client) -> None:
