@@ -15,10 +15,21 @@ from monitoring.metrics.chunks import decode_points
 from monitoring.metrics.copying import read_array, read_byte_arrays, read_floats, read_int, read_rows
 from monitoring.metrics.models import PointSlot
 from monitoring.metrics.packing import order_by_arrival
-from monitoring.metrics.promql import check_time
-from monitoring.metrics.rollup import DAY_MS, Rollups, Times, Values, decode_minutes, pick
+from monitoring.metrics.promql import LimitExceeded, check_time
+from monitoring.metrics.rollup import DAY_MS, HOUR_MS, Rollups, Times, Values, decode_minutes, pick
 from monitoring.metrics.sketch import Sketch
 from monitoring.metrics.slots import table_of
+
+MAX_SAMPLES = 50_000_000
+"""Points that one query may have in memory."""
+BUCKET_WEIGHT, SKETCHED_WEIGHT = 5, 40
+"""Points' room that a bucket takes: ten columns; and with a sketch three Python objects more."""
+MAX_PAYLOAD_BYTES = 512 * 1024 * 1024
+"""Packed minutes that one query may read."""
+COUNTED_FROM_ROWS = 100_000
+"""Rows of minutes below which their size is not asked first."""
+SLOTS_PER_HOUR = 4
+"""Rows that one hour of a series may well have: one of each slot that it lies in."""
 
 # The cast matters: without it small ids become an array of int2, which PostgreSQL searches one by one instead of hashing.
 _FRESH_SQL = """
@@ -39,6 +50,14 @@ WHERE application = {application} AND series = ANY({series}::int[])
 _MINUTES_SQL = """
 SELECT series, start, payload FROM monitoring_rollup_minute
 WHERE application = {application} AND series = ANY({series}::int[]) AND start BETWEEN {first_day} AND {end}
+"""
+_MINUTES_BYTES_SQL = """
+SELECT coalesce(sum(octet_length(payload)), 0)::bigint FROM monitoring_rollup_minute
+WHERE application = {application} AND series = ANY({series}::int[]) AND start BETWEEN {first_day} AND {end}
+"""
+_COUNT_HOURS_SQL = """
+SELECT count(*) FROM (SELECT FROM monitoring_rollup_hour WHERE application = {application}
+  AND series = ANY({series}::int[]) AND bucket BETWEEN {start} AND {end} LIMIT {limit}) AS counted
 """
 _HOURS_SQL = """
 SELECT series, array_agg(slot), array_agg(bucket), array_agg(count), array_agg(first_time), array_agg(last_time),
@@ -139,25 +158,56 @@ def read_chunks(span: Span, found: dict[int, Found]) -> None:
         entry.days.add(read_int(start) // DAY_MS * DAY_MS)
 
 
-def read_minutes(span: Span, found: dict[int, Found]) -> None:
-    """Add the minutes of days that have no chunks (any more)."""
+def read_minutes(span: Span, found: dict[int, Found], *, sketches: bool) -> None:
+    """Add the minutes of days that have no chunks (any more). Raises LimitExceeded when they would not fit in memory."""
+    days = (span.end_ms - span.start_ms) // DAY_MS + 2
+    if len(span.series) * days > COUNTED_FROM_ROWS and sum_minutes_bytes(span) > MAX_PAYLOAD_BYTES:
+        raise too_large()
+    room = MAX_SAMPLES
     for series, start, payload in read_rows(copy_out(span.fill(_MINUTES_SQL))):
         check_time()
         entry, day = found[read_int(series)], read_int(start)
         if day in entry.days:
             continue
         entry.days.add(day)
-        minutes = decode_minutes(payload)
+        minutes = decode_minutes(payload, sketches=sketches)
         if isinstance(minutes, Rollups):
             entry.rollups.append(minutes)
+            room -= minutes.buckets.size * weigh_bucket(sketches=sketches)
         else:
             entry.points.append(minutes)
+            room -= minutes[0].size
+        if room < 0:
+            raise too_large()
+
+
+def sum_minutes_bytes(span: Span) -> int:
+    """Return how large the packed minutes of the span are."""
+    ((size,),) = read_rows(copy_out(span.fill(_MINUTES_BYTES_SQL)))
+    return read_int(size)
+
+
+def weigh_bucket(*, sketches: bool) -> int:
+    """Return how many points' room a bucket takes in memory."""
+    return SKETCHED_WEIGHT if sketches else BUCKET_WEIGHT
+
+
+def too_large() -> LimitExceeded:
+    """Return the refusal of a query whose samples would not fit in memory."""
+    return LimitExceeded(f"query would load more than {MAX_SAMPLES:,} samples into memory; shorten its windows")
 
 
 def read_hours(
     span: Span, found: dict[int, Found], *, sketches: bool, without_slots: set[int], where_missing: bool
 ) -> None:
-    """Add hour rollups; not those of slots whose points were read, and with ``where_missing`` only of uncovered days."""
+    """Add hour rollups; not those of slots whose points were read, and with ``where_missing`` only of uncovered days.
+
+    Raises LimitExceeded when they would not fit in memory.
+    """
+    most = MAX_SAMPLES // weigh_bucket(sketches=sketches)
+    hours = (span.end_ms - span.start_ms) // HOUR_MS + 1
+    if len(span.series) * hours * SLOTS_PER_HOUR > most and count_hours(span, limit=most + 1) > most:
+        raise too_large()
     query = span.fill(_HOURS_SQL, sketch=sql.SQL(", array_agg(sketch)" if sketches else ""))
     with transaction.atomic():
         prefer_hashing()
@@ -171,6 +221,12 @@ def read_hours(
             kept &= ~np.isin(rollups.buckets // DAY_MS * DAY_MS, list(entry.days))
         if kept.any():
             entry.rollups.append(rollups if kept.all() else pick(rollups, kept))
+
+
+def count_hours(span: Span, *, limit: int) -> int:
+    """Return how many hour rows the span holds, counting no further than ``limit``."""
+    ((count,),) = read_rows(copy_out(span.fill(_COUNT_HOURS_SQL, limit=sql.Literal(limit))))
+    return read_int(count)
 
 
 def _hours(columns: list[bytes]) -> Rollups:

@@ -239,12 +239,15 @@ def encode_minutes(times: Times, values: Values) -> bytes:
     return min(points, buckets, key=len)
 
 
-def decode_minutes(data: bytes) -> tuple[Times, Values] | Rollups:
-    """Return the points or the buckets that ``encode_minutes`` kept. Raises ValueError when ``data`` is neither."""
+def decode_minutes(data: bytes, *, sketches: bool = True) -> tuple[Times, Values] | Rollups:
+    """Return the points or the buckets that ``encode_minutes`` kept. Raises ValueError when ``data`` is neither.
+
+    Buckets' sketches take most of their room: some 1,440 objects for a series and day.
+    """
     if data[:1] == _AS_POINTS:
         return decode_points(data[1:])
     if data[:1] == _AS_BUCKETS:
-        return _decode_buckets(data[1:])
+        return _decode_buckets(data[1:], sketches=sketches)
     raise ValueError("unknown form of a day's minutes")
 
 
@@ -265,7 +268,7 @@ def _encode_buckets(rollups: Rollups) -> bytes:
     return b"".join(_LENGTH.pack(len(blob)) + blob for blob in blobs)
 
 
-def _decode_buckets(data: bytes) -> Rollups:
+def _decode_buckets(data: bytes, *, sketches: bool) -> Rollups:
     blobs, place = [], 0
     while place < len(data):
         (length,) = _LENGTH.unpack_from(data, place)
@@ -277,9 +280,6 @@ def _decode_buckets(data: bytes) -> Rollups:
     first_times, firsts = decode_points(blobs[0])
     last_times, lasts = decode_points(blobs[1])
     (buckets, counts), (_, sums), (_, mins), (_, maxs), (_, increases) = map(decode_points, blobs[2:7])
-    ends = np.cumsum(_decode_integers(blobs[7])).tolist()
-    keys, hits = _decode_integers(blobs[8]), _decode_integers(blobs[9])
-    sketches = [Sketch(keys[a:b], hits[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
     return Rollups(
         series=np.zeros(buckets.size, np.int64),
         buckets=buckets,
@@ -292,8 +292,14 @@ def _decode_buckets(data: bytes) -> Rollups:
         last_times=last_times,
         lasts=lasts,
         increases=increases,
-        sketches=sketches,
+        sketches=_decode_sketches(*blobs[7:]) if sketches else None,
     )
+
+
+def _decode_sketches(sizes: bytes, keys: bytes, counts: bytes) -> list[Sketch]:
+    ends = np.cumsum(_decode_integers(sizes)).tolist()
+    bins, hits = _decode_integers(keys), _decode_integers(counts)
+    return [Sketch(bins[a:b], hits[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def _encode_integers(numbers: NDArray[np.int64]) -> bytes:

@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from config.settings import OPTION
+from monitoring.metrics import reading
 from monitoring.metrics.catalogue import find_named_series, find_series
 from monitoring.metrics.labels import NAME_LABEL
 from monitoring.metrics.promql.data import Labels, Matcher, SelectHint, SeriesData
 from monitoring.metrics.promql.engine import SelectorNeed
-from monitoring.metrics.promql.errors import LimitExceeded
 from monitoring.metrics.promql.memory import MemoryStorage, cut_series
 from monitoring.metrics.reading import Found, Span, count_packed, read_chunks, read_fresh, read_hours, read_minutes
 from monitoring.metrics.rollup import DAY_MS, HOUR_MS, Times, Values, join_elements, merge_points, pick
 
-MAX_SAMPLES = 50_000_000
 DENSEST_MS = 1000
 """Interval between a series' samples below which the number of samples in a span is not worth counting."""
 
@@ -88,7 +87,7 @@ class SeriesStorage:
         """Read the finest that is kept of every day."""
         fresh, slots = read_fresh(span)
         found = {series: Found() for series in span.series}
-        self._read_points_and_minutes(span, found)
+        self._read_points_and_minutes(span, found, sketches=sketches)
         hours_until = self._now_ms - int(OPTION["ROLLUP_MINUTE_RETENTION_DAYS"]) * DAY_MS
         if span.start_ms < hours_until:
             hours = Span(span.application_id, span.series, _floor_hour(span.start_ms), min(span.end_ms, hours_until))
@@ -102,33 +101,33 @@ class SeriesStorage:
         first, after = -(-span.start_ms // HOUR_MS) * HOUR_MS, _floor_hour(span.end_ms)
         for start, end in ((span.start_ms, first - 1), (after, span.end_ms)):
             if start <= end:
-                self._read_edge(Span(span.application_id, span.series, start, end), found)
+                self._read_edge(Span(span.application_id, span.series, start, end), found, sketches=sketches)
         hours = Span(span.application_id, span.series, first, after - 1)
         read_hours(hours, found, sketches=sketches, without_slots=slots, where_missing=False)
         return found, fresh
 
-    def _read_edge(self, span: Span, found: dict[int, Found]) -> None:
+    def _read_edge(self, span: Span, found: dict[int, Found], *, sketches: bool) -> None:
         """Read points and minutes of part of an hour, nothing of the rest of its day."""
         edge = {series: Found() for series in span.series}
-        self._read_points_and_minutes(span, edge)
+        self._read_points_and_minutes(span, edge, sketches=sketches)
         for series, entry in edge.items():
             found[series].points += [_clip(times, values, span) for times, values in entry.points]
             for rollups in entry.rollups:
                 within = (rollups.last_times >= span.start_ms) & (rollups.last_times <= span.end_ms)
                 found[series].rollups.append(pick(rollups, within))
 
-    def _read_points_and_minutes(self, span: Span, found: dict[int, Found]) -> None:
+    def _read_points_and_minutes(self, span: Span, found: dict[int, Found], *, sketches: bool) -> None:
         _check_size(span)
         read_chunks(span, found)
         if span.start_ms < self._now_ms - int(OPTION["POINT_RETENTION_DAYS"]) * DAY_MS:
-            read_minutes(span, found)
+            read_minutes(span, found, sketches=sketches)
 
 
 def _check_size(span: Span) -> None:
     """Raise LimitExceeded when the answer would not fit in memory. Counts only where it might not."""
     at_most = len(span.series) * (span.end_ms - span.start_ms) // DENSEST_MS
-    if at_most > MAX_SAMPLES and count_packed(span) > MAX_SAMPLES:
-        raise LimitExceeded(f"query would load more than {MAX_SAMPLES:,} samples into memory; shorten its windows")
+    if at_most > reading.MAX_SAMPLES and count_packed(span) > reading.MAX_SAMPLES:
+        raise reading.too_large()
 
 
 def _floor_hour(time_ms: int) -> int:

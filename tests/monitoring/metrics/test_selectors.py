@@ -10,6 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from monitoring.applications.models import Application
+from monitoring.metrics import reading
+from monitoring.metrics.aging import keep_minutes
 from monitoring.metrics.catalogue import list_label_values, list_labels, list_series
 from monitoring.metrics.promql import (
     InstantVector,
@@ -194,8 +196,49 @@ def test_select__more_than_fits_in_memory__is_refused(monkeypatch: pytest.Monkey
     application = make_application()
     store(application, [("up", NOW_MS - turn * 1000, 1.0) for turn in range(50)])
     pack()
-    monkeypatch.setattr("monitoring.metrics.selectors.MAX_SAMPLES", 49)
+    monkeypatch.setattr("monitoring.metrics.reading.MAX_SAMPLES", 49)
     with pytest.raises(LimitExceeded):
         read(application, "up", NOW_MS - DAY_MS, NOW_MS)
-    monkeypatch.setattr("monitoring.metrics.selectors.MAX_SAMPLES", 50)
+    monkeypatch.setattr("monitoring.metrics.reading.MAX_SAMPLES", 50)
     assert len(read(application, "up", NOW_MS - DAY_MS, NOW_MS)[0].times) == 50
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("function", ["avg_over_time", "quantile_over_time"])
+def test_select__more_hours_than_fit_in_memory__is_refused(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    application = make_application()
+    store(application, [("up", NOW_MS - turn * HOUR_MS, 1.0) for turn in range(100)])
+    pack()
+    hint = SelectHint(function, 30 * DAY_MS, 0)
+    weight = reading.weigh_bucket(sketches=function == "quantile_over_time")
+    monkeypatch.setattr(reading, "MAX_SAMPLES", 99 * weight)
+    assert len(read(application, "up", NOW_MS - 30 * DAY_MS, NOW_MS, hint)) == 1
+    monkeypatch.setattr(reading, "MAX_SAMPLES", 98 * weight)
+    with pytest.raises(LimitExceeded):
+        read(application, "up", NOW_MS - 30 * DAY_MS, NOW_MS, hint)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("every_ms", [1000, 15_000])
+def test_select__more_minutes_than_fit_in_memory__is_refused(every_ms: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    application = make_application()
+    day = NOW_MS // DAY_MS * DAY_MS - DAY_MS
+    rng = np.random.default_rng(3)
+    store(application, [("up", day + turn * every_ms, float(rng.random())) for turn in range(3000)])
+    pack()
+    keep_minutes(day_ms=day)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM monitoring_point_chunk")
+    later = NOW_MS + 8 * DAY_MS
+    (series,) = read(application, "up", day, day + DAY_MS - 1, now_ms=later)
+    size = series.times.size * (1 if series.buckets is None else reading.BUCKET_WEIGHT)
+    monkeypatch.setattr(reading, "MAX_SAMPLES", size)
+    assert len(read(application, "up", day, day + DAY_MS - 1, now_ms=later)) == 1
+    monkeypatch.setattr(reading, "MAX_SAMPLES", size - 1)
+    with pytest.raises(LimitExceeded):
+        read(application, "up", day, day + DAY_MS - 1, now_ms=later)
+    monkeypatch.setattr(reading, "MAX_SAMPLES", size)
+    monkeypatch.setattr(reading, "COUNTED_FROM_ROWS", 0)
+    monkeypatch.setattr(reading, "MAX_PAYLOAD_BYTES", 100)
+    with pytest.raises(LimitExceeded):
+        read(application, "up", day, day + DAY_MS - 1, now_ms=later)
