@@ -7,7 +7,13 @@ import socket
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+#: IPv6 that carries an IPv4 address in its last 32 bits: NAT64 (RFC 6052), IPv4-compatible (RFC 4291), SIIT (RFC 2765).
+_CARRIERS = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96"))
+#: Not on the public internet by their standards, though not every ipaddress module knows: site-local (RFC 3879), local NAT64
+#: (RFC 8215), SRv6 SIDs (RFC 9602), documentation (RFC 9637), 6to4 relays (RFC 7526).
+_INNER = tuple(
+    ipaddress.ip_network(text) for text in ("fec0::/10", "64:ff9b:1::/48", "5f00::/16", "3fff::/20", "192.88.99.0/24")
+)
 
 
 class AddressRefused(Exception):
@@ -36,10 +42,10 @@ def is_public(address: IPAddress) -> bool:
         inner = _unwrap(address)
         if inner is not None:
             return is_public(inner)
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and not any(address in network for network in _INNER)
 
 
 def _unwrap(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    if address in _NAT64:
+    if any(address in network for network in _CARRIERS):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour

@@ -24,6 +24,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from config.deliveries import services, webhook
+from config.deliveries.addresses import is_public
 from config.deliveries.email import MailTransport
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
 from config.deliveries.models import Delivery, DeliveryAttempt
@@ -429,6 +430,47 @@ def test_webhook__inner_or_impossible_address__is_refused_and_nothing_is_sent(re
     assert reread(delivery).state == State.FAILED
     assert "can't be used" in reread(delivery).last_error
     assert receiver.requests == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "0.0.0.0",
+        "10.0.0.1",
+        "100.64.0.1",
+        "127.0.0.1",
+        "169.254.169.254",
+        "192.88.99.1",
+        "198.18.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "224.0.0.1",
+        "::",
+        "::1",
+        "::127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::7f00:1",
+        "2002:7f00:1::",
+        "2001:0:1::1",
+        "3fff::1",
+        "5f00::1",
+        "fc00::1",
+        "fe80::1",
+        "fec0::1",
+        "ff02::1",
+    ],
+)
+def test_is_public__inner_address_however_wrapped__is_not(address: str) -> None:
+    assert not is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "address", ["1.1.1.1", "2606:4700:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101", "2002:101:101::"]
+)
+def test_is_public__outer_address__is(address: str) -> None:
+    assert is_public(ipaddress.ip_address(address))
 
 
 def test_webhook__secret_of_a_forgotten_key__holds_up_nobody(receiver: Receiver, mailbox: Mailbox) -> None:
