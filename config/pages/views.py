@@ -21,6 +21,9 @@ from config.health.judgement import Health, judge_together
 from config.health.selectors import run_checks
 from config.own_metrics.exposition import write_exposition
 
+#: What proxies add, each its own choice of them.
+PROXY_HEADERS = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via")
+
 
 @never_cache
 @require_safe
@@ -83,7 +86,7 @@ def mark_code(text: str) -> SafeString:
 
 def is_local(request: HttpRequest) -> bool:
     """Say whether a request comes from this very machine, and not through a proxy on it."""
-    if request.headers.get("X-Forwarded-For") or request.headers.get("Forwarded"):
+    if any(request.headers.get(name) for name in PROXY_HEADERS):
         return False
     try:
         return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
