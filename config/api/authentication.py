@@ -80,7 +80,7 @@ def find_request_grant(request: HttpRequest) -> KeyGrant | None:
         raise KeyWrong
     origin = request.headers.get("Origin")
     if grant.is_public and grant.origins and origin is not None and origin not in grant.origins:
-        raise OriginRefused(origin)
+        raise OriginRefused(origin, application_id=grant.application_id)
     return grant
 
 

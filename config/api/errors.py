@@ -56,8 +56,10 @@ class OriginRefused(ApiError):
 
     slug, status, title = "origin-refused", 403, "The key may not be used from this origin."
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, *, application_id: int | None = None) -> None:
         super().__init__(f"Add {origin} to the key's allowed origins.", origin=origin)
+        #: Whose key it is, for the account of what was refused; not told to the caller.
+        self.application_id = application_id
 
 
 class WrongApplication(ApiError):

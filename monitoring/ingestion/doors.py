@@ -13,8 +13,17 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from config.api.authentication import KeyGrant, authenticate_key
-from config.api.errors import ApiError, KeyWrong, MethodNotAllowed, RateLimited, TemporarilyUnavailable, as_api_error
+from config.api.authentication import KeyGrant, check_scope, find_request_grant
+from config.api.errors import (
+    ApiError,
+    KeyMissing,
+    KeyWrong,
+    MethodNotAllowed,
+    OriginRefused,
+    RateLimited,
+    TemporarilyUnavailable,
+    as_api_error,
+)
 from config.api.throttling import check_rate
 from monitoring.applications.models import Application
 from monitoring.applications.services import note_key_use
@@ -58,7 +67,10 @@ def _answer(request: HttpRequest, receive: Receive, refuse: Refuse) -> HttpRespo
     try:
         if request.method != "POST":
             raise MethodNotAllowed("Send a POST request.")
-        grant = authenticate_key(request, scope="ingest")
+        grant = find_request_grant(request)
+        if grant is None:
+            raise KeyMissing
+        check_scope(grant, scope="ingest")
         check_rate(grant)
         response = receive(request, grant)
         _note_use(grant)
@@ -69,8 +81,8 @@ def _answer(request: HttpRequest, receive: Receive, refuse: Refuse) -> HttpRespo
             raise
         if isinstance(refusal, TemporarilyUnavailable):
             logger.warning("nothing can be stored: %s", error)
-        elif grant is not None and not isinstance(refusal, KeyWrong):
-            _count_body(grant, refusal)
+        elif not isinstance(refusal, KeyWrong):
+            _count_body(_find_application(grant, refusal), refusal)
         response = refuse(refusal)
         if isinstance(refusal, MethodNotAllowed):
             response["Allow"] = "POST, OPTIONS"
@@ -84,10 +96,19 @@ def _as_refusal(error: Exception) -> ApiError | None:
     return as_api_error(error)
 
 
-def _count_body(grant: KeyGrant, refusal: ApiError) -> None:
+def _find_application(grant: KeyGrant | None, refusal: ApiError) -> int | None:
+    """Return the id of the application that sent what was refused, None where no key tells."""
+    if grant is not None:
+        return grant.application_id
+    return refusal.application_id if isinstance(refusal, OriginRefused) else None
+
+
+def _count_body(application_id: int | None, refusal: ApiError) -> None:
     """Enter a body that was refused as a whole into the loss account; what it held nobody knows."""
+    if application_id is None:
+        return
     is_limit = isinstance(refusal, RateLimited)
-    intake = Intake(grant.application_id, Signal.BODIES, refused=int(not is_limit), limited=int(is_limit))
+    intake = Intake(application_id, Signal.BODIES, refused=int(not is_limit), limited=int(is_limit))
     try:
         with transaction.atomic():
             count_intake(intakes=[intake], now=timezone.now())

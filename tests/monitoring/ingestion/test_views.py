@@ -171,6 +171,19 @@ def test_doors__without_or_with_a_wrong_key__are_closed(client: Client, path: st
 def test_doors__key_without_the_scope__are_closed(client: Client, application: Application) -> None:
     key = issue_key(application=application, kind=KeyKind.SECRET, scopes=["read"]).token
     assert send(client, key, {"name": "up", "value": 1})[0] == 403
+    assert totals(application, "bodies") == (1, 0, 1, 0)
+
+
+def test_doors__public_key_on_a_page_that_may_not_use_it__is_refused_and_accounted(
+    client: Client, application: Application
+) -> None:
+    key = issue_key(application=application, kind=KeyKind.PUBLIC, origins=["https://erp.example"]).token
+    good, bad = "https://erp.example", "https://evil.example"
+    assert send(client, key, {"name": "up", "value": 1}, Origin=good)[0] == 200
+    status, body = send(client, key, {"name": "up", "value": 1}, Origin=bad)
+    assert (status, body["origin"]) == (403, bad)
+    assert str(application.pk) not in json.dumps(body)
+    assert totals(application, "bodies") == (1, 0, 1, 0)
 
 
 @pytest.mark.parametrize("path", [WRITE, NATIVE])
