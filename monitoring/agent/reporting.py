@@ -69,7 +69,14 @@ class Reporter:
             return None
         if answer.status_code != httpx.codes.OK:
             return None
-        document = answer.json()
+        try:
+            document = answer.json()
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            # A proxy's own page, for one; the agent must go on measuring.
+            logger.info("the allocation can't be read: the answer is no JSON object")
+            return None
         return Allocation(document.get("allocated_bandwidth"), document.get("allocated_storage"))
 
     def close(self) -> None:

@@ -29,6 +29,7 @@ class Receiver(HTTPServer):
         self.status = 200
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.page = json.dumps({"allocated_bandwidth": 1_000_000, "allocated_storage": 5_000_000_000}).encode()
 
     @property
     def url(self) -> str:
@@ -39,17 +40,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: Receiver
 
     def do_GET(self) -> None:
-        self._answer(200, {"allocated_bandwidth": 1_000_000, "allocated_storage": 5_000_000_000})
+        self._answer(200, self.server.page)
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.server.status == 200:
             self.server.bodies.append(body)
             self.server.keys.append(self.headers["Authorization"])
-        self._answer(self.server.status, {})
+        self._answer(self.server.status, b"{}")
 
-    def _answer(self, status: int, document: dict[str, Any]) -> None:
-        body = json.dumps(document).encode()
+    def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -201,6 +201,14 @@ def test_reporter__wrong_key__says_so(receiver: Receiver, reporter: Reporter) ->
 
 def test_reporter__allocation__is_read_from_the_server(reporter: Reporter) -> None:
     assert reporter.fetch_allocation() == Allocation(1_000_000, 5_000_000_000)
+
+
+@pytest.mark.parametrize("page", [b"<html>Welcome</html>", b"[]", b"null", b"\xff"])
+def test_fetch_allocation__page_of_something_else__says_nothing(
+    receiver: Receiver, reporter: Reporter, page: bytes
+) -> None:
+    receiver.page = page
+    assert reporter.fetch_allocation() is None
 
 
 def test_run_agent__until_stopped__reports_every_interval(receiver: Receiver, reporter: Reporter) -> None:
