@@ -17,6 +17,8 @@ from monitoring.metrics.rollup import DAY_MS, encode_minutes, merge_points
 
 SERIES_PER_BATCH = 500
 SLOT_RECORD_MARGIN_DAYS = 31
+ON_THE_WAY_MS = 10 * 60 * 1000
+"""How long after a point was accepted it may still go into a slot: the request may be slow, and hosts' clocks differ."""
 
 
 def drop_expired_partitions(*, now: datetime) -> list[str]:
@@ -39,8 +41,9 @@ def drop_expired_partitions(*, now: datetime) -> list[str]:
 
 
 def _may_grow(day_end_ms: int) -> bool:
-    accepted_until = datetime.fromtimestamp((day_end_ms + int(OPTION["POINT_RETENTION_DAYS"]) * DAY_MS) / 1000, UTC)
-    return PointSlot.objects.filter(packed_at=None, opened_at__lte=accepted_until).exists()
+    accepted_until_ms = day_end_ms + int(OPTION["POINT_RETENTION_DAYS"]) * DAY_MS
+    written_until = datetime.fromtimestamp((accepted_until_ms + ON_THE_WAY_MS) / 1000, UTC)
+    return PointSlot.objects.filter(packed_at=None, opened_at__lte=written_until).exists()
 
 
 def keep_minutes(*, day_ms: int) -> int:

@@ -157,6 +157,20 @@ def test_drop_expired_partitions__a_slot_that_may_hold_its_points__keeps_the_day
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("seconds_after", "kept"), [(60, True), (3600, False)])
+def test_drop_expired_partitions__slot_opened_as_the_day_expired__may_hold_points_on_their_way(
+    seconds_after: int, kept: bool
+) -> None:
+    old = TODAY_MS - 6 * DAY_MS
+    store(make_application(), [("up", old, 1.0)])
+    pack()
+    expired = NOW - timedelta(milliseconds=NOW_MS - TODAY_MS) + timedelta(days=2)
+    PointSlot.objects.filter(packed_at=None).update(opened_at=expired + timedelta(seconds=seconds_after))
+    dropped = drop_expired_partitions(now=expired + timedelta(hours=2))
+    assert (CHUNKS.partition(old) not in dropped) == kept
+
+
+@pytest.mark.django_db
 def test_keep_minutes__run_again_after_an_interruption__writes_nothing_twice() -> None:
     application = make_application()
     store(application, [(f"metric_{number}", TODAY_MS, 1.0) for number in range(5)])
