@@ -17,7 +17,7 @@ from alerts.services.applying import TRAIL_LENGTH
 from alerts.services.rules import draft_of, update_rule
 from config.deliveries.models import Delivery
 from config.outbox.models import Event
-from monitoring.metrics import selectors
+from monitoring.metrics import reading
 from tests.support.alerts import evaluate, make_channel, make_rule, moment, report, states
 from tests.support.metrics import NOW, make_application, pack
 
@@ -268,7 +268,7 @@ def test_evaluate_rules__one_application_has_too_much_to_read__the_others_are_ju
     report(crowded, 3)
     pack()
     report(quiet, 3)
-    monkeypatch.setattr(selectors, "MAX_SAMPLES", 0)
+    monkeypatch.setattr(reading, "MAX_SAMPLES", 0)
 
     evaluate()
 
