@@ -211,6 +211,13 @@ def test_specs__all_queues__have_a_worker() -> None:
     assert sorted(",".join(read).split(",")) == sorted(QUEUES)
 
 
+def test_specs__worker_of_several_queues__has_a_thread_for_each() -> None:
+    for spec in build_specs(read_plan({})):
+        if "--queues" in spec.argv:
+            queues = spec.argv[spec.argv.index("--queues") + 1].split(",")
+            assert int(spec.argv[spec.argv.index("--concurrency") + 1]) >= len(queues)
+
+
 def test_can_listen__port_taken__gives_the_reason() -> None:
     """What `make up` says instead of a traceback."""
     with socket.create_server(("127.0.0.1", 0)) as server:
