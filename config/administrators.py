@@ -31,7 +31,8 @@ def ensure_administrator(context: BootstrapContext) -> None:
 def create_first_administrator() -> tuple[str, str] | None:
     """Create a superuser unless there is one; return (user name, password), None if there is.
 
-    The password is ADMIN_PASSWORD or a random one, kept under DATA_DIR/secrets with mode 0600 until somebody changes it.
+    The password is ADMIN_PASSWORD or a random one, kept under DATA_DIR/secrets with mode 0600. Once it was changed the file
+    is of no use and may be deleted.
     """
     users = get_user_model()._default_manager
     if users.filter(is_superuser=True, is_active=True).exists():

@@ -5,9 +5,15 @@ A room declares its steps in `<room>/bootstrapping.py`. A step is idempotent: it
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from config.options import OPTIONS
+from config.settings import BASE_DIR, DATA_DIR, OPTION
 
 
 @dataclass(slots=True)
@@ -16,6 +22,24 @@ class BootstrapContext:
 
     say: Callable[[str], None]
     summary: dict[str, Any] = field(default_factory=dict)
+
+
+#: Options that a command in another shell must be given too, in order to mean the same installation. None is secret.
+_PLACES = ("DATA_DIR", "HOST", "PORT", "PUBLIC_URL")
+
+
+def write_command(words: str) -> str:
+    """Return a `manage.py` command as one can paste it in the project's directory: this Python, this installation."""
+    program = Path(sys.executable)
+    shown = program.relative_to(BASE_DIR) if program.is_relative_to(BASE_DIR) else program
+    return " ".join([*_write_environment(), shlex.quote(str(shown)), "manage.py", words])
+
+
+def _write_environment() -> list[str]:
+    given = {option.name: str(OPTION[option.name]) for option in OPTIONS if option.name in _PLACES}
+    usual = {option.name: str(option.default) for option in OPTIONS if option.name in _PLACES}
+    usual["DATA_DIR"], given["DATA_DIR"] = str(BASE_DIR / usual["DATA_DIR"]), str(DATA_DIR)
+    return [f"{name}={shlex.quote(given[name])}" for name in _PLACES if given[name] != usual[name]]
 
 
 Run = Callable[[BootstrapContext], None]

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
-from config.bootstrap import BootstrapContext, step
+from config.bootstrap import BootstrapContext, step, write_command
 from config.secrets import write_secret
 from monitoring.applications.enums import HOST_ENVIRONMENT, KeyKind, Scope
 from monitoring.applications.models import Application
@@ -34,7 +34,7 @@ def ensure_host_application(context: BootstrapContext) -> None:
     ensure_agent_key(application=application)
     context.summary["application"] = str(application)
     context.summary["application_id"] = application.pk
-    context.summary["connect_command"] = "python manage.py connect NAME"
+    context.summary["connect_command"] = write_command("connect NAME")
     context.summary["connect_url"] = f"{settings.PUBLIC_URL}{application.get_absolute_url()}"
 
 

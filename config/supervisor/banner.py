@@ -22,7 +22,8 @@ _LINES = (
 def show_banner(log: Log, plan: Plan) -> None:
     """Say that everything is ready, where, and how to go on.
 
-    The password goes to the terminal only, and only the first time: no file keeps it.
+    The password is shown on the terminal only, and only the first time; the log never has it. It is kept in a file that
+    only this user can read.
     """
     summary = _read_summary(plan)
     password_file = plan.data_dir / "secrets" / "admin_password"

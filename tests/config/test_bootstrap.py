@@ -18,8 +18,9 @@ from django.core.management.base import SystemCheckError
 from django.test import override_settings
 from django_celery_beat.models import PeriodicTask
 
-from config.bootstrap import BootstrapContext, registered_steps, step
-from config.settings import OPTION
+from config.bootstrap import BootstrapContext, registered_steps, step, write_command
+from config.options import OPTIONS
+from config.settings import BASE_DIR, OPTION
 from monitoring.applications.models import Application
 from monitoring.applications.selectors import find_grant, forget_grants
 from monitoring.bootstrapping import AGENT_KEY_LABEL
@@ -97,6 +98,20 @@ def test_settings__value_of_another_type__is_named(name: str, value: str, words:
     )
     assert done.returncode == 1
     assert words in done.stderr
+
+
+def test_write_command__other_place_and_port__can_be_pasted_and_means_this_installation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.executable", str(BASE_DIR / ".venv/bin/python"))
+    monkeypatch.setattr("config.bootstrap.DATA_DIR", BASE_DIR / "var")
+    for name in ("HOST", "PORT", "PUBLIC_URL"):
+        monkeypatch.setitem(OPTION, name, next(option.default for option in OPTIONS if option.name == name))
+    assert write_command("connect NAME") == ".venv/bin/python manage.py connect NAME"
+    monkeypatch.setitem(OPTION, "PORT", 9000)
+    monkeypatch.setattr("config.bootstrap.DATA_DIR", Path("/srv/my data"))
+    command = "DATA_DIR='/srv/my data' PORT=9000 .venv/bin/python manage.py connect NAME"
+    assert write_command("connect NAME") == command
 
 
 def test_step__same_name_twice__is_refused() -> None:
