@@ -122,11 +122,12 @@ def test_catalogue__names__say_their_unit() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_postgres_collector__on_a_real_server__sends_every_row() -> None:
     collector = PostgresCollector(_own_conninfo())
-    values = _values(collector.collect(Allocation(storage_bytes=10**12)))
-    collector.close()
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('max_connections')::int")
-        assert values["postgresql_connection_max"] == [cursor.fetchone()[0]]
+        connection_max = cursor.fetchone()[0]
+    values = _values(collector.collect(Allocation(storage_bytes=10**12)))
+    collector.close()
+    assert values["postgresql_connection_max"] == [connection_max]
     assert values["postgresql_up"] == [1]
     assert values["postgresql_backends"][0] >= 2
     assert values["postgresql_storage_limit_bytes"] == [10**12]
