@@ -139,7 +139,7 @@ def test_evaluate_rules__several_series_and_applications__an_alert_each() -> Non
 
     evaluate()
 
-    found = Alert.objects.order_by("application", "rule", "pk").values_list("application_id", "labels__host")
+    found = Alert.objects.order_by("application_id", "rule_id", "pk").values_list("application_id", "labels__host")
     assert list(found) == [
         (first.pk, "a"),
         (first.pk, "b"),
