@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 MAX_ALERTS_PER_RULE = 1_000
 """Series of one application for which one rule may have alerts; a condition that returns more is a mistake."""
 
+CONDITION_SECONDS = 5.0
+"""How long one condition may take. Beyond it the rule says so, and the others get their turn."""
+
 LOCK_KEY = 0x616C657274  # "alert"
 """The advisory lock that one evaluator holds at a time."""
 
@@ -110,7 +113,8 @@ def judge_rule(
 def find_series(condition: str, storage: promql.Storage, now: datetime) -> dict[str, Finding]:
     """Return what a condition returns at `now`, by fingerprint; raise RuleFailed."""
     try:
-        answer = promql.evaluate_instant(check_condition(condition), storage, to_milliseconds(now))
+        with promql.time_limit(CONDITION_SECONDS):
+            answer = promql.evaluate_instant(check_condition(condition), storage, to_milliseconds(now))
     except (BadCondition, promql.PromQLError) as error:
         raise RuleFailed(str(error)) from error
     assert isinstance(answer, promql.InstantVector), "check_condition lets nothing else through"

@@ -277,6 +277,19 @@ def test_evaluate_rules__one_application_has_too_much_to_read__the_others_are_ju
     assert list(Alert.objects.values_list("application_id", flat=True)) == [quiet.pk]
 
 
+def test_evaluate_rules__condition_takes_too_long__says_so_and_stays_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    application = make_application()
+    rule = make_rule()
+    report(application, 3)
+    monkeypatch.setattr(evaluating, "CONDITION_SECONDS", 0.0)
+
+    evaluate()
+
+    rule.refresh_from_db()
+    assert "time" in rule.last_error
+    assert states() == []
+
+
 @pytest.mark.parametrize("change", ["condition", "application"])
 def test_apply_outcome__rule_edited_since_it_was_judged__changes_nothing(change: str) -> None:
     application, other = make_application(), make_application()
