@@ -11,13 +11,13 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from alerts.actors import actor_of_user
 from alerts.admin.cases import show_case
 from alerts.admin.filters import StateFilter, WhoseFilter
 from alerts.enums import AlertState, Severity
 from alerts.labels import describe_labels
 from alerts.models import Alert
 from alerts.services.alerts import AlertOver, acknowledge_alert
+from config.actors import actor_of_user
 from config.admin.base import ReadOnlyAdmin
 from config.templatetags.look import ago, chip, sparkline
 

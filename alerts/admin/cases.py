@@ -14,7 +14,6 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from alerts.actors import Actor, actor_of_user
 from alerts.charts import draw_alert
 from alerts.enums import AlertState, Severity
 from alerts.models import Alert
@@ -29,6 +28,7 @@ from alerts.services.alerts import (
 )
 from alerts.services.telling import SOURCE
 from alerts.timeline import Entry, tell_story
+from config.actors import Actor, actor_of_user
 from config.admin.pages import admin_page
 from config.deliveries.selectors import list_deliveries_of
 

@@ -12,11 +12,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from alerts.actors import actor_of_user
 from alerts.admin.forms import ChannelForm
 from alerts.enums import ChannelKind
 from alerts.models import Channel
 from alerts.services.channels import save_channel, send_test
+from config.actors import actor_of_user
 from config.admin.base import BaseAdmin
 from config.admin.pages import admin_page
 from config.templatetags.look import chip

@@ -12,7 +12,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from alerts.actors import actor_of_user
 from alerts.admin.filters import RuleStateFilter
 from alerts.admin.forms import RuleForm
 from alerts.conditions import describe_condition
@@ -22,6 +21,7 @@ from alerts.selectors import annotate_open_counts
 from alerts.services.builtin import NotBuiltin, list_edited_fields, reset_rule
 from alerts.services.rules import create_rule, delete_rule, duplicate_rule, set_rule_enabled, update_rule
 from alerts.wording import describe_seconds
+from config.actors import actor_of_user
 from config.admin.base import BaseAdmin
 from config.admin.pages import admin_page
 from config.templatetags.look import ago, chip

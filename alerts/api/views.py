@@ -12,7 +12,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from alerts.actors import Actor, actor_of_key
 from alerts.api.serializers import (
     AlertDetailOutput,
     AlertFilter,
@@ -29,6 +28,7 @@ from alerts.models import Alert, Rule
 from alerts.selectors import list_alerts, list_rules
 from alerts.services.alerts import AlertOver, CommentInvalid, acknowledge_alert, add_comment, unacknowledge_alert
 from alerts.services.rules import BuiltinRule, create_rule, delete_rule, draft_of, update_rule
+from config.actors import Actor, actor_of_key
 from config.api.authentication import KeyGrant
 from config.api.errors import BodyInvalid, Conflict
 from config.api.errors import NotFound as NothingHere

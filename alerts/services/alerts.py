@@ -7,11 +7,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from alerts.actors import Actor
 from alerts.enums import OPEN_STATES, AlertState, NoteKind
 from alerts.models import Alert, AlertComment
 from alerts.services.telling import tell_of_end
 from alerts.services.transitions import change_state
+from config.actors import Actor
 
 MAX_COMMENT_LENGTH = 10_000
 

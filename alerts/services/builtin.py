@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db import transaction
 
-from alerts.actors import SYSTEM, Actor
 from alerts.builtin import BUILTIN_RULES, MERGED_FIELDS, BuiltinRule
 from alerts.enums import ChannelKind
 from alerts.models import Channel, Rule
 from alerts.services.rules import make_slug
+from config.actors import SYSTEM, Actor
 
 FIRST_CHANNEL = "Administrators"
 

@@ -11,12 +11,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from alerts import alertmanager
-from alerts.actors import Actor
 from alerts.drafts import check_webhook_url
 from alerts.enums import ChannelKind
 from alerts.models import Channel
 from alerts.recipients import Recipient, split_addresses
 from alerts.selectors import list_channel_recipients
+from config.actors import Actor
 from config.deliveries.enums import Channel as Way
 from config.deliveries.rendering import render_mail
 from config.deliveries.services import queue_delivery

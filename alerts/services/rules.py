@@ -9,10 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
-from alerts.actors import Actor
 from alerts.drafts import RuleDraft, RuleInvalid, check_draft
 from alerts.models import Channel, Rule
 from alerts.services.alerts import end_alerts
+from config.actors import Actor
 from monitoring.applications.selectors import list_applications
 
 #: What of a draft is a column of the rule by the same name.

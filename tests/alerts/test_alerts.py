@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from alerts.actors import Actor
 from alerts.enums import TRANSITIONS, AlertState
 from alerts.models import Alert, AlertComment
 from alerts.services.alerts import (
@@ -22,6 +21,7 @@ from alerts.services.alerts import (
 from alerts.services.retention import NEVER_FIRED_FOR, RESOLVED_FOR, prune_alerts
 from alerts.services.transitions import IllegalTransition, change_state, check_transition
 from alerts.timeline import tell_story
+from config.actors import Actor
 from config.deliveries.models import Delivery
 from config.deliveries.signatures import verify_signature
 from config.deliveries.tasks import send_deliveries

@@ -8,7 +8,6 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from alerts import builtin
-from alerts.actors import SYSTEM, Actor
 from alerts.drafts import RuleDraft, RuleInvalid
 from alerts.models import Alert, Channel, Rule
 from alerts.selectors import list_recipients
@@ -23,6 +22,7 @@ from alerts.services.rules import (
     set_rule_enabled,
     update_rule,
 )
+from config.actors import SYSTEM, Actor
 from config.deliveries.models import Delivery
 from config.settings import OPTION
 from tests.support.alerts import evaluate, make_alert, make_channel, make_rule, report, states
