@@ -104,12 +104,13 @@ def find_overview(application_id: int) -> Application | None:
 
 @dataclass(frozen=True, slots=True)
 class RecentTotals:
-    """What was sent in this hour and the one before: received = stored + refused + limited."""
+    """What was sent in this hour and the one before: received = stored + refused + limited + dropped."""
 
     received: int = 0
     stored: int = 0
     refused: int = 0
     limited: int = 0
+    dropped: int = 0
 
 
 def count_recent(application_id: int) -> RecentTotals:
@@ -120,4 +121,5 @@ def count_recent(application_id: int) -> RecentTotals:
         stored=sum(one.stored for one in accounts),
         refused=sum(one.refused for one in accounts),
         limited=sum(one.limited for one in accounts),
+        dropped=sum(one.dropped for one in accounts),
     )

@@ -10,8 +10,9 @@ from monitoring.losses.enums import Signal
 
 
 class LossAccount(models.Model):
-    """What one application sent in one hour, and what became of it: received = stored + refused + limited.
+    """What one application sent in one hour, and what became of it: received = stored + refused + limited + dropped.
 
+    What its clients say they did not even send stands beside it: captured = received + sampled + lost.
     Written in the transaction that stores the data. Several processes write at once, each its own row (`writer`), so
     that they don't wait for each other; readers sum over them. Pruned after a year.
     """
@@ -24,6 +25,9 @@ class LossAccount(models.Model):
     stored = models.BigIntegerField(default=0)
     refused = models.BigIntegerField(default=0, help_text="Not valid, too old or too far in the future.")
     limited = models.BigIntegerField(default=0, help_text="Valid, but beyond a limit.")
+    dropped = models.BigIntegerField(default=0, help_text="Valid, but of a kind that is not kept.")
+    sampled = models.BigIntegerField(default=0, help_text="Left out by the client on purpose; never received.")
+    lost = models.BigIntegerField(default=0, help_text="Lost at the client; never received.")
 
     class Meta:
         constraints = [
@@ -31,7 +35,8 @@ class LossAccount(models.Model):
                 fields=["application", "hour", "signal", "writer"], name="loss_account_once_per_writer"
             ),
             models.CheckConstraint(
-                condition=Q(received=F("stored") + F("refused") + F("limited")), name="loss_account_adds_up"
+                condition=Q(received=F("stored") + F("refused") + F("limited") + F("dropped")),
+                name="loss_account_adds_up",
             ),
         ]
 

@@ -12,10 +12,15 @@ from django.db.models import Sum
 from monitoring.losses.enums import Signal
 from monitoring.losses.models import LossAccount
 
+COLUMNS = ("received", "stored", "refused", "limited", "dropped", "sampled", "lost")
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What was sent in an hour and what became of it: received = stored + refused + limited."""
+    """What was sent in an hour and what became of it: received = stored + refused + limited + dropped.
+
+    `sampled` and `lost` were never received: clients report them.
+    """
 
     hour: datetime
     signal: str
@@ -23,32 +28,20 @@ class Account:
     stored: int
     refused: int
     limited: int
+    dropped: int = 0
+    sampled: int = 0
+    lost: int = 0
 
 
 def list_accounts(*, application_id: int, since: datetime) -> list[Account]:
     """Return an application's accounts, one for each hour and signal, newest first."""
     rows = (
         LossAccount.objects.filter(application_id=application_id, hour__gte=since)
-        .values("hour", "signal")
-        .annotate(
-            total_received=Sum("received"),
-            total_stored=Sum("stored"),
-            total_refused=Sum("refused"),
-            total_limited=Sum("limited"),
-        )
+        .values_list("hour", "signal")
+        .annotate(*(Sum(column) for column in COLUMNS))
         .order_by("-hour", "signal")
     )
-    return [
-        Account(
-            row["hour"],
-            row["signal"],
-            row["total_received"],
-            row["total_stored"],
-            row["total_refused"],
-            row["total_limited"],
-        )
-        for row in rows
-    ]
+    return [Account(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +52,12 @@ class Total:
     stored: int = 0
     refused: int = 0
     limited: int = 0
+    dropped: int = 0
+    sampled: int = 0
+    lost: int = 0
 
     def __add__(self, other: Total) -> Total:
-        return Total(
-            self.received + other.received,
-            self.stored + other.stored,
-            self.refused + other.refused,
-            self.limited + other.limited,
-        )
+        return Total(*(getattr(self, column) + getattr(other, column) for column in COLUMNS))
 
 
 def sum_accounts(*, signal: Signal, now: datetime) -> dict[int, Total]:
@@ -92,7 +83,17 @@ def _sum_between(signal: Signal, since: datetime, until: datetime | None) -> dic
     accounts = LossAccount.objects.filter(signal=signal, hour__gte=since)
     if until is not None:
         accounts = accounts.filter(hour__lt=until)
-    rows = accounts.values_list("application_id").annotate(
-        Sum("received"), Sum("stored"), Sum("refused"), Sum("limited")
-    )
+    rows = accounts.values_list("application_id").annotate(*(Sum(column) for column in COLUMNS))
     return {row[0]: Total(*row[1:]) for row in rows.order_by()}
+
+
+def sum_by_signal(*, application_id: int, since: datetime) -> dict[Signal, Total]:
+    """Return what became of each kind of thing that an application sent; kinds it never sent are left out."""
+    rows = (
+        LossAccount.objects.filter(application_id=application_id, hour__gte=since)
+        .values_list("signal")
+        .annotate(*(Sum(column) for column in COLUMNS))
+        .order_by()
+    )
+    found = {Signal(row[0]): Total(*row[1:]) for row in rows}
+    return {signal: found[signal] for signal in Signal if signal in found}

@@ -18,40 +18,48 @@ WRITERS = 64
 KEPT_FOR = timedelta(days=366)
 
 _ADD_SQL = """
-INSERT INTO monitoring_lossaccount AS account (application_id, hour, signal, writer, received, stored, refused, limited)
-VALUES (%s, date_trunc('hour', %s::timestamptz, 'UTC'), %s, %s, %s, %s, %s, %s)
+INSERT INTO monitoring_lossaccount AS account
+    (application_id, hour, signal, writer, received, stored, refused, limited, dropped, sampled, lost)
+VALUES (%s, date_trunc('hour', %s::timestamptz, 'UTC'), %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (application_id, hour, signal, writer) DO UPDATE SET
     received = account.received + excluded.received,
     stored = account.stored + excluded.stored,
     refused = account.refused + excluded.refused,
-    limited = account.limited + excluded.limited
+    limited = account.limited + excluded.limited,
+    dropped = account.dropped + excluded.dropped,
+    sampled = account.sampled + excluded.sampled,
+    lost = account.lost + excluded.lost
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What became of something an application sent."""
+    """What became of something an application sent. `sampled` and `lost` never came: the client reports them."""
 
     application_id: int
     signal: Signal
     stored: int = 0
     refused: int = 0
     limited: int = 0
+    dropped: int = 0
+    sampled: int = 0
+    lost: int = 0
 
 
 def count_intake(*, intakes: Iterable[Intake], now: datetime) -> None:
     """Add to the loss accounts of the hour of `now`, in the caller's transaction."""
-    totals: dict[tuple[int, str], tuple[int, int, int]] = {}
+    totals: dict[tuple[int, str], list[int]] = {}
     for intake in intakes:
-        key = intake.application_id, intake.signal.value
-        stored, refused, limited = totals.get(key, (0, 0, 0))
-        totals[key] = stored + intake.stored, refused + intake.refused, limited + intake.limited
+        counts = totals.setdefault((intake.application_id, intake.signal.value), [0] * 6)
+        came = (intake.stored, intake.refused, intake.limited, intake.dropped)
+        for place, count in enumerate((*came, intake.sampled, intake.lost)):
+            counts[place] += count
     writer = os.getpid() % WRITERS
     with connection.cursor() as cursor:
         # In one order for everybody, so that two transactions never wait for each other in a circle.
         for (application_id, signal), counts in sorted(totals.items()):
             if any(counts):
-                cursor.execute(_ADD_SQL, [application_id, now, signal, writer, sum(counts), *counts])
+                cursor.execute(_ADD_SQL, [application_id, now, signal, writer, sum(counts[:4]), *counts])
 
 
 def prune_accounts(*, now: datetime) -> int:
