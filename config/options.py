@@ -98,5 +98,20 @@ OPTIONS: tuple[Option, ...] = (
     Option("WEBHOOK_ALLOW_PRIVATE", "bool", False, "Let webhooks reach loopback and private addresses."),
     Option("DELIVERY_RETENTION_DAYS", "int", 90, "How long sent messages are kept."),
     Option("EVENT_RETENTION_DAYS", "int", 7, "How long events between rooms are kept once they are done."),
+    Option("ERROR_EVENT_RETENTION_DAYS", "int", 90, "How long single error events are kept; issues and counts stay."),
+    Option(
+        "SCRUB_NAMES",
+        "list",
+        [],
+        "Names whose values are taken out of error events, beside the built-in ones (password, token, cookie ...).",
+    ),
+    Option("SCRUB_KEEP", "list", [], "Names that are kept in error events although they look like secrets."),
+    Option("KEEP_WHOLE_IP", "bool", False, "Keep whole IP addresses in error events instead of cutting off their end."),
+    Option(
+        "INFER_CLIENT_IP",
+        "bool",
+        False,
+        "Fill in where a report came from when the client asks for it ({{auto}}).",
+    ),
     Option("LOG_LEVEL", "str", "INFO", "Least important level that is logged: DEBUG, INFO, WARNING, ERROR, CRITICAL."),
 )

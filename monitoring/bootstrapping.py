@@ -15,6 +15,7 @@ from monitoring.applications.enums import HOST_ENVIRONMENT, KeyKind, Scope
 from monitoring.applications.models import Application
 from monitoring.applications.selectors import find_grant
 from monitoring.applications.services import create_application, issue_key, revoke_key
+from monitoring.errors.partitions import ensure_partitions_ahead
 from monitoring.metrics.partitions import ensure_partitions
 
 AGENT_KEY_FILE = "agent.key"
@@ -23,8 +24,10 @@ AGENT_KEY_LABEL = "agent of this host"
 
 @step("monitoring: partitions", order=10)
 def ensure_point_partitions(context: BootstrapContext) -> None:
-    """Make the partitions that points may arrive for, so that the first request finds them."""
-    ensure_partitions(now=timezone.now())
+    """Make the partitions that points and errors may arrive for, so that the first request finds them."""
+    now = timezone.now()
+    ensure_partitions(now=now)
+    ensure_partitions_ahead(now=now)
 
 
 @step("monitoring: this host as the first application", order=30)

@@ -3,7 +3,34 @@
 from __future__ import annotations
 
 from monitoring.applications.models import Application, IngestKey
+from monitoring.errors.models import (
+    ErrorCounter,
+    ErrorEvent,
+    ErrorGroup,
+    ErrorHour,
+    ErrorIssue,
+    ErrorUser,
+    IssueNote,
+    IssueTransition,
+)
 from monitoring.losses.models import LossAccount
 from monitoring.metrics.models import MetricDescription, MetricSeries, PointSlot
+from monitoring.releases.models import Release
 
-__all__ = ["Application", "IngestKey", "LossAccount", "MetricDescription", "MetricSeries", "PointSlot"]
+__all__ = [
+    "Application",
+    "ErrorCounter",
+    "ErrorEvent",
+    "ErrorGroup",
+    "ErrorHour",
+    "ErrorIssue",
+    "ErrorUser",
+    "IngestKey",
+    "IssueNote",
+    "IssueTransition",
+    "LossAccount",
+    "MetricDescription",
+    "MetricSeries",
+    "PointSlot",
+    "Release",
+]

@@ -51,3 +51,39 @@ declare(
         description="Records what Postlaunch measures of itself for the application of its own host.",
     )
 )
+declare(
+    Schedule(
+        name="errors: digest",
+        task="monitoring.errors.tasks.digest_errors",
+        when=timedelta(seconds=5),
+        queue="digest",
+        description="Groups the errors that arrived into issues and counts them; each arrival also wakes it.",
+    )
+)
+declare(
+    Schedule(
+        name="errors: record counts",
+        task="monitoring.errors.tasks.record_error_counters",
+        when=timedelta(minutes=1),
+        queue="default",
+        description="Records application_errors_total, so that rules and charts can use it.",
+    )
+)
+declare(
+    Schedule(
+        name="errors: settle issues",
+        task="monitoring.errors.tasks.settle_issues",
+        when=timedelta(minutes=1),
+        queue="maintain",
+        description="Ends silences whose time is over; calls issues ongoing that have been open for a week.",
+    )
+)
+declare(
+    Schedule(
+        name="errors: partitions",
+        task="monitoring.errors.tasks.maintain_errors",
+        when=timedelta(hours=1),
+        queue="maintain",
+        description="Makes partitions ahead; drops events past their retention and what was set aside a week ago.",
+    )
+)

@@ -1,0 +1,187 @@
+"""Taking out what is nobody's business before an event is kept: secrets, card numbers, whole IP addresses. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+FILTERED = "[Filtered]"
+AUTO = "{{auto}}"
+MAX_DEPTH = 60
+MAX_STRING = 16 * 1024
+_CUT = "…"
+
+#: Words that mark a secret wherever they stand in a name: `user_password`, `X-Api-Key`, `oldPasswd`.
+SECRET_WORDS = (
+    "password", "passwd", "passphrase", "passwort", "secret", "apikey", "privatekey", "accesskey", "credential",
+    "authorization", "authentication", "cookie", "creditcard", "cardnumber", "securitycode", "mysqlpwd",
+)  # fmt: skip
+#: Words that mark one only when they stand alone or between signs: `auth` must not take `author` along.
+SECRET_PARTS = (
+    "auth", "token", "pwd", "pin", "otp", "cvv", "cvc", "ssn", "iban", "csrf", "xsrf", "csrftoken", "jwt", "session",
+    "sessionid", "sid", "card", "pass", "bearer", "csrfmiddlewaretoken", "phpsessid", "signature", "salt",
+)  # fmt: skip
+_IP_NAMES = frozenset(
+    {"ip", "ip_address", "ipaddress", "remote_addr", "client_ip", "x_forwarded_for", "x_real_ip", "forwarded",
+     "true_client_ip", "cf_connecting_ip", "http_x_forwarded_for", "http_x_real_ip"}
+)  # fmt: skip
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_CARD = re.compile(r"(?<![\d.])(?:\d[ -]?){12,18}\d(?![\d.])")
+_IN_TEXT = re.compile(
+    r"(?P<bearer>\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,})"
+    r"|(?P<jwt>\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"
+    r"|(?P<pem>-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?)"
+    r"|(?P<login>(?<=://)[^/\s:@'\"]{1,200}:[^/\s@'\"]{1,200}(?=@))",
+    re.IGNORECASE,
+)
+_ASSIGNED = re.compile(
+    r"""(?P<name>[A-Za-z_][\w-]{2,60})(?P<between>['"]?\s{0,3}[=:]\s{0,3}['"]?)(?!//)(?P<value>[^\s'",;&?}\])]{1,500})"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubRules:
+    """What is taken out. `names` are the operator's own, beside the built-in ones; `kept` are let through."""
+
+    names: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+    keep_whole_ip: bool = False
+    infer_ip: bool = False
+
+
+def make_rules(*, names: Iterable[str], kept: Iterable[str], keep_whole_ip: bool, infer_ip: bool) -> ScrubRules:
+    """Return rules with names compared by their letters alone: `Api-Key`, `api_key` and `apiKey` are one."""
+    return ScrubRules(
+        frozenset(filter(None, map(_letters, names))),
+        frozenset(filter(None, map(_letters, kept))),
+        keep_whole_ip,
+        infer_ip,
+    )
+
+
+def scrub(document: Mapping[str, Any], *, rules: ScrubRules, client_ip: str = "") -> dict[str, Any]:
+    """Return a copy of an event without what the rules take out; what is cut says so in its place.
+
+    `client_ip` is where the request came from. It is filled in where the client asks for that, if the rules allow it.
+    """
+    cleaned = {name: _clean(name, value, rules, 1) for name, value in document.items()}
+    cleaned.pop("ingest_settings", None)
+    user = cleaned.get("user")
+    if isinstance(user, dict):
+        _settle_user_ip(user, document.get("user"), rules, client_ip)
+    return cleaned
+
+
+def truncate_ip(text: str) -> str:
+    """Return an address without its last part (/24, /48), an empty text for what is no address."""
+    try:
+        address = ipaddress.ip_address(text.strip().strip("[]").partition("%")[0])
+    except ValueError:
+        return ""
+    prefix = 24 if address.version == 4 else 48
+    return str(ipaddress.ip_network(f"{address}/{prefix}", strict=False).network_address)
+
+
+def is_secret(name: str, rules: ScrubRules) -> bool:
+    """Return whether a name says that its value is a secret."""
+    return _judge_name(name, rules.names, rules.kept)
+
+
+@lru_cache(maxsize=20_000)
+def _judge_name(name: str, names: frozenset[str], kept: frozenset[str]) -> bool:
+    letters = _letters(name[:200])
+    if not letters or letters in kept:
+        return False
+    if letters in names or any(word in letters for word in (*SECRET_WORDS, *names)):
+        return True
+    parts = [part.lower() for part in _WORDS.findall(name[:200])]
+    return any(part in SECRET_PARTS for part in parts)
+
+
+def _letters(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+def _clean(name: str, value: Any, rules: ScrubRules, depth: int) -> Any:
+    """Return a member's value, cleaned."""
+    if value is None or isinstance(value, bool):
+        return value
+    if is_secret(name, rules):
+        return FILTERED if value not in ("", [], {}) else value
+    if isinstance(value, str):
+        return _clean_string(name, value, rules)
+    if isinstance(value, int) and len(str(value)) > 12:
+        return FILTERED if _holds_card(str(value)) else value
+    if isinstance(value, dict):
+        if depth >= MAX_DEPTH:
+            return _CUT
+        return {_clean_text(key, rules): _clean(key, each, rules, depth + 1) for key, each in value.items()}
+    if isinstance(value, list):
+        return _CUT if depth >= MAX_DEPTH else [_clean_element(name, each, rules, depth + 1) for each in value]
+    return value
+
+
+def _clean_element(name: str, value: Any, rules: ScrubRules, depth: int) -> Any:
+    """Return an element of a list; headers, cookies and tags often come as pairs of a name and a value."""
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
+        return [value[0], _clean(value[0], value[1], rules, depth + 1)]
+    return _clean(name, value, rules, depth)
+
+
+def _clean_string(name: str, text: str, rules: ScrubRules) -> str:
+    if not rules.keep_whole_ip and text != AUTO and name.lower().replace("-", "_") in _IP_NAMES:
+        return ", ".join(truncate_ip(part) or FILTERED for part in text.split(",")[:20])
+    return _clean_text(text, rules, is_source=name in _SOURCE)
+
+
+def _clean_text(text: str, rules: ScrubRules, *, is_source: bool = False) -> str:
+    """Return a text without secrets that show by their form, or by the name in front of them."""
+    if len(text) > MAX_STRING:
+        text = text[:MAX_STRING] + _CUT
+    if len(text) < 6:
+        return text
+    text = _IN_TEXT.sub(FILTERED, text)
+    # In lines of source code a name before a sign is code; what is secret there shows by its form.
+    if not is_source and ("=" in text or ":" in text):
+        text = _ASSIGNED.sub(lambda match: _clean_assigned(match, rules), text)
+    return (
+        _CARD.sub(lambda match: FILTERED if _holds_card(match[0]) else match[0], text)
+        if _MANY_DIGITS.search(text)
+        else text
+    )
+
+
+def _clean_assigned(match: re.Match[str], rules: ScrubRules) -> str:
+    if not is_secret(match["name"], rules) or match["value"] == FILTERED[:-1]:
+        return match[0]
+    return f"{match['name']}{match['between']}{FILTERED}"
+
+
+def _holds_card(text: str) -> bool:
+    """Return whether a text is a number that card networks could have given out (Luhn's check)."""
+    digits = [int(character) for character in text if character.isdigit()]
+    if not 13 <= len(digits) <= 19 or digits[0] not in {2, 3, 4, 5, 6} or len(set(digits)) == 1:
+        return False
+    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def _settle_user_ip(user: dict[str, Any], sent: Any, rules: ScrubRules, client_ip: str) -> None:
+    """Fill in, truncate or leave out the person's address."""
+    asked = sent.get("ip_address") if isinstance(sent, Mapping) else None
+    if asked != AUTO:
+        return
+    found = (client_ip if rules.keep_whole_ip else truncate_ip(client_ip)) if rules.infer_ip else ""
+    if found:
+        user["ip_address"] = found
+    else:
+        user.pop("ip_address", None)
+
+
+_SOURCE = frozenset({"context_line", "pre_context", "post_context"})
+_MANY_DIGITS = re.compile(r"(?:\d[ -]?){13}")

@@ -1,0 +1,149 @@
+"""Reading issues and events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+from django.db.models import Count, QuerySet, Sum
+
+from monitoring.errors.compression import decompress
+from monitoring.errors.models import ErrorEvent, ErrorGroup, ErrorHour, ErrorIssue
+
+HOURS_SHOWN = 24
+TAGGED_EVENTS = 500
+"""How many of an issue's newest events its tags are counted over."""
+
+VALUES_SHOWN = 5
+
+_TAGS_SQL = """
+WITH newest AS (
+    SELECT tags, release, environment FROM monitoring_errorevent WHERE group_id = ANY(%s) ORDER BY id DESC LIMIT %s
+), pairs AS (
+    SELECT pair.key, pair.value FROM newest, jsonb_each_text(newest.tags) AS pair
+    UNION ALL SELECT 'release', release FROM newest WHERE release <> ''
+    UNION ALL SELECT 'environment', environment FROM newest WHERE environment <> ''
+)
+SELECT key, value, count(*) FROM pairs GROUP BY key, value ORDER BY key, count(*) DESC, value
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TagValue:
+    """One value of a tag; `share` is of all counted events that carry the tag."""
+
+    value: str
+    count: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """What waits to be digested: how many, since when; and how many were set aside."""
+
+    waiting: int
+    oldest: datetime | None
+    set_aside: int
+
+
+def list_issues(*, application_id: int) -> QuerySet[ErrorIssue]:
+    """Return an application's issues, merged ones left out, the newest seen first."""
+    issues = ErrorIssue.objects.unmerged().filter(application_id=application_id)
+    return issues.select_related("assignee", "first_release", "last_release")
+
+
+def list_group_ids(issue_id: int) -> list[int]:
+    """Return the groups whose events an issue has."""
+    return list(ErrorGroup.objects.filter(issue_id=issue_id).order_by("pk").values_list("pk", flat=True))
+
+
+def count_by_hour(*, issue_ids: Iterable[int], now: datetime, hours: int = HOURS_SHOWN) -> dict[int, list[int]]:
+    """Return for each issue how many events arrived in each of the last hours, the present one last."""
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    since = this_hour - timedelta(hours=hours - 1)
+    ids = list(issue_ids)
+    counts = {issue_id: [0] * hours for issue_id in ids}
+    rows = (
+        ErrorHour.objects.filter(group__issue_id__in=ids, hour__gte=since)
+        .values_list("group__issue_id", "hour")
+        .annotate(found=Sum("count"))
+    )
+    for issue_id, hour, found in rows:
+        place = int((hour - since).total_seconds() // 3600)
+        if 0 <= place < hours:
+            counts[issue_id][place] += found
+    return counts
+
+
+def count_tags(*, group_ids: Sequence[int]) -> dict[str, list[TagValue]]:
+    """Return the tags of the newest events with their most frequent values, by name."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAGS_SQL, [list(group_ids), TAGGED_EVENTS])
+        rows = cursor.fetchall()
+    totals: dict[str, int] = {}
+    for name, _, count in rows:
+        totals[name] = totals.get(name, 0) + count
+    tags: dict[str, list[TagValue]] = {}
+    for name, value, count in rows:
+        values = tags.setdefault(name, [])
+        if len(values) < VALUES_SHOWN:
+            values.append(TagValue(value, count, count / totals[name]))
+    return tags
+
+
+def find_event(*, group_ids: Sequence[int], pk: int | None = None) -> ErrorEvent | None:
+    """Return one of an issue's events, without `pk` the newest."""
+    events = ErrorEvent.objects.filter(group_id__in=group_ids)
+    return events.filter(pk=pk).first() if pk is not None else events.order_by("-id").first()
+
+
+def find_neighbours(*, group_ids: Sequence[int], pk: int) -> tuple[int | None, int | None]:
+    """Return the ids of the events before and after one of an issue's events."""
+    events = ErrorEvent.objects.filter(group_id__in=group_ids)
+    before = events.filter(pk__lt=pk).order_by("-id").values_list("pk", flat=True).first()
+    after = events.filter(pk__gt=pk).order_by("id").values_list("pk", flat=True).first()
+    return before, after
+
+
+def find_event_by_id(*, application_id: int, event_id: UUID) -> ErrorEvent | None:
+    """Return the event with a client's id."""
+    return ErrorEvent.objects.filter(application_id=application_id, event_id=event_id).first()
+
+
+def read_document(event: ErrorEvent) -> dict[str, Any]:
+    """Return an event as it was kept."""
+    document: dict[str, Any] = msgspec.json.decode(decompress(bytes(event.payload)))
+    return document
+
+
+def measure_inbox() -> Inbox:
+    """Return what waits and what was set aside."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FILTER (WHERE set_aside_at IS NULL), min(received_at) FILTER (WHERE set_aside_at IS NULL),"
+            " count(*) FILTER (WHERE set_aside_at IS NOT NULL) FROM monitoring_error_inbox"
+        )
+        return Inbox(*cursor.fetchone())
+
+
+def list_set_aside(*, limit: int = 20) -> list[dict[str, Any]]:
+    """Return events that nothing could be made of, the newest first: application_id, event_id, set_aside_at, reason."""
+    names = ("application_id", "event_id", "set_aside_at", "reason")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT application_id, event_id, set_aside_at, reason FROM monitoring_error_inbox"
+            " WHERE set_aside_at IS NOT NULL ORDER BY id DESC LIMIT %s",
+            [limit],
+        )
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def count_waiting_issues() -> dict[str, int]:
+    """Return how many issues are new and how many have come back, by state."""
+    issues = ErrorIssue.objects.filter(state__in=["new", "regressed"])
+    return dict(issues.values_list("state").annotate(found=Count("pk")).order_by())
