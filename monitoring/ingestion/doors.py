@@ -73,37 +73,38 @@ def _answer(request: HttpRequest, receive: Receive, refuse: Refuse) -> HttpRespo
         check_scope(grant, scope="ingest")
         check_rate(grant)
         response = receive(request, grant)
-        _note_use(grant)
+        note_use(grant)
         return response
     except Exception as error:
-        refusal = _as_refusal(error)
+        refusal = as_refusal(error)
         if refusal is None:
             raise
         if isinstance(refusal, TemporarilyUnavailable):
             logger.warning("nothing can be stored: %s", error)
         elif not isinstance(refusal, KeyWrong):
-            _count_body(_find_application(grant, refusal), refusal)
+            count_body(find_application(grant, refusal), refusal)
         response = refuse(refusal)
         if isinstance(refusal, MethodNotAllowed):
             response["Allow"] = "POST, OPTIONS"
         return response
 
 
-def _as_refusal(error: Exception) -> ApiError | None:
+def as_refusal(error: Exception) -> ApiError | None:
+    """Return what a client is told about an error, None for a mistake of ours."""
     # Keys are remembered for some seconds longer than their application may live.
     if isinstance(error, (IntegrityError, Application.DoesNotExist)):
         return KeyWrong("The application was removed.")
     return as_api_error(error)
 
 
-def _find_application(grant: KeyGrant | None, refusal: ApiError) -> int | None:
+def find_application(grant: KeyGrant | None, refusal: ApiError) -> int | None:
     """Return the id of the application that sent what was refused, None where no key tells."""
     if grant is not None:
         return grant.application_id
     return refusal.application_id if isinstance(refusal, OriginRefused) else None
 
 
-def _count_body(application_id: int | None, refusal: ApiError) -> None:
+def count_body(application_id: int | None, refusal: ApiError) -> None:
     """Enter a body that was refused as a whole into the loss account; what it held nobody knows."""
     if application_id is None:
         return
@@ -116,7 +117,8 @@ def _count_body(application_id: int | None, refusal: ApiError) -> None:
         logger.warning("a refused body is missing in the loss account: the database does not answer")
 
 
-def _note_use(grant: KeyGrant) -> None:
+def note_use(grant: KeyGrant) -> None:
+    """Note that a key was used, now and then."""
     now = time.monotonic()
     with _noted_lock:
         if _noted.get(grant.key_id, -USE_NOTED_EVERY_SECONDS) + USE_NOTED_EVERY_SECONDS > now:
