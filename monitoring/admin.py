@@ -5,5 +5,7 @@ from __future__ import annotations
 from monitoring.applications import admin as applications_admin
 from monitoring.applications import current
 from monitoring.charts import explorer, views
+from monitoring.errors import admin as errors_admin
+from monitoring.losses import admin as losses_admin
 
-__all__ = ["applications_admin", "current", "explorer", "views"]
+__all__ = ["applications_admin", "current", "errors_admin", "explorer", "losses_admin", "views"]

@@ -18,6 +18,8 @@ from monitoring.applications.overview import count_recent, find_stopped
 from monitoring.applications.selectors import find_host_application
 from monitoring.charts.now import Found, largest, read_now
 from monitoring.charts.spec import Chart, Line, Threshold
+from monitoring.errors.enums import IssueState
+from monitoring.errors.selectors import count_waiting_issues, measure_inbox
 from monitoring.metrics.models import MetricSeries
 
 VIEW = "monitoring.view_application"
@@ -211,6 +213,26 @@ def intake_chart(application: Application) -> Chart | None:
         range_seconds=seconds,
         key=f"points-{application.pk}-{seconds}",
     )
+
+
+@need(key="errors", order=12, permission="monitoring.view_errorissue")
+def errors_to_look_at(request: HttpRequest) -> Need:
+    """Errors that are new or have come back, and that nobody has dealt with."""
+    counts = count_waiting_issues()
+    total, back = sum(counts.values()), counts.get(IssueState.REGRESSED, 0)
+    sentence = f"{total} error{' waits' if total == 1 else 's wait'} for somebody"
+    if back:
+        sentence += f", {back} of them {'is' if back == 1 else 'are'} back after being resolved"
+    url = reverse("admin:monitoring_errorissue_changelist")
+    return Need(total, sentence, url, State.BAD if back else State.WATCH)
+
+
+@need(key="errors_set_aside", order=32, permission=VIEW)
+def errors_set_aside(request: HttpRequest) -> Need:
+    """Error events that nothing could be made of."""
+    count = measure_inbox().set_aside
+    what = "1 error event" if count == 1 else f"{count} error events"
+    return Need(count, f"{what} could not be read", reverse("admin:monitoring_losses"), State.WATCH)
 
 
 @need(key="applications", order=20, permission=VIEW)

@@ -8,4 +8,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("monitoring.ingestion.urls")),
     path("prometheus/api/v1/", include("monitoring.metrics.urls")),
     path("api/v1/", include("monitoring.applications.api.urls")),
+    path("api/v1/", include("monitoring.errors.api.urls")),
 ]

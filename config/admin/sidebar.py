@@ -45,7 +45,17 @@ SIDEBAR: tuple[Group, ...] = (
     ),
     Group(
         "Understand",
-        (Entry("Metrics", "monitoring", "admin:monitoring_metrics_explorer", "monitoring.view_application"),),
+        (
+            Entry(
+                "Errors",
+                "bug_report",
+                "admin:monitoring_errorissue_changelist",
+                "monitoring.view_errorissue",
+                "errors",
+            ),
+            Entry("Metrics", "monitoring", "admin:monitoring_metrics_explorer", "monitoring.view_application"),
+            Entry("What came in", "fact_check", "admin:monitoring_losses", "monitoring.view_application"),
+        ),
     ),
     Group(
         "Set up",

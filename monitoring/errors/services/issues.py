@@ -38,8 +38,7 @@ def resolve_issue(*, issue_id: int, by: Actor, resolved_in: ResolvedIn = Resolve
     """
     now = timezone.now()
     reason = "It counts as mended from the next release on." if resolved_in is ResolvedIn.NEXT_RELEASE else ""
-    details = {"resolved_at": now, "resolved_in": resolved_in}
-    return _move(issue_id, IssueState.RESOLVED, by, reason=reason, at=now, **details)
+    return _move(issue_id, IssueState.RESOLVED, by, reason=reason, at=now, resolved_at=now, resolved_in=resolved_in)
 
 
 def mute_issue(*, issue_id: int, by: Actor, until: datetime | None = None, for_events: int | None = None) -> bool:

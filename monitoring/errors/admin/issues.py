@@ -1,0 +1,225 @@
+"""The page of one issue: what went wrong, where, to whom, what people do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from config.actors import Actor, actor_of_user
+from config.admin.pages import admin_page
+from monitoring.errors.display import show_crumbs, show_exceptions, show_facts, write_raw, write_stack
+from monitoring.errors.enums import IssueState, Level, ResolvedIn
+from monitoring.errors.events import read_event
+from monitoring.errors.models import ErrorEvent, ErrorIssue
+from monitoring.errors.selectors import (
+    HOURS_SHOWN,
+    count_by_hour,
+    count_tags,
+    find_event,
+    find_neighbours,
+    read_document,
+)
+from monitoring.errors.services.issues import (
+    CommentInvalid,
+    IssueMerged,
+    MuteInvalid,
+    add_comment,
+    assign_issue,
+    mute_issue,
+    reopen_issue,
+    resolve_issue,
+)
+from monitoring.errors.services.merging import unmerge_issue
+from monitoring.errors.timeline import Entry, tell_story
+
+VIEW, CHANGE = "monitoring.view_errorissue", "monitoring.change_errorissue"
+ADDRESS = "monitoring/errorissue/<int:pk>"
+DAYS_SHOWN = 14
+HOURS_PER_DAY = 24
+#: What the mute form offers: hours, and numbers of events.
+MUTE_HOURS = {"1": 1, "24": 24, "168": 168, "720": 720}
+MUTE_EVENTS = {"10": 10, "100": 100, "1000": 1000}
+
+
+def show_issue(request: HttpRequest, object_id: str) -> HttpResponseBase:
+    """Show the page of an issue; raise Http404 or PermissionDenied."""
+    if not request.user.has_perm(VIEW):
+        raise PermissionDenied
+    issue = _find(object_id)
+    return render(
+        request, "monitoring/errors/issue.html", {**admin.site.each_context(request), **describe_issue(request, issue)}
+    )
+
+
+def describe_issue(request: HttpRequest, issue: ErrorIssue) -> dict[str, Any]:
+    """Return the context of an issue's page."""
+    groups = list(issue.groups.order_by("pk"))
+    ids = [group.pk for group in groups]
+    chosen = request.GET.get("event", "")
+    event = find_event(group_ids=ids, pk=int(chosen) if chosen.isdigit() and len(chosen) < 19 else None)
+    now = timezone.now()
+    return {
+        "title": issue.title,
+        "opts": ErrorIssue._meta,
+        "issue": issue,
+        "state": IssueState(issue.state),
+        "level": Level(issue.level),
+        "groups": groups,
+        "hours": count_by_hour(issue_ids=[issue.pk], now=now)[issue.pk],
+        "days": _count_by_day(issue, now=now),
+        "tags": count_tags(group_ids=ids),
+        "story": _tell(issue),
+        "merged": list(issue.merged.order_by("pk")),
+        "people": list(_list_people()),
+        "can_change": request.user.has_perm(CHANGE),
+        "hours_shown": HOURS_SHOWN,
+        "days_shown": DAYS_SHOWN,
+        "is_fullwidth": "1",
+        **(describe_event(event, ids) if event is not None else {"event": None}),
+    }
+
+
+def describe_event(event: ErrorEvent, group_ids: list[int]) -> dict[str, Any]:
+    """Return what the page shows of one event."""
+    document = read_document(event)
+    data = read_event(document, received_at=event.received_at)
+    before, after = find_neighbours(group_ids=group_ids, pk=event.pk)
+    return {
+        "event": event,
+        "data": data,
+        "exceptions": show_exceptions(data),
+        "crumbs": show_crumbs(document),
+        "facts": show_facts(document, data),
+        "raw": write_raw(document),
+        "stack_text": write_stack(data),
+        "before": before,
+        "after": after,
+    }
+
+
+@admin_page(f"{ADDRESS}/story/", name="monitoring_errorissue_story", permission=VIEW)
+def story(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Return the history, renewed."""
+    return render(request, "monitoring/errors/story.html", {"story": _tell(_find(pk))})
+
+
+@admin_page(f"{ADDRESS}/resolve/", name="monitoring_errorissue_resolve", permission=CHANGE)
+@require_POST
+def resolve(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Note that it is mended, now or with the next release."""
+    chosen = request.POST.get("in", ResolvedIn.NOW)
+    resolved_in = ResolvedIn(chosen) if chosen in ResolvedIn.values else ResolvedIn.NOW
+
+    def act(*, issue_id: int, by: Actor) -> bool:
+        return resolve_issue(issue_id=issue_id, by=by, resolved_in=resolved_in)
+
+    yes = "Resolved. If it happens again, it comes back as regressed."
+    if resolved_in is ResolvedIn.NEXT_RELEASE:
+        yes = "Resolved. If it happens in a release that comes after the ones known now, it comes back as regressed."
+    return _act(request, pk, act, yes=yes, no="It was resolved already.")
+
+
+@admin_page(f"{ADDRESS}/mute/", name="monitoring_errorissue_mute", permission=CHANGE)
+@require_POST
+def mute(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Stop it from asking for attention: for good, for a time, or for a number of events."""
+    chosen = request.POST.get("until", "")
+    kind, _, amount = chosen.partition(":")
+    hours = MUTE_HOURS.get(amount) if kind == "hours" else None
+    events = MUTE_EVENTS.get(amount) if kind == "events" else None
+    until = timezone.now() + timedelta(hours=hours) if hours is not None else None
+
+    def act(*, issue_id: int, by: Actor) -> bool:
+        return mute_issue(issue_id=issue_id, by=by, until=until, for_events=events)
+
+    return _act(request, pk, act, yes="Muted. It is still counted.", no="It was muted already.")
+
+
+@admin_page(f"{ADDRESS}/reopen/", name="monitoring_errorissue_reopen", permission=CHANGE)
+@require_POST
+def reopen(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Have it wait for somebody again."""
+    return _act(request, pk, reopen_issue, yes="It waits for somebody again.", no="It was open already.")
+
+
+@admin_page(f"{ADDRESS}/unmerge/", name="monitoring_errorissue_unmerge", permission=CHANGE)
+@require_POST
+def unmerge(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Take it out of the issue it was merged into."""
+    return _act(
+        request, pk, unmerge_issue, yes="Taken apart: this is an issue of its own again.", no="It was not merged."
+    )
+
+
+@admin_page(f"{ADDRESS}/assign/", name="monitoring_errorissue_assign", permission=CHANGE)
+@require_POST
+def assign(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Give it to someone."""
+    chosen = request.POST.get("assignee", "")
+    person = _list_people().filter(pk=chosen).first() if chosen.isdigit() else None
+    if chosen and person is None:
+        messages.error(request, "This person can't be given errors (any more).")
+        return redirect("admin:monitoring_errorissue_change", pk)
+
+    def act(*, issue_id: int, by: Actor) -> bool:
+        return assign_issue(issue_id=issue_id, assignee=person, by=by)
+
+    return _act(request, pk, act, yes=f"It is {person or 'nobody'}’s now.", no="That was so already.")
+
+
+@admin_page(f"{ADDRESS}/comment/", name="monitoring_errorissue_comment", permission=CHANGE)
+@require_POST
+def comment(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Add a comment."""
+    _find(pk)
+    try:
+        add_comment(issue_id=pk, text=request.POST.get("text", ""), by=actor_of_user(request.user))
+    except CommentInvalid as error:
+        messages.error(request, str(error))
+    return redirect("admin:monitoring_errorissue_change", pk)
+
+
+def _act(request: HttpRequest, pk: int, act: Callable[..., bool], *, yes: str, no: str) -> HttpResponseBase:
+    """Do something with an issue, say what came of it, and go back to its page."""
+    _find(pk)
+    try:
+        changed = act(issue_id=pk, by=actor_of_user(request.user))
+    except (IssueMerged, MuteInvalid) as error:
+        messages.error(request, str(error))
+    else:
+        (messages.success if changed else messages.info)(request, yes if changed else no)
+    return redirect("admin:monitoring_errorissue_change", pk)
+
+
+def _find(pk: int | str) -> ErrorIssue:
+    issues = ErrorIssue.objects.select_related(
+        "application", "assignee", "first_release", "last_release", "merged_into"
+    )
+    issue = issues.filter(pk=pk).first() if str(pk).isdigit() and len(str(pk)) < 19 else None
+    if issue is None:
+        raise Http404("There is no such error.")
+    return issue
+
+
+def _tell(issue: ErrorIssue) -> list[Entry]:
+    return tell_story(issue.transitions.all(), issue.notes.all())
+
+
+def _count_by_day(issue: ErrorIssue, *, now: Any) -> list[int]:
+    hours = count_by_hour(issue_ids=[issue.pk], now=now, hours=DAYS_SHOWN * HOURS_PER_DAY)[issue.pk]
+    return [sum(hours[start : start + HOURS_PER_DAY]) for start in range(0, len(hours), HOURS_PER_DAY)]
+
+
+def _list_people() -> QuerySet[Any]:
+    """Return who can be given issues."""
+    return get_user_model().objects.filter(is_active=True, is_staff=True).order_by("username")

@@ -1,0 +1,3 @@
+"""REST: issues."""
+
+from __future__ import annotations

@@ -1,0 +1,133 @@
+"""What REST shows of issues, and what it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from monitoring.errors.enums import IssueState, Level, NoteKind, ResolvedIn
+from monitoring.errors.models import ErrorGroup, ErrorIssue, IssueNote, IssueTransition
+from monitoring.errors.services.issues import MAX_COMMENT_LENGTH, MAX_MUTED_EVENTS
+
+#: What an issue shown by REST can be: merged ones are left out.
+SHOWN_STATES = [(state.value, state.label) for state in IssueState if state is not IssueState.MERGED]
+
+
+class IssueOutput(serializers.ModelSerializer[ErrorIssue]):
+    """An issue: all events that look like the same problem."""
+
+    state = serializers.ChoiceField(choices=SHOWN_STATES, read_only=True)
+    assignee = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
+    first_release = serializers.CharField(source="first_release.version", read_only=True, allow_null=True, default=None)
+    last_release = serializers.CharField(source="last_release.version", read_only=True, allow_null=True, default=None)
+    environments = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = ErrorIssue
+        fields = [
+            "id",
+            "title",
+            "culprit",
+            "type",
+            "level",
+            "platform",
+            "handled",
+            "state",
+            "first_seen",
+            "last_seen",
+            "event_count",
+            "user_count",
+            "first_release",
+            "last_release",
+            "environments",
+            "assignee",
+            "resolved_at",
+            "resolved_in",
+            "muted_until",
+            "muted_until_count",
+        ]
+        read_only_fields = fields
+
+
+class IssueTransitionOutput(serializers.ModelSerializer[IssueTransition]):
+    """One change of an issue's state. `by` empty: an event or the clock did it."""
+
+    by = serializers.CharField(source="by_name", read_only=True)
+
+    class Meta:
+        model = IssueTransition
+        fields = ["id", "from_state", "to_state", "at", "by", "reason"]
+        read_only_fields = fields
+
+
+class IssueNoteOutput(serializers.ModelSerializer[IssueNote]):
+    """What someone said about an issue or did with it."""
+
+    author = serializers.CharField(source="author_name", read_only=True)
+    kind = serializers.ChoiceField(choices=NoteKind.choices, read_only=True)
+
+    class Meta:
+        model = IssueNote
+        fields = ["id", "kind", "author", "text", "created_at"]
+        read_only_fields = fields
+
+
+class GroupOutput(serializers.ModelSerializer[ErrorGroup]):
+    """Why events are together: what decided, and the parts they have in common."""
+
+    parts = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = ErrorGroup
+        fields = ["id", "algorithm", "kind", "parts", "event_count", "first_seen", "last_seen"]
+        read_only_fields = fields
+
+
+class IssueDetailOutput(IssueOutput):
+    """An issue with its history and the reasons for its grouping."""
+
+    groups = GroupOutput(many=True, read_only=True)
+    transitions = IssueTransitionOutput(many=True, read_only=True)
+    notes = IssueNoteOutput(many=True, read_only=True)
+
+    class Meta(IssueOutput.Meta):
+        fields = [*IssueOutput.Meta.fields, "groups", "transitions", "notes"]
+        read_only_fields = fields
+
+
+class IssueFilter(serializers.Serializer[Any]):
+    """How the list of issues can be narrowed."""
+
+    state = serializers.ChoiceField(
+        choices=[("open", "new, ongoing or regressed"), *SHOWN_STATES], required=False, help_text="State, or `open`."
+    )
+    level = serializers.ChoiceField(choices=Level.choices, required=False)
+    search = serializers.CharField(max_length=200, required=False, help_text="Part of the title or culprit.")
+
+
+class ResolveInput(serializers.Serializer[Any]):
+    """From when on another event means that it is back."""
+
+    resolved_in = serializers.ChoiceField(choices=ResolvedIn.choices, default=ResolvedIn.NOW.value)
+
+
+class MuteInput(serializers.Serializer[Any]):
+    """When the silence ends, whichever comes first; neither: never."""
+
+    until = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    for_events = serializers.IntegerField(
+        min_value=1, max_value=MAX_MUTED_EVENTS, required=False, allow_null=True, default=None
+    )
+
+
+class AssignInput(serializers.Serializer[Any]):
+    """Whose it is: a user name of the staff; null: nobody's."""
+
+    assignee = serializers.CharField(max_length=150, allow_null=True)
+
+
+class IssueCommentInput(serializers.Serializer[Any]):
+    """A comment on an issue."""
+
+    text = serializers.CharField(max_length=MAX_COMMENT_LENGTH)
