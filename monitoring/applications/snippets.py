@@ -23,12 +23,13 @@ class Snippet:
     then: str = ""
 
 
-def list_snippets(*, base_url: str, secret_key: str = "", public_key: str = "") -> list[Snippet]:
+def list_snippets(*, base_url: str, application_id: int, secret_key: str = "", public_key: str = "") -> list[Snippet]:
     """Return the ways to send to a site reached at `base_url` (no trailing slash), keys filled in where given."""
     secret = secret_key or SECRET_PLACEHOLDER
     return [
         _agent(base_url, secret),
         _prometheus(base_url, secret),
+        _sentry(base_url, application_id, public_key or PUBLIC_PLACEHOLDER),
         _curl(base_url, secret),
         _php(base_url, secret),
         _javascript(base_url, public_key or PUBLIC_PLACEHOLDER),
@@ -61,6 +62,26 @@ def _prometheus(base_url: str, secret: str) -> Snippet:
             f"      credentials: {secret}"
         ),
         then="Everything it scrapes arrives here too; names and labels stay as they are.",
+    )
+
+
+def _sentry(base_url: str, application_id: int, public: str) -> Snippet:
+    parts = urlsplit(base_url)
+    dsn = f"{parts.scheme}://{public}@{parts.netloc}{parts.path}/{application_id}"
+    return Snippet(
+        key="sentry",
+        title="Errors",
+        who="Report what breaks, from PHP, Laravel, JavaScript, Vue, Python, Java and whatever else has a Sentry SDK.",
+        how="Install the SDK of your language as its makers say, and give it this DSN. It is made of a public key, so it can only send.",
+        language="shell",
+        code=(
+            f"# Laravel: composer require sentry/sentry-laravel, then in .env\n"
+            f"SENTRY_LARAVEL_DSN={dsn}\n\n"
+            f"# PHP:     \\Sentry\\init(['dsn' => '{dsn}']);\n"
+            f'# Python:  sentry_sdk.init(dsn="{dsn}")\n'
+            f'# Browser: Sentry.init({{ dsn: "{dsn}" }})'
+        ),
+        then="Name your release and environment there too: then you see which release broke it, and whether it is back.",
     )
 
 

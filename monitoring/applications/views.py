@@ -118,7 +118,10 @@ def _show_page(
         "kinds": KeyKind.choices,
         "can_change": request.user.has_perm(CHANGE),
         "snippets": list_snippets(
-            base_url=base_url, secret_key=issued.token if issued and is_secret else "", public_key=public
+            base_url=base_url,
+            application_id=pk,
+            secret_key=issued.token if issued and is_secret else "",
+            public_key=public,
         ),
         "base_url": base_url,
         "is_local_only": is_reachable_only_here(base_url),

@@ -15,7 +15,10 @@ BASE = "https://post.example"
 
 
 def test_snippets__keys_given__are_filled_in() -> None:
-    snippets = {one.key: one.code for one in list_snippets(base_url=BASE, secret_key="sk_1", public_key="pk_1")}
+    snippets = {
+        one.key: one.code
+        for one in list_snippets(base_url=BASE, application_id=7, secret_key="sk_1", public_key="pk_1")
+    }
 
     assert set(snippets) == {"agent", "prometheus", "curl", "php", "javascript"}
     assert [key for key, code in snippets.items() if "sk_1" in code] == ["agent", "prometheus", "curl", "php"]
@@ -24,7 +27,7 @@ def test_snippets__keys_given__are_filled_in() -> None:
 
 
 def test_snippets__no_keys__say_where_they_go() -> None:
-    snippets = {one.key: one.code for one in list_snippets(base_url=BASE)}
+    snippets = {one.key: one.code for one in list_snippets(base_url=BASE, application_id=7)}
 
     assert SECRET_PLACEHOLDER in snippets["curl"]
     assert PUBLIC_PLACEHOLDER in snippets["javascript"]
