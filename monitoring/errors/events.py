@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,8 @@ _OLD_NAMES = {
     "sentry.interfaces.Stacktrace": "stacktrace",
     "sentry.interfaces.Breadcrumbs": "breadcrumbs",
 }
+_PLACE = re.compile(r"%[-+ #0-9.]{0,10}[sdifrxeg]")
+_NAMED = re.compile(r"%\((\w{1,60})\)[-+ #0-9.]{0,10}[sdifrxeg]")
 Document = dict[str, Any]
 
 
@@ -273,13 +276,28 @@ def _read_message(document: Mapping[str, Any]) -> tuple[str, str]:
     entry = document.get("logentry")
     if isinstance(entry, dict):
         template = _text(entry.get("message"), MAX_VALUE)
-        formatted = _text(entry.get("formatted"), MAX_VALUE)
+        formatted = _text(entry.get("formatted"), MAX_VALUE) or _fill_in(template, entry.get("params"))
         message = formatted or _text(document.get("message"), MAX_VALUE) or template
         return message, template if entry.get("params") or (formatted and formatted != template) else ""
     message_field = document.get("message")
     if isinstance(message_field, dict):
         return _read_message({"logentry": message_field})
     return _text(entry or message_field, MAX_VALUE), ""
+
+
+def _fill_in(template: str, params: Any) -> str:
+    """Return a template of the logging module with its parameters in place; empty if there are none."""
+    if isinstance(params, dict) and params:
+        return _NAMED.sub(lambda match: _text(params.get(match[1]), MAX_TAG) or match[0], template)[:MAX_VALUE]
+    if isinstance(params, list) and params:
+        values = iter(params)
+        return _PLACE.sub(lambda match: _unquote(_text(next(values, match[0]), MAX_TAG)), template)[:MAX_VALUE]
+    return ""
+
+
+def _unquote(text: str) -> str:
+    """Return a text without the quotes that older clients put around parameters."""
+    return text[1:-1] if len(text) >= 2 and text[0] == text[-1] == "'" else text
 
 
 def _read_fingerprint(value: Any) -> tuple[str, ...]:
