@@ -143,7 +143,7 @@ class ErrorIssueAdmin(ReadOnlyAdmin):
         """What went wrong and where; how bad, where it is no plain error."""
         level = Level(issue.level)
         return format_html(
-            '<a class="pl-strong pl-issue-title" href="{}">{}</a><br><span class="pl-quiet">{}{}{}</span>',
+            '<div class="pl-issue-cell"><a class="pl-strong pl-issue-title" href="{}">{}</a><br><span class="pl-quiet">{}{}{}</span></div>',
             issue.get_absolute_url(),
             issue.title,
             "" if level is Level.ERROR else format_html("{} ", chip(level.tone, level.label)),
@@ -166,7 +166,7 @@ class ErrorIssueAdmin(ReadOnlyAdmin):
     def show_seen(self, issue: ErrorIssue) -> SafeString:
         """When last, and since when."""
         return format_html(
-            '<span class="pl-nowrap">{}</span><br><span class="pl-quiet pl-nowrap">since {}</span>',
+            '<div><span class="pl-nowrap">{}</span><br><span class="pl-quiet pl-nowrap">since {}</span></div>',
             ago(issue.last_seen),
             ago(issue.first_seen),
         )
