@@ -20,10 +20,11 @@ def test_snippets__keys_given__are_filled_in() -> None:
         for one in list_snippets(base_url=BASE, application_id=7, secret_key="sk_1", public_key="pk_1")
     }
 
-    assert set(snippets) == {"agent", "prometheus", "curl", "php", "javascript"}
+    assert set(snippets) == {"agent", "prometheus", "sentry", "curl", "php", "javascript"}
     assert [key for key, code in snippets.items() if "sk_1" in code] == ["agent", "prometheus", "curl", "php"]
-    assert [key for key, code in snippets.items() if "pk_1" in code] == ["javascript"]
-    assert all(BASE in code for code in snippets.values())
+    assert [key for key, code in snippets.items() if "pk_1" in code] == ["sentry", "javascript"]
+    assert "https://pk_1@post.example/7" in snippets["sentry"]
+    assert all(BASE in code for key, code in snippets.items() if key != "sentry")
 
 
 def test_snippets__no_keys__say_where_they_go() -> None:
