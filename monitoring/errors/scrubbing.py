@@ -34,13 +34,13 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _CARD = re.compile(r"(?<![\d.])(?:\d[ -]?){12,18}\d(?![\d.])")
 _IN_TEXT = re.compile(
     r"(?P<bearer>\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,})"
-    r"|(?P<jwt>\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"
+    r"|(?P<jwt>\beyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]*)"
     r"|(?P<pem>-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?)"
     r"|(?P<login>(?<=://)[^/\s:@'\"]{1,200}:[^/\s@'\"]{1,200}(?=@))",
     re.IGNORECASE,
 )
 _ASSIGNED = re.compile(
-    r"""(?P<name>[A-Za-z_][\w-]{2,60})(?P<between>['"]?\s{0,3}[=:]\s{0,3}['"]?)(?!//)(?P<value>[^\s'",;&?}\])]{1,500})"""
+    r"""(?<![\w-])(?P<name>[A-Za-z_][\w-]{2,60})(?P<between>['"]?\s{0,3}[=:]\s{0,3}['"]?)(?!//)(?P<value>[^\s'",;&?}\])]{1,500})"""
 )
 
 

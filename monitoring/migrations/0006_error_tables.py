@@ -7,7 +7,7 @@ from django.db import migrations
 CREATE_INBOX = """
 CREATE TABLE monitoring_error_inbox (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    application_id integer NOT NULL REFERENCES monitoring_application (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    application_id integer NOT NULL,
     event_id uuid NOT NULL,
     received_at timestamptz NOT NULL,
     client_ip text NOT NULL,          -- only if the client asks for it and the operator allows it; else empty

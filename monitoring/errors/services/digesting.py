@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 
 BATCH = 200
 MAX_ENVIRONMENTS = 20
+REPEATED_WITHIN = timedelta(days=2)
+"""An event id that comes again within this time is the same event."""
+
 MAX_REASON = 500
 
 _CLAIM_SQL = """
@@ -44,7 +47,7 @@ WHERE set_aside_at IS NULL {condition} ORDER BY id LIMIT %s FOR UPDATE SKIP LOCK
 """
 _KNOWN_SQL = """
 SELECT application_id, event_id FROM monitoring_errorevent
-WHERE (application_id, event_id) IN (SELECT * FROM unnest(%s::int[], %s::uuid[]))
+WHERE (application_id, event_id) IN (SELECT * FROM unnest(%s::int[], %s::uuid[])) AND received_at > %s
 """
 _COPY_SQL = """
 COPY monitoring_errorevent (application_id, group_id, event_id, received_at, occurred_at, level, handled, title, release,
@@ -236,7 +239,9 @@ def _leave_out_repeated(rows: Sequence[_Row]) -> list[_Row]:
     if not rows:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_KNOWN_SQL, [[row.application_id for row in rows], [row.event_id for row in rows]])
+        # The bound spares the partitions of long ago; no client tries for so long.
+        since = min(row.received_at for row in rows) - REPEATED_WITHIN
+        cursor.execute(_KNOWN_SQL, [[row.application_id for row in rows], [row.event_id for row in rows], since])
         known = set(cursor.fetchall())
     return [row for row in rows if (row.application_id, row.event_id) not in known]
 

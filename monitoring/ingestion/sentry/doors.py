@@ -14,7 +14,7 @@ from config.api.errors import ApiError, KeyWrong, MethodNotAllowed, OriginRefuse
 from config.settings import OPTION
 from monitoring.applications.selectors import find_grant
 from monitoring.ingestion.bodies import read_body
-from monitoring.ingestion.doors import as_refusal, count_body, note_use
+from monitoring.ingestion.doors import as_refusal, count_body, find_application, note_use
 from monitoring.ingestion.sentry.auth import find_key
 from monitoring.ingestion.sentry.envelopes import read_dsn_key
 
@@ -73,8 +73,8 @@ def _answer(request: HttpRequest, application_id: str, receive: Receive) -> Http
             raise
         if isinstance(refusal, TemporarilyUnavailable):
             logger.warning("nothing can be stored: %s", error)
-        elif grant is not None and not isinstance(refusal, (KeyWrong, RateLimited)):
-            count_body(grant, refusal)
+        elif not isinstance(refusal, KeyWrong):
+            count_body(find_application(grant, refusal), refusal)
         return refuse(refusal)
 
 
@@ -88,7 +88,7 @@ def _admit(request: HttpRequest, application_id: str, key: str, *, in_query: boo
     check_scope(grant, scope="ingest")
     origin = request.headers.get("Origin")
     if grant.is_public and grant.origins and origin is not None and origin not in grant.origins:
-        raise OriginRefused(origin)
+        raise OriginRefused(origin, application_id=grant.application_id)
     return grant
 
 
