@@ -234,6 +234,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AlertStateEnum": "alerts.enums.AlertState",
         "DeliveryStateEnum": "config.deliveries.enums.State",
+        "IssueStateEnum": "monitoring.errors.enums.IssueState",
         "ChannelKindEnum": "config.deliveries.enums.Channel",
     },
     "PREPROCESSING_HOOKS": ["config.api.schema.keep_documented_endpoints"],

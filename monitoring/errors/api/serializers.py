@@ -10,14 +10,13 @@ from monitoring.errors.enums import IssueState, Level, NoteKind, ResolvedIn
 from monitoring.errors.models import ErrorGroup, ErrorIssue, IssueNote, IssueTransition
 from monitoring.errors.services.issues import MAX_COMMENT_LENGTH, MAX_MUTED_EVENTS
 
-#: What an issue shown by REST can be: merged ones are left out.
+#: What can be asked for: merged issues are not listed.
 SHOWN_STATES = [(state.value, state.label) for state in IssueState if state is not IssueState.MERGED]
 
 
 class IssueOutput(serializers.ModelSerializer[ErrorIssue]):
     """An issue: all events that look like the same problem."""
 
-    state = serializers.ChoiceField(choices=SHOWN_STATES, read_only=True)
     assignee = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
     first_release = serializers.CharField(source="first_release.version", read_only=True, allow_null=True, default=None)
     last_release = serializers.CharField(source="last_release.version", read_only=True, allow_null=True, default=None)
