@@ -9,12 +9,12 @@ import pytest
 from django.db import connection
 from django.test import override_settings
 
-from alerts.actors import SYSTEM
 from alerts.enums import AlertState
 from alerts.models import Alert, AlertTransition, Rule
 from alerts.services import evaluating
 from alerts.services.applying import TRAIL_LENGTH
 from alerts.services.rules import draft_of, update_rule
+from config.actors import SYSTEM
 from config.deliveries.models import Delivery
 from config.outbox.models import Event
 from monitoring.metrics import reading

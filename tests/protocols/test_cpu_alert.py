@@ -21,7 +21,7 @@ from tests.support.smtp import Mailbox, run_smtp_server
 RULE = "host-cpu-critical"
 SHORTEN = f"""
 from dataclasses import replace
-from alerts.actors import SYSTEM
+from config.actors import SYSTEM
 from alerts.models import Rule
 from alerts.services.rules import draft_of, update_rule
 rule = Rule.objects.get(builtin_key="{RULE}")
