@@ -220,4 +220,26 @@ _HOST_SILENT = BuiltinRule(
     },
 )
 
-BUILTIN_RULES: tuple[BuiltinRule, ...] = (*(rule for signal in _SIGNALS for rule in signal.rules()), _HOST_SILENT)
+#: Uptime checks decide what is down (no answer within at most 30 s, a wrong one, a missing heartbeat), after their retries.
+#: The clear condition keeps the alert while nobody looks: only an answer ends it, or someone who stops the check.
+_SERVER_DOWN = BuiltinRule(
+    key="server-down",
+    version=1,
+    name="Server down",
+    condition="uptime_check_down == 1",
+    clear_condition="last_over_time(uptime_check_down[2h]) == 0",
+    severity="critical",
+    for_seconds=0,
+    annotations={
+        "summary": "{{ $labels.check }} is down",
+        "description": "{{ $labels.reason }} {{ $labels.target }}",
+        "runbook": "Open it yourself. If it works for you, the way from Postlaunch to it does not: look at firewall and DNS. If not, "
+        "is the server up, is its web server running, does its log say why? A missing heartbeat: did its job run?",
+    },
+)
+
+BUILTIN_RULES: tuple[BuiltinRule, ...] = (
+    *(rule for signal in _SIGNALS for rule in signal.rules()),
+    _HOST_SILENT,
+    _SERVER_DOWN,
+)

@@ -96,6 +96,13 @@ OPTIONS: tuple[Option, ...] = (
     Option("KEY_REQUESTS_PER_MINUTE", "int", 60_000, "Default rate limit of a secret key."),
     Option("PUBLIC_KEY_REQUESTS_PER_MINUTE", "int", 3_000, "Default rate limit of a public (browser) key."),
     Option("WEBHOOK_ALLOW_PRIVATE", "bool", False, "Let webhooks reach loopback and private addresses."),
+    Option(
+        "CHECK_ALLOW_PRIVATE",
+        "bool",
+        False,
+        "Let uptime checks reach loopback and private addresses. Whoever may edit checks can then look around inside the network.",
+    ),
+    Option("CHECK_THREADS", "int", 8, "How many uptime checks are looked at together by one worker process."),
     Option("DELIVERY_RETENTION_DAYS", "int", 90, "How long sent messages are kept."),
     Option("EVENT_RETENTION_DAYS", "int", 7, "How long events between rooms are kept once they are done."),
     Option("ERROR_EVENT_RETENTION_DAYS", "int", 90, "How long single error events are kept; issues and counts stay."),

@@ -233,6 +233,8 @@ SPECTACULAR_SETTINGS = {
     # One name for a set of choices that several fields share.
     "ENUM_NAME_OVERRIDES": {
         "AlertStateEnum": "alerts.enums.AlertState",
+        "CheckStateEnum": "monitoring.uptime.enums.STATE_CHOICES",
+        "CheckKindEnum": "monitoring.uptime.enums.KIND_CHOICES",
         "DeliveryStateEnum": "config.deliveries.enums.State",
         "IssueStateEnum": "monitoring.errors.enums.IssueState",
         "ChannelKindEnum": "config.deliveries.enums.Channel",

@@ -16,9 +16,13 @@ from monitoring.errors.models import (
 from monitoring.losses.models import LossAccount
 from monitoring.metrics.models import MetricDescription, MetricSeries, PointSlot
 from monitoring.releases.models import Release
+from monitoring.uptime.models import Check, CheckChange, CheckResult, MaintenanceWindow
 
 __all__ = [
     "Application",
+    "Check",
+    "CheckChange",
+    "CheckResult",
     "ErrorCounter",
     "ErrorEvent",
     "ErrorGroup",
@@ -29,6 +33,7 @@ __all__ = [
     "IssueNote",
     "IssueTransition",
     "LossAccount",
+    "MaintenanceWindow",
     "MetricDescription",
     "MetricSeries",
     "PointSlot",

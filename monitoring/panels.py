@@ -21,6 +21,9 @@ from monitoring.charts.spec import Chart, Line, Threshold
 from monitoring.errors.enums import IssueState
 from monitoring.errors.selectors import count_waiting_issues, measure_inbox
 from monitoring.metrics.models import MetricSeries
+from monitoring.uptime import panels as uptime_panels
+
+__all__ = ["uptime_panels"]
 
 VIEW = "monitoring.view_application"
 #: Shares at which the built-in rules warn and alarm.

@@ -87,3 +87,30 @@ declare(
         description="Makes partitions ahead; drops events past their retention and what was set aside a week ago.",
     )
 )
+declare(
+    Schedule(
+        name="uptime: look at checks",
+        task="monitoring.uptime.tasks.probe_checks",
+        when=timedelta(seconds=5),
+        queue="default",
+        description="Has the checks that are due looked at, and follows maintenance windows.",
+    )
+)
+declare(
+    Schedule(
+        name="uptime: record states",
+        task="monitoring.uptime.tasks.record_check_states",
+        when=timedelta(minutes=1),
+        queue="default",
+        description="Records whether each check is up, so that rules see it however rarely it looks.",
+    )
+)
+declare(
+    Schedule(
+        name="uptime: prune stories",
+        task="monitoring.uptime.tasks.prune_check_stories",
+        when=Cron(minute="37", hour="3"),
+        queue="maintain",
+        description="Removes changes of checks and maintenance windows older than two years.",
+    )
+)

@@ -9,4 +9,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prometheus/api/v1/", include("monitoring.metrics.urls")),
     path("api/v1/", include("monitoring.applications.api.urls")),
     path("api/v1/", include("monitoring.errors.api.urls")),
+    path("", include("monitoring.uptime.urls")),
+    path("api/v1/", include("monitoring.uptime.api.urls")),
 ]

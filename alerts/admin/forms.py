@@ -11,27 +11,10 @@ from alerts.drafts import RuleDraft, RuleInvalid, check_draft
 from alerts.enums import ChannelKind
 from alerts.models import Channel, Rule
 from alerts.services.channels import ChannelInvalid, check_channel
-from alerts.wording import parse_seconds, write_seconds
+from config.admin.fields import SecondsField
 
 #: Annotations that have a field of their own.
 ANNOTATIONS = ("summary", "description", "runbook")
-
-
-class SecondsField(forms.CharField):
-    """A length of time as people write it; its value is in seconds."""
-
-    widget = UnfoldAdminTextInputWidget
-
-    def prepare_value(self, value: Any) -> Any:
-        """Write stored seconds in words; leave what was typed as it is."""
-        return write_seconds(value) if isinstance(value, int) else value
-
-    def to_python(self, value: Any) -> Any:
-        """Return the seconds; raise ValidationError with an example."""
-        try:
-            return parse_seconds(super().to_python(value) or "")
-        except ValueError as error:
-            raise forms.ValidationError(str(error)) from error
 
 
 class LabelsField(forms.CharField):

@@ -17,8 +17,8 @@ from alerts.drafts import RuleDraft
 from alerts.models import Rule
 from alerts.previews import preview_rule
 from alerts.rehearsal import Firing
-from alerts.wording import describe_seconds
 from config.admin.pages import admin_page
+from config.lengths import describe_seconds
 from monitoring.applications.current import find_current_application
 from monitoring.charts.spec import Chart, Mark
 

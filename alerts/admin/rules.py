@@ -20,10 +20,10 @@ from alerts.models import Rule
 from alerts.selectors import annotate_open_counts
 from alerts.services.builtin import NotBuiltin, list_edited_fields, reset_rule
 from alerts.services.rules import create_rule, delete_rule, duplicate_rule, set_rule_enabled, update_rule
-from alerts.wording import describe_seconds
 from config.actors import actor_of_user
 from config.admin.base import BaseAdmin
 from config.admin.pages import admin_page
+from config.lengths import describe_seconds
 from config.templatetags.look import ago, chip
 
 SHOWN_CONDITION = 90

@@ -16,7 +16,7 @@ from alerts.models import Alert, AlertTransition, Rule
 from alerts.selectors import list_recipients
 from alerts.services.telling import tell_of_end, tell_of_firing
 from alerts.services.transitions import change_state, check_transition
-from alerts.wording import describe_seconds
+from config.lengths import describe_seconds
 from monitoring.applications.selectors import list_applications
 
 TRAIL_LENGTH = 60

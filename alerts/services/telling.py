@@ -14,11 +14,12 @@ from alerts.enums import AlertState, ChannelKind, Severity
 from alerts.models import Alert, AlertTransition, Channel
 from alerts.recipients import Recipient, recipient_of_told, write_delivery_key
 from alerts.selectors import read_signing_secret
-from alerts.wording import describe_seconds, write_firing_subject, write_resolved_subject
+from alerts.wording import write_firing_subject, write_resolved_subject
 from config.admin.states import colours_of
 from config.deliveries.enums import Channel as Way
 from config.deliveries.rendering import RenderedMail, render_mail
 from config.deliveries.services import queue_delivery
+from config.lengths import describe_seconds
 from config.outbox.services import publish
 
 logger = logging.getLogger(__name__)

@@ -7,14 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.labels import BadLabel, check_labels, fingerprint_labels, identify_series
-from alerts.wording import (
-    describe_seconds,
-    parse_seconds,
-    summarise,
-    write_firing_subject,
-    write_resolved_subject,
-    write_seconds,
-)
+from alerts.wording import summarise, write_firing_subject, write_resolved_subject
+from config.lengths import describe_seconds, parse_seconds, write_seconds
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,120 @@
+"""Forms of checks and maintenance windows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from config.admin.fields import SecondsField
+from monitoring.uptime.drafts import CheckDraft, CheckInvalid, check_draft
+from monitoring.uptime.expectations import Expectations
+from monitoring.uptime.models import EXPECTED_FIELDS, Check, MaintenanceWindow
+
+#: Draft fields that the form has under the same name.
+_PLAIN = (
+    "name",
+    "kind",
+    "address",
+    "interval_seconds",
+    "timeout_seconds",
+    "retries",
+    "grace_seconds",
+    "tls_days",
+    "follow_redirects",
+    "verify_certificate",
+)
+
+
+class CheckForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """Adding and changing a check. Whatever is wrong is found here, by the same test that services make."""
+
+    interval_seconds = SecondsField(
+        label="Look every", help_text="Like 30 s, 1 min or 1 day. A heartbeat: how often it comes."
+    )
+    timeout_seconds = SecondsField(
+        label="Give up after", help_text="At most 30 s: a slower answer counts as none.", required=False
+    )
+    grace_seconds = SecondsField(
+        label="Grace", required=False, help_text="Heartbeats: how late it may come, and how long its job may run."
+    )
+
+    class Meta:
+        model = Check
+        fields = ["application", *_PLAIN, *EXPECTED_FIELDS]
+        widgets = {"address": UnfoldAdminTextInputWidget(attrs={"placeholder": "https://erp.example.com/health"})}
+        labels = {
+            "retries": "Try again",
+            "tls_days": "Certificate good for at least (days)",
+            "verify_certificate": "Judge the certificate",
+            "statuses": "Statuses",
+            "body_contains": "Body contains",
+            "body_pattern": "Body matches",
+            "json_path": "JSON: value at",
+            "json_value": "JSON: is",
+        }
+        help_texts = {
+            "address": "Web address: https://… Port: host:port. Certificate: host or host:port. Heartbeat: empty.",
+            "tls_days": "Certificate checks fail when it expires sooner.",
+            "statuses": "Like 200-299 or 200, 401.",
+            "header_name": "A header that must be there.",
+            "header_value": "What it must contain; empty: anything.",
+            "body_contains": "Text that must be in the answer's first MiB.",
+            "body_pattern": "A regular expression (RE2) that must match somewhere.",
+            "json_path": "Like status, checks.database or nodes[0].name.",
+            "json_value": "Like ok, true, 3; empty: it only has to be there.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "statuses" in self.fields:
+            self.fields["statuses"].required = False
+        if self.instance.pk and "application" in self.fields:
+            self.fields["application"].disabled = True
+
+    def clean(self) -> dict[str, Any]:
+        """Check it as a whole."""
+        data = super().clean() or {}
+        if self.errors:
+            return data
+        try:
+            check_draft(self.draft())
+        except CheckInvalid as error:
+            for name, text in error.errors.items():
+                self.add_error(name if name in self.fields else None, text)
+        return data
+
+    def draft(self) -> CheckDraft:
+        """Return what was filled in, as far as it is valid."""
+        data = self.cleaned_data
+        expected = {name: data[name].strip() for name in EXPECTED_FIELDS if data.get(name, "").strip()}
+        values = {name: data[name] for name in _PLAIN if data.get(name) is not None}
+        if not values.get("timeout_seconds"):
+            values.pop("timeout_seconds", None)
+        application = data.get("application")
+        return CheckDraft(
+            **values, application_id=application.pk if application else 0, expected=Expectations(**expected)
+        )
+
+    def _post_clean(self) -> None:
+        """Leave the instance alone: the service writes it, from the draft."""
+
+
+class WindowForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """Planning a maintenance window."""
+
+    class Meta:
+        model = MaintenanceWindow
+        fields = ["application", "check_row", "starts_at", "ends_at", "reason"]
+
+    def clean(self) -> dict[str, Any]:
+        """The check has to be the application's; the end comes after the beginning."""
+        data = super().clean() or {}
+        check, application = data.get("check_row"), data.get("application")
+        if check is not None and application is not None and check.application_id != application.pk:
+            self.add_error("check_row", "This check belongs to another application.")
+        starts_at, ends_at = data.get("starts_at"), data.get("ends_at")
+        if starts_at and ends_at and ends_at <= starts_at:
+            self.add_error("ends_at", "It has to end after it begins.")
+        return data

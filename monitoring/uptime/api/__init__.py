@@ -1,0 +1,3 @@
+"""REST: checks, their results, and maintenance."""
+
+from __future__ import annotations

@@ -1,0 +1,235 @@
+"""Checks, what they found last, since when they stand as they do, and when nobody is to be told."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from monitoring.uptime.drafts import (
+    MAX_INTERVAL_SECONDS,
+    MAX_RETRIES,
+    MAX_TIMEOUT_SECONDS,
+    MAX_TLS_DAYS,
+    MIN_INTERVAL_SECONDS,
+    CheckDraft,
+    describe_target,
+)
+from monitoring.uptime.enums import KIND_CHOICES, STATE_CHOICES, CheckKind, CheckState
+from monitoring.uptime.expectations import DEFAULT_STATUSES, Expectations
+from monitoring.uptime.querysets import CheckQuerySet
+from monitoring.uptime.targets import DEFAULT_TLS_DAYS
+
+#: How many results of a check are kept; the next one takes the place of the oldest.
+KEPT_RESULTS = 100
+#: Fields of `Expectations`, stored one by one.
+EXPECTED_FIELDS = tuple(Expectations.__dataclass_fields__)
+DRAFT_FIELDS = tuple(name for name in CheckDraft.__dataclass_fields__ if name != "expected")
+
+
+class Check(models.Model):
+    """Something that has to answer, or to report, at regular times.
+
+    Services write these rows. What was wished for stands first; what was found begins with `state`, and every change of
+    that leaves a CheckChange.
+    """
+
+    application = models.ForeignKey("monitoring.Application", on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=100, help_text="What people read when it is down, for example “Login page”.")
+    kind = models.CharField(max_length=10, choices=KIND_CHOICES, default=CheckKind.HTTP.value)
+    address = models.TextField(
+        blank=True, help_text="A web address, or host:port. A heartbeat has none: it reports by itself."
+    )
+    interval_seconds = models.PositiveIntegerField(default=60)
+    timeout_seconds = models.PositiveSmallIntegerField(default=MAX_TIMEOUT_SECONDS)
+    retries = models.PositiveSmallIntegerField(
+        default=1, help_text="How many more attempts must fail before it counts as down."
+    )
+    grace_seconds = models.PositiveIntegerField(default=300)
+    tls_days = models.PositiveSmallIntegerField(default=DEFAULT_TLS_DAYS)
+    follow_redirects = models.BooleanField(default=True)
+    verify_certificate = models.BooleanField(default=True)
+    statuses = models.CharField(max_length=1000, default=DEFAULT_STATUSES)
+    header_name = models.CharField(max_length=1000, blank=True)
+    header_value = models.CharField(max_length=1000, blank=True)
+    body_contains = models.CharField(max_length=1000, blank=True)
+    body_pattern = models.CharField(max_length=1000, blank=True)
+    json_path = models.CharField(max_length=1000, blank=True)
+    json_value = models.CharField(max_length=1000, blank=True)
+    ping_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    state = models.CharField(max_length=12, choices=STATE_CHOICES, default=CheckState.NEW.value, editable=False)
+    changed_at = models.DateTimeField(default=timezone.now, editable=False)
+    reason = models.TextField(blank=True, editable=False, help_text="What the newest look found.")
+    failures = models.PositiveIntegerField(default=0, editable=False)
+    failing_since = models.DateTimeField(null=True, editable=False)
+    last_result_at = models.DateTimeField(null=True, editable=False)
+    last_duration_seconds = models.FloatField(null=True, editable=False)
+    tls_days_left = models.FloatField(null=True, editable=False)
+    started_at = models.DateTimeField(null=True, editable=False, help_text="When a heartbeat's job said it started.")
+    result_count = models.BigIntegerField(default=0, editable=False)
+    outage_labels = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text="Labels of the series that says it is down; kept until its end was recorded.",
+    )
+    due_at = models.DateTimeField(null=True, editable=False, help_text="When to look next; null: not at all.")
+    claim_token = models.UUIDField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+
+    objects: ClassVar[CheckQuerySet] = CheckQuerySet.as_manager()  # type: ignore[assignment]  # the stubs' manager type
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=[kind.value for kind in CheckKind]), name="check_kind_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=[state.value for state in CheckState]), name="check_state_known"
+            ),
+            models.CheckConstraint(condition=Q(kind="heartbeat") | ~Q(address=""), name="check_has_address"),
+            models.CheckConstraint(
+                condition=Q(interval_seconds__range=(MIN_INTERVAL_SECONDS, MAX_INTERVAL_SECONDS)),
+                name="check_interval_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(timeout_seconds__range=(1, MAX_TIMEOUT_SECONDS)), name="check_timeout_in_range"
+            ),
+            models.CheckConstraint(condition=Q(retries__lte=MAX_RETRIES), name="check_retries_in_range"),
+            models.CheckConstraint(condition=Q(tls_days__range=(1, MAX_TLS_DAYS)), name="check_tls_days_in_range"),
+            models.CheckConstraint(condition=~Q(state="paused") | Q(due_at=None), name="paused_check_is_not_due"),
+            models.CheckConstraint(
+                condition=~Q(state="down") | Q(failing_since__isnull=False), name="down_check_says_since_when"
+            ),
+        ]
+        indexes = [
+            # The prober, every few seconds: what is due longest.
+            models.Index(fields=["due_at"], name="check_due", condition=Q(due_at__isnull=False)),
+            # The uptime page and REST: an application's checks.
+            models.Index(fields=["application", "-id"], name="check_application"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """Address of the check's page."""
+        return reverse("admin:monitoring_check_case", args=[self.pk])
+
+    @property
+    def target(self) -> str:
+        """Its address as far as it may be shown anywhere: a query may hold secrets."""
+        return describe_target(self.kind, self.address)
+
+    @property
+    def expected(self) -> Expectations:
+        """What an HTTP answer has to be like."""
+        return Expectations(**{name: getattr(self, name) for name in EXPECTED_FIELDS})
+
+    def draft(self) -> CheckDraft:
+        """Return it as it was wished for, to be changed and saved again."""
+        return CheckDraft(**{name: getattr(self, name) for name in DRAFT_FIELDS}, expected=self.expected)
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels of its series."""
+        labels = {"check": self.name, "check_id": str(self.pk), "kind": self.kind, "target": self.target}
+        return {name: value for name, value in labels.items() if value}
+
+
+class CheckResult(models.Model):
+    """What one look found, or one ping said. The newest KEPT_RESULTS of each check: `place` goes round."""
+
+    check_row = models.ForeignKey(Check, on_delete=models.CASCADE, related_name="results", db_column="check_id")
+    place = models.PositiveSmallIntegerField()
+    at = models.DateTimeField()
+    is_up = models.BooleanField()
+    reason = models.TextField(blank=True)
+    duration_seconds = models.FloatField(null=True)
+    status = models.PositiveSmallIntegerField(null=True)
+
+    objects: ClassVar[models.Manager[CheckResult]]
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            # The page of a check and its spark line: its newest results; and what a new one replaces.
+            models.UniqueConstraint(fields=["check_row", "place"], name="check_result_place"),
+            models.CheckConstraint(condition=Q(place__lt=KEPT_RESULTS), name="check_result_place_in_range"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class CheckChange(models.Model):
+    """One change of a check's state, since `at`: a check is down since its first failure, noted once the retries failed too.
+
+    Appended in the transaction of the change. Pruned after two years (services/upkeep.py).
+    """
+
+    check_row = models.ForeignKey(Check, on_delete=models.CASCADE, related_name="changes", db_column="check_id")
+    from_state = models.CharField(max_length=12, choices=STATE_CHOICES)
+    to_state = models.CharField(max_length=12, choices=STATE_CHOICES)
+    at = models.DateTimeField()
+    noted_at = models.DateTimeField()
+    reason = models.TextField(blank=True)
+
+    objects: ClassVar[models.Manager[CheckChange]]
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(from_state=F("to_state")), name="check_change_changes"),
+            models.CheckConstraint(condition=Q(noted_at__gte=F("at")), name="check_change_noted_after"),
+        ]
+        indexes = [
+            # The page of a check and the list's availability: changes of some checks since some time, in order.
+            models.Index(fields=["check_row", "noted_at"], name="check_change_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{CheckState(self.from_state).label} → {CheckState(self.to_state).label}"
+
+
+class MaintenanceWindow(models.Model):
+    """A stretch of time in which failures are expected and do not count, for one check or all of an application."""
+
+    application = models.ForeignKey("monitoring.Application", on_delete=models.CASCADE, related_name="+")
+    check_row = models.ForeignKey(
+        Check,
+        verbose_name="check",
+        on_delete=models.CASCADE,
+        related_name="windows",
+        null=True,
+        blank=True,
+        db_column="check_id",
+        help_text="Empty: all checks of the application.",
+    )
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    reason = models.CharField(max_length=200, blank=True, help_text="For example “Update to 4.2”.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[models.Manager[MaintenanceWindow]]
+
+    class Meta:
+        ordering = ["-starts_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="maintenance_window_has_length")
+        ]
+        indexes = [
+            # Every few seconds: the windows that are open now.
+            models.Index(fields=["ends_at"], name="maintenance_window_end"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reason or "Maintenance"
+
+    def get_absolute_url(self) -> str:
+        """Address of the window's page."""
+        return reverse("admin:monitoring_maintenancewindow_change", args=[self.pk])

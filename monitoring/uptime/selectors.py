@@ -1,0 +1,107 @@
+"""Reading checks: where they stand, how available they were, what they found."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+
+from config.settings import OPTION
+from monitoring.uptime.availability import Availability, Change, measure_availability
+from monitoring.uptime.enums import CheckState
+from monitoring.uptime.models import Check, CheckChange, CheckResult, MaintenanceWindow
+from monitoring.uptime.querysets import CheckQuerySet
+
+#: Stretches of time for which availability is shown.
+PERIODS = {"24 h": timedelta(hours=24), "7 d": timedelta(days=7), "30 d": timedelta(days=30)}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many checks there are, and how many of them are down, failing, up, paused."""
+
+    total: int
+    down: int
+    pending: int
+    up: int
+    paused: int
+
+
+def is_private_allowed() -> bool:
+    """Whether checks may reach addresses that are not on the public internet."""
+    return bool(OPTION["CHECK_ALLOW_PRIVATE"])
+
+
+def list_checks(*, application_id: int) -> CheckQuerySet:
+    """Return an application's checks."""
+    return Check.objects.filter(application_id=application_id).select_related("application")
+
+
+def find_check_by_ping_key(ping_key: UUID) -> Check | None:
+    """Return the heartbeat with this key."""
+    return Check.objects.filter(ping_key=ping_key, kind="heartbeat").first()
+
+
+def measure_standing(*, application_id: int | None = None) -> Standing:
+    """Return how things stand, for one application or all."""
+    checks = Check.objects.all() if application_id is None else Check.objects.filter(application_id=application_id)
+    counts = {f"{state}": Count("pk", filter=Q(state=state)) for state in ("down", "pending", "up", "paused")}
+    return Standing(**checks.aggregate(total=Count("pk"), **counts))
+
+
+def list_changes(check_ids: Iterable[int], *, since: datetime) -> dict[int, list[Change]]:
+    """Return for each check the changes noted since a time, in order, after the one that held before; two queries."""
+    ids = list(check_ids)
+    before = (
+        CheckChange.objects.filter(check_row__in=ids, noted_at__lt=since)
+        .order_by("check_row", "-noted_at", "-id")
+        .distinct("check_row")
+    )
+    after = CheckChange.objects.filter(check_row__in=ids, noted_at__gte=since).order_by("noted_at", "id")
+    found: dict[int, list[Change]] = defaultdict(list)
+    for change in [*before, *after]:
+        found[change.check_row_id].append(Change(change.at, CheckState(change.to_state), change.reason))
+    return found
+
+
+def measure_availabilities(check_ids: Sequence[int], *, period: timedelta, now: datetime) -> dict[int, Availability]:
+    """Return how available checks were in the last `period`; two queries for all of them."""
+    changes = list_changes(check_ids, since=now - period)
+    return {pk: measure_availability(changes.get(pk, []), start=now - period, end=now) for pk in check_ids}
+
+
+def list_results(check: Check, *, limit: int | None = None) -> QuerySet[CheckResult]:
+    """Return the newest results of a check, the newest first."""
+    results = check.results.order_by("-at", "-id")
+    return results if limit is None else results[:limit]
+
+
+def list_durations(check_ids: Sequence[int], *, limit: int) -> dict[int, list[float | None]]:
+    """Return the newest response times of checks, oldest first, None where nothing answered; one query for all."""
+    found: dict[int, list[float | None]] = defaultdict(list)
+    rows = CheckResult.objects.filter(check_row__in=check_ids).order_by("-at", "-id")
+    for check_id, duration, is_up in rows.values_list("check_row_id", "duration_seconds", "is_up"):
+        if len(found[check_id]) < limit:
+            found[check_id].append(duration if is_up else None)
+    return {check_id: durations[::-1] for check_id, durations in found.items()}
+
+
+def list_open_windows(*, now: datetime) -> QuerySet[MaintenanceWindow]:
+    """Return the maintenance windows that are open now."""
+    return MaintenanceWindow.objects.filter(starts_at__lte=now, ends_at__gt=now)
+
+
+def find_open_window(check: Check, *, now: datetime) -> MaintenanceWindow | None:
+    """Return a window that is open for a check now."""
+    open_ones = list_open_windows(now=now).filter(application_id=check.application_id)
+    return open_ones.filter(Q(check_row=None) | Q(check_row=check)).order_by("-ends_at").first()
+
+
+def list_coming_windows(check: Check, *, now: datetime) -> list[MaintenanceWindow]:
+    """Return the windows of a check that are open or to come, the next one first."""
+    windows = MaintenanceWindow.objects.filter(application_id=check.application_id, ends_at__gt=now)
+    return list(windows.filter(Q(check_row=None) | Q(check_row=check)).order_by("starts_at", "pk"))

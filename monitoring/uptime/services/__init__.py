@@ -1,0 +1,3 @@
+"""Writing checks: wishes, results, pings, windows."""
+
+from __future__ import annotations
