@@ -58,8 +58,8 @@ def list_changes(check_ids: Iterable[int], *, since: datetime) -> dict[int, list
     ids = list(check_ids)
     before = (
         CheckChange.objects.filter(check_row__in=ids, noted_at__lt=since)
-        .order_by("check_row", "-noted_at", "-id")
-        .distinct("check_row")
+        .order_by("check_row_id", "-noted_at", "-id")
+        .distinct("check_row_id")
     )
     after = CheckChange.objects.filter(check_row__in=ids, noted_at__gte=since).order_by("noted_at", "id")
     found: dict[int, list[Change]] = defaultdict(list)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -13,7 +14,7 @@ from config.admin.base import BaseAdmin
 from config.templatetags.look import ago, chip
 from monitoring.applications.current import find_current_application
 from monitoring.uptime.admin.forms import WindowForm
-from monitoring.uptime.models import MaintenanceWindow
+from monitoring.uptime.models import Check, MaintenanceWindow
 from monitoring.uptime.services.maintenance import follow_windows
 
 
@@ -38,6 +39,13 @@ class MaintenanceWindowAdmin(BaseAdmin):
         application = find_current_application(request)
         chosen = {"application": application.pk} if application else {}
         return {**chosen, "starts_at": timezone.now(), **super().get_changeform_initial_data(request)}
+
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
+        """Checks by name; their own list has an order that only it can make."""
+        if db_field.name == "check_row":
+            return Check.objects.order_by("name", "pk")
+        found: QuerySet[Any] | None = super().get_field_queryset(db, db_field, request)
+        return found
 
     def save_model(self, request: HttpRequest, obj: MaintenanceWindow, form: Any, change: bool) -> None:
         """Save, and follow it at once."""
