@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from config.outbox.registry import describe_event
 from config.outbox.services import publish
 from monitoring.uptime.enums import TRANSITIONS, CheckState
 from monitoring.uptime.models import Check, CheckChange
+
+_PAYLOAD = {
+    "check_id": "Id of the check.",
+    "name": "Its name.",
+    "reason": "Why it is down, or what was seen when it was up again.",
+    "at": "Since when (RFC 3339): of an outage, its first failure.",
+}
+describe_event("check.down", "Something that is watched is down: its retries failed too.", payload=_PAYLOAD)
+describe_event("check.up", "Something that was down is up again.", payload=_PAYLOAD)
 
 #: What others may want to hear of.
 _TOLD = frozenset({CheckState.UP, CheckState.DOWN})

@@ -237,10 +237,10 @@ def test_windows__planned_for_a_check__it_is_in_maintenance(admin_client: Client
 
 def test_home__with_and_without_checks__shows_them(admin_client: Client) -> None:
     application = make_application()
-    assert "Add a check" in text_of(admin_client, "admin:index")
+    assert "Add a check" in text_of(admin_client, "admin:home_panel", "uptime")
     find(make_check(application, name="Login page", retries=0), DOWN)
 
-    assert "1 down" in text_of(admin_client, "admin:index")
+    assert "1 down" in text_of(admin_client, "admin:home_panel", "uptime")
 
 
 @pytest.mark.parametrize(
