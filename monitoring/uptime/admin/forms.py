@@ -8,7 +8,7 @@ from django import forms
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from config.admin.fields import SecondsField
-from monitoring.uptime.drafts import CheckDraft, CheckInvalid, check_draft
+from monitoring.uptime.drafts import MAX_TIMEOUT_SECONDS, CheckDraft, CheckInvalid, check_draft
 from monitoring.uptime.expectations import Expectations
 from monitoring.uptime.models import EXPECTED_FIELDS, Check, MaintenanceWindow
 
@@ -31,13 +31,19 @@ class CheckForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the st
     """Adding and changing a check. Whatever is wrong is found here, by the same test that services make."""
 
     interval_seconds = SecondsField(
-        label="Look every", help_text="Like 30 s, 1 min or 1 day. A heartbeat: how often it comes."
+        label="Look every", initial=60, help_text="Like 30 s, 1 min or 1 day. A heartbeat: how often it comes."
     )
     timeout_seconds = SecondsField(
-        label="Give up after", help_text="At most 30 s: a slower answer counts as none.", required=False
+        label="Give up after",
+        initial=MAX_TIMEOUT_SECONDS,
+        help_text="At most 30 s: a slower answer counts as none.",
+        required=False,
     )
     grace_seconds = SecondsField(
-        label="Grace", required=False, help_text="Heartbeats: how late it may come, and how long its job may run."
+        label="Grace",
+        initial=300,
+        required=False,
+        help_text="Heartbeats: how late it may come, and how long its job may run.",
     )
 
     class Meta:

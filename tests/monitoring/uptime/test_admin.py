@@ -137,7 +137,9 @@ def test_pages__without_permission__refused(client: Client) -> None:
 
 def test_editor__new__saved_by_the_service_and_led_to_its_page(admin_client: Client) -> None:
     application = make_application()
-    assert "Try it now" in text_of(admin_client, "admin:monitoring_check_add")
+    page = text_of(admin_client, "admin:monitoring_check_add")
+    assert "Try it now" in page
+    assert all(f'value="{text}"' in page for text in ("1 min", "30 s", "5 min"))
     answer = admin_client.post(
         reverse("admin:monitoring_check_add"), fill_in(application=application.pk, json_path="status", json_value="ok")
     )
