@@ -49,6 +49,10 @@ class CheckAdmin(BaseAdmin):
     search_help_text = "Name, address or reason"
     sortable_by = ()
     actions = ["pause_selected", "resume_selected"]
+
+    class Media:
+        css = {"all": ["monitoring/uptime.css"]}
+
     empty_title = "Nothing is watched from outside yet"
     empty_text = "A check asks a web address, a port or a certificate at regular times, or waits for a job's heartbeat, and an alert goes out when it fails. Begin with your ERP's login page."
     fieldsets = [
@@ -130,7 +134,7 @@ class CheckAdmin(BaseAdmin):
         """Name and target, leading to its page; what is wrong, while something is."""
         note = check.reason if check.state in {CheckState.DOWN, CheckState.PENDING} else check.target
         return format_html(
-            '<a class="pl-strong" href="{}">{}</a><br><span class="pl-quiet pl-target">{}</span>',
+            '<span class="pl-cell"><a class="pl-strong" href="{}">{}</a><br><span class="pl-quiet pl-target">{}</span></span>',
             check.get_absolute_url(),
             check.name,
             note or CheckKind(check.kind).label,
