@@ -89,7 +89,7 @@ def _sync(schedule: Schedule) -> bool:
         return True
     _remember(row, declaration)
     row.task, row.queue, row.description = schedule.task, schedule.queue, schedule.description
-    _set_time(row, schedule.when)
+    set_time(row, schedule.when)
     row.save()
     return True
 
@@ -103,7 +103,8 @@ def _remember(row: PeriodicTask, declaration: dict[str, Any]) -> None:
     row.headers = json.dumps({"declared": declaration})
 
 
-def _set_time(row: PeriodicTask, when: timedelta | Cron) -> None:
+def set_time(row: PeriodicTask, when: timedelta | Cron) -> None:
+    """Point a row to the interval or crontab line; the caller saves it."""
     if isinstance(when, Cron):
         row.interval = None
         row.crontab, _ = CrontabSchedule.objects.get_or_create(

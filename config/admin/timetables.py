@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from celery.schedules import ParseException, crontab
@@ -20,6 +21,7 @@ from django_celery_beat.models import (
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from config.admin.base import BaseAdmin
+from config.schedules import Cron, set_time
 from config.templatetags.look import ago, chip
 from config.timetable import EXAMPLE, CronLine, Every, parse_when, write_when
 
@@ -117,17 +119,6 @@ def describe_when(task: PeriodicTask) -> str:
 def set_when(task: PeriodicTask, when: Every | CronLine) -> None:
     """Point a task to the interval or cron line; the caller saves it."""
     if isinstance(when, CronLine):
-        task.interval = None
-        task.crontab, _ = CrontabSchedule.objects.get_or_create(
-            minute=when.minute,
-            hour=when.hour,
-            day_of_month=when.day_of_month,
-            day_of_week=when.day_of_week,
-            month_of_year="*",
-            timezone="UTC",
-        )
-        task.expire_seconds = None
+        set_time(task, Cron(when.minute, when.hour, when.day_of_month, when.day_of_week))
     else:
-        task.crontab = None
-        task.interval, _ = IntervalSchedule.objects.get_or_create(every=when.seconds, period=IntervalSchedule.SECONDS)
-        task.expire_seconds = max(when.seconds, 5)
+        set_time(task, timedelta(seconds=when.seconds))
