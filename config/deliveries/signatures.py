@@ -15,6 +15,6 @@ def sign_body(body: bytes, *, secret: str, timestamp: int) -> str:
 def verify_signature(header: str, body: bytes, *, secret: str, now: int, tolerance_seconds: int = 300) -> bool:
     """Say whether a header fits a body and is not older than the tolerance. What a receiver does; kept for tests and docs."""
     parts = dict(part.partition("=")[::2] for part in header.split(","))
-    if not parts.get("t", "").isdigit() or abs(now - int(parts["t"])) > tolerance_seconds:
+    if not parts.get("t", "").isdecimal() or abs(now - int(parts["t"])) > tolerance_seconds:
         return False
     return hmac.compare_digest(sign_body(body, secret=secret, timestamp=int(parts["t"])), header)

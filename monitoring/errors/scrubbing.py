@@ -171,7 +171,7 @@ def _clean_assigned(match: re.Match[str], rules: ScrubRules) -> str:
 
 def _holds_card(text: str) -> bool:
     """Return whether a text is a number that card networks could have given out (Luhn's check)."""
-    digits = [int(character) for character in text if character.isdigit()]
+    digits = [int(character) for character in text if character.isdecimal()]
     if not 13 <= len(digits) <= 19 or digits[0] not in {2, 3, 4, 5, 6} or len(set(digits)) == 1:
         return False
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]

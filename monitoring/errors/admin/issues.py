@@ -66,7 +66,7 @@ def describe_issue(request: HttpRequest, issue: ErrorIssue) -> dict[str, Any]:
     groups = list(issue.groups.order_by("pk"))
     ids = [group.pk for group in groups]
     chosen = request.GET.get("event", "")
-    event = find_event(group_ids=ids, pk=int(chosen) if chosen.isdigit() and len(chosen) < 19 else None)
+    event = find_event(group_ids=ids, pk=int(chosen) if chosen.isdecimal() and len(chosen) < 19 else None)
     now = timezone.now()
     return {
         "title": issue.title,
@@ -166,7 +166,7 @@ def unmerge(request: HttpRequest, pk: int) -> HttpResponseBase:
 def assign(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Give it to someone."""
     chosen = request.POST.get("assignee", "")
-    person = _list_people().filter(pk=chosen).first() if chosen.isdigit() else None
+    person = _list_people().filter(pk=chosen).first() if chosen.isdecimal() else None
     if chosen and person is None:
         messages.error(request, "This person can't be given errors (any more).")
         return redirect("admin:monitoring_errorissue_change", pk)
@@ -205,7 +205,7 @@ def _find(pk: int | str) -> ErrorIssue:
     issues = ErrorIssue.objects.select_related(
         "application", "assignee", "first_release", "last_release", "merged_into"
     )
-    issue = issues.filter(pk=pk).first() if str(pk).isdigit() and len(str(pk)) < 19 else None
+    issue = issues.filter(pk=pk).first() if str(pk).isdecimal() and len(str(pk)) < 19 else None
     if issue is None:
         raise Http404("There is no such error.")
     return issue

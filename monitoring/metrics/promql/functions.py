@@ -145,6 +145,6 @@ def expand_template(template: str, found: Any) -> str:
 def group_text(found: Any, name: str) -> str:
     """What a numbered or named group of a match found."""
     try:
-        return str(found.group(int(name) if name.isdigit() else name) or "")
+        return str(found.group(int(name) if name.isdecimal() else name) or "")
     except (IndexError, KeyError):
         return ""

@@ -195,3 +195,7 @@ def test_losses__page__adds_up_and_names_what_was_set_aside(
     assert "Lost at the client" in page
     call_command("retry_errors")
     assert digest_batch().set_aside == 1
+
+
+def test_issue_page__number_that_is_no_number__is_not_found(client: Client, person: User) -> None:
+    assert client.get("/admin/monitoring/errorissue/²/change/").status_code in {302, 404}
