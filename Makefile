@@ -12,6 +12,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
+CLIENTS := tests/clients
+CLIENTS_STAMP := $(CLIENTS)/node_modules/.installed
 JOBS ?= auto
 # By file: tests that share one running product share it on one worker. Each worker takes one of Redis' 16 databases.
 PYTEST := $(BIN)/python -m pytest --dist loadfile --maxprocesses 8
@@ -25,7 +27,7 @@ help: ## List the targets
 up: $(RUN_STAMP) ## Start everything on this machine; Ctrl-C stops it (PORT, HOST, DATA_DIR)
 	@exec $(BIN)/python -m config.supervisor
 
-test: $(DEV_STAMP) ## Run the whole suite
+test: $(DEV_STAMP) $(CLIENTS_STAMP) ## Run the whole suite
 	$(PYTEST) -n $(JOBS) -m "not long"
 
 test-fast: $(DEV_STAMP) ## Run all but browser, real clients and fault tests
@@ -34,7 +36,7 @@ test-fast: $(DEV_STAMP) ## Run all but browser, real clients and fault tests
 test-long: $(DEV_STAMP) ## Run the long fault tests: processes killed at random under load
 	$(PYTEST) -m long
 
-test-services: $(DEV_STAMP) ## Run the suite on Debian's PostgreSQL 15 and Redis 7 (as root; installs them)
+test-services: $(DEV_STAMP) $(CLIENTS_STAMP) ## Run the suite on Debian's PostgreSQL 15 and Redis 7 (as root; installs them)
 	.ci/test-services $(PYTEST) -n $(JOBS) -m "not long"
 
 check: export DATA_DIR := build/check
@@ -89,6 +91,12 @@ $(BIN)/python:
 $(RUN_STAMP): requirements.txt | $(BIN)/python
 	@echo "Installing what requirements.txt names; this is done once."
 	@$(PIP) -r requirements.txt
+	@touch $@
+
+# Unmodified JavaScript clients for the tests, run by the node that the environment brings along.
+$(CLIENTS_STAMP): $(CLIENTS)/package-lock.json $(DEV_STAMP)
+	@echo "Installing the JavaScript clients of the tests; this is done once."
+	@cd $(CLIENTS) && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(DEV_STAMP): requirements-dev.txt | $(BIN)/python
