@@ -1,0 +1,3 @@
+"""REST of uploads of source maps."""
+
+from __future__ import annotations
