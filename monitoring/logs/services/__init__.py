@@ -1,0 +1,3 @@
+"""Writing log lines and counting them."""
+
+from __future__ import annotations
