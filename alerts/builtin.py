@@ -238,8 +238,44 @@ _SERVER_DOWN = BuiltinRule(
     },
 )
 
+#: One alert for one issue; it stays while more come, and for half an hour of quiet after the last.
+_CRITICAL_ERROR = BuiltinRule(
+    key="critical-error",
+    version=1,
+    name="Critical error",
+    condition="sum by (issue, title, pattern) (increase(application_critical_errors_total[5m])) > 0",
+    severity="critical",
+    for_seconds=0,
+    keep_firing_for_seconds=25 * MINUTE,
+    annotations={
+        "summary": "{{ $labels.title }}",
+        "description": "Critical by the pattern “{{ $labels.pattern }}”. It is counted and told of as long as it goes on.",
+        "runbook": "Open the error: since which release, whom does it hit, what did they do? Undo the release if it began "
+        "with one. Not critical? Mute the error, or narrow the pattern under Critical patterns.",
+    },
+)
+
+#: Postlaunch compares the releases; the rule only says so. It ends with the finding, or when the next release takes over.
+_RELEASE_WORSE = BuiltinRule(
+    key="release-worse",
+    version=1,
+    name="Release worse than before",
+    condition="release_regressed == 1",
+    severity="warning",
+    for_seconds=0,
+    keep_firing_for_seconds=10 * MINUTE,
+    annotations={
+        "summary": "{{ $labels.release }} is worse than the release before it: {{ $labels.reason }}",
+        "description": "Compared with the release before, with enough sessions to be sure. {{ $labels.environment }}",
+        "runbook": "Open the release under Releases: which errors are new in it? If people can't work, go back to the release before; "
+        "if not, mend the most frequent of them first.",
+    },
+)
+
 BUILTIN_RULES: tuple[BuiltinRule, ...] = (
     *(rule for signal in _SIGNALS for rule in signal.rules()),
     _HOST_SILENT,
     _SERVER_DOWN,
+    _CRITICAL_ERROR,
+    _RELEASE_WORSE,
 )

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from config.outbox.registry import describe_event
+from django.utils import timezone
+
+from config.nudges import Nudge
+from config.outbox.models import Event
+from config.outbox.registry import describe_event, subscribe
+from monitoring.errors.services.critical import record_critical_counts
+
+_evaluation = Nudge("alerts.tasks.evaluate_rules", "evaluate")
 
 _PAYLOAD = {
     "alert_id": "Id of the alert.",
@@ -17,3 +24,10 @@ _PAYLOAD = {
 
 describe_event("alert.firing", "An alert began to fire: its condition held for the rule's time.", payload=_PAYLOAD)
 describe_event("alert.resolved", "An alert that fired is over.", payload=_PAYLOAD)
+
+
+@subscribe("issue.critical", name="alerts: tell of a critical error at once")
+def hear_of_critical_error(event: Event) -> None:
+    """Record the count that the rule asks for, and have rules asked now instead of at their next turn."""
+    record_critical_counts(now=timezone.now())
+    _evaluation.on_commit()

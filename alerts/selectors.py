@@ -138,3 +138,9 @@ def _count_alerts(state: AlertState, application_id: int | None) -> Coalesce:
         alerts = alerts.filter(application_id=application_id)
     counted = alerts.order_by().values("rule").annotate(number=Count("pk")).values("number")
     return Coalesce(Subquery(counted), Value(0))
+
+
+def list_alerts_of_issue(*, application_id: int, issue_id: int, limit: int = 5) -> list[Alert]:
+    """Return the newest alerts of an application that name an error's issue in their labels."""
+    alerts = Alert.objects.filter(application_id=application_id, fired_at__isnull=False, labels__issue=str(issue_id))
+    return list(alerts.order_by("-id")[:limit])

@@ -64,3 +64,19 @@ class NoteKind(models.TextChoices):
     ASSIGNED = "assigned", "Assigned"
     MERGED = "merged", "Merged"
     UNMERGED = "unmerged", "Taken apart"
+
+
+class PatternKind(models.TextChoices):
+    """What a critical pattern looks at."""
+
+    MESSAGE = "message", "Message"
+    CLASS = "class", "Class"
+    LEVEL = "level", "Level"
+
+
+class PatternPlace(models.TextChoices):
+    """Where an error must have happened to meet a critical pattern."""
+
+    ANY = "any", "Anywhere"
+    BROWSER = "browser", "In a browser"
+    SERVER = "server", "On a server"

@@ -41,7 +41,10 @@ class EventInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One call of a stack. `line` 0: not known."""
+    """One call of a stack. `line` 0: not known.
+
+    `minified` is where the browser saw it, if a source map explained it; `unresolved` why none did though it would help.
+    """
 
     function: str = ""
     module: str = ""
@@ -54,6 +57,8 @@ class Frame:
     pre_context: tuple[str, ...] = ()
     post_context: tuple[str, ...] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
+    minified: str = ""
+    unresolved: str = ""
 
     @property
     def place(self) -> str:
@@ -186,6 +191,12 @@ def read_event(document: Mapping[str, Any], *, received_at: datetime) -> ErrorDa
     )
 
 
+def find_unresolved(event: ErrorData) -> Frame | None:
+    """Return the newest frame that a source map would have helped."""
+    frames = (frame for exception in reversed(event.exceptions) for frame in reversed(exception.frames))
+    return next((frame for frame in (*frames, *reversed(event.frames)) if frame.unresolved), None)
+
+
 def _make_title(main: ExceptionRecord, message: str) -> str:
     value = next(iter(main.value.strip().splitlines()), "")
     title = f"{main.type}: {value}" if main.type and value else main.type or value
@@ -268,7 +279,18 @@ def _read_frame(value: Any) -> Frame:
         pre_context=_lines(frame.get("pre_context")),
         post_context=_lines(frame.get("post_context")),
         variables=_mapping(frame.get("vars")),
+        minified=_describe_minified(_mapping(frame.get("minified"))),
+        unresolved=_text(frame.get("unresolved"), 20),
     )
+
+
+def _describe_minified(frame: Mapping[str, Any]) -> str:
+    if not frame:
+        return ""
+    where = _text(frame.get("abs_path") or frame.get("filename"), 500)
+    place = f"{where}:{_number(frame.get('lineno'))}:{_number(frame.get('colno'))}"
+    function = _text(frame.get("function"), MAX_TAG)
+    return f"{place} in {function}" if function else place
 
 
 def _read_message(document: Mapping[str, Any]) -> tuple[str, str]:

@@ -14,7 +14,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from monitoring.applications.models import Application
-from monitoring.errors.enums import OPEN_STATES, IssueState, Level, NoteKind, ResolvedIn
+from monitoring.errors.enums import (
+    OPEN_STATES,
+    IssueState,
+    Level,
+    NoteKind,
+    PatternKind,
+    PatternPlace,
+    ResolvedIn,
+)
 from monitoring.errors.querysets import ErrorIssueQuerySet
 from monitoring.releases.models import Release
 
@@ -52,6 +60,13 @@ class ErrorIssue(models.Model):
         null=True, blank=True, help_text="Number of the event that ends the silence."
     )
     merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged")
+    critical_pattern = models.ForeignKey(
+        "CriticalPattern", null=True, blank=True, on_delete=models.SET_NULL, related_name="issues"
+    )
+    critical_count = models.BigIntegerField(default=0, help_text="Events that met a critical pattern.")
+    critical_at = models.DateTimeField(null=True, blank=True, help_text="The newest of them.")
+    critical_recorded_at = models.DateTimeField(null=True, blank=True)
+    critical_recorded = models.BigIntegerField(default=0, help_text="How many of them the metric knows of.")
 
     objects: ClassVar[ErrorIssueQuerySet] = ErrorIssueQuerySet.as_manager()  # type: ignore[assignment]  # the stubs' manager type
 
@@ -85,6 +100,12 @@ class ErrorIssue(models.Model):
             models.Index(fields=["application", "-last_seen"], name="issue_application"),
             # Minutely: mutes whose time is over.
             models.Index(fields=["muted_until"], name="issue_muted", condition=Q(muted_until__isnull=False)),
+            # Minutely: what of the critical ones the metric does not know yet.
+            models.Index(
+                fields=["critical_at"],
+                name="issue_critical_news",
+                condition=Q(critical_count__gt=models.F("critical_recorded")),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -98,6 +119,54 @@ class ErrorIssue(models.Model):
     def is_open(self) -> bool:
         """Whether it waits for somebody."""
         return self.state in OPEN_STATES
+
+
+class CriticalPattern(models.Model):
+    """What makes an error critical: somebody is told as soon as it happens. Services write these rows.
+
+    Those with a `builtin_key` came with the product; a newer version brings fields up to date that nobody edited.
+    """
+
+    application = models.ForeignKey(
+        Application,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="Empty: every application.",
+    )
+    name = models.CharField(max_length=100, help_text="In people's words, for example “Database error”.")
+    kind = models.CharField(max_length=10, choices=PatternKind.choices, default=PatternKind.MESSAGE)
+    pattern = models.TextField(
+        max_length=1000,
+        help_text="Message: a regular expression (RE2), looked for in “Type: message”. Class: names, separated by commas, "
+        "with or without namespace. Level: one of debug, info, warning, error, fatal.",
+    )
+    where = models.CharField(max_length=10, choices=PatternPlace.choices, default=PatternPlace.ANY)
+    platform = models.CharField(
+        max_length=30, blank=True, help_text="Like php, python, java, javascript; empty: every language."
+    )
+    note = models.TextField(blank=True, max_length=1000, help_text="Why it is critical, what to do.")
+    enabled = models.BooleanField(default=True)
+    builtin_key = models.CharField(max_length=50, blank=True, editable=False)
+    builtin_version = models.PositiveIntegerField(default=0, editable=False)
+    builtin_shipped = models.JSONField(default=dict, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[models.Manager[CriticalPattern]]
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["builtin_key"], condition=~Q(builtin_key=""), name="critical_pattern_builtin_once"
+            ),
+            models.CheckConstraint(condition=Q(kind__in=PatternKind.values), name="critical_pattern_kind_known"),
+            models.CheckConstraint(condition=Q(where__in=PatternPlace.values), name="critical_pattern_where_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class ErrorGroup(models.Model):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 FILTERED = "[Filtered]"
 AUTO = "{{auto}}"
 MAX_DEPTH = 60
 MAX_STRING = 16 * 1024
 MAX_NAME = 24
+MAX_REMEMBERED = 8_000
+MAX_REMEMBERED_TEXT = 250
+_SHORTEST_CARD = 10**12  # 13 digits
 _CUT = "…"
 
 #: Words that mark a secret wherever they stand in a name: `user_password`, `X-Api-Key`, `oldPasswd`.
@@ -70,7 +73,7 @@ def scrub(document: Mapping[str, Any], *, rules: ScrubRules, client_ip: str = ""
 
     `client_ip` is where the request came from. It is filled in where the client asks for that, if the rules allow it.
     """
-    cleaned = {name: _clean(name, value, rules, 1) for name, value in document.items()}
+    cleaned = _cleaner_for(rules).clean_members(document, 1)
     cleaned.pop("ingest_settings", None)
     user = cleaned.get("user")
     if isinstance(user, dict):
@@ -108,59 +111,137 @@ def _letters(name: str) -> str:
     return "".join(character for character in name.lower() if character.isalnum())
 
 
-def _clean(name: str, value: Any, rules: ScrubRules, depth: int) -> Any:
-    """Return a member's value, cleaned."""
-    if value is None or isinstance(value, bool):
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """What a member's name says about its value. `texts` are cleaned texts under such names, remembered."""
+
+    key: str
+    texts: dict[str, str]
+    is_secret: bool = False
+    is_address: bool = False
+    is_source: bool = False
+
+
+@dataclass(slots=True)
+class _Cleaner:
+    """Cleans documents by one set of rules.
+
+    Events of one program say the same things again and again: names, lines of code, texts. What was made of short ones is
+    remembered, which is most of the work. Threads may share a cleaner: what one forgets another only works out again.
+    """
+
+    rules: ScrubRules
+    members: dict[str, _Member] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    source_texts: dict[str, str] = field(default_factory=dict)
+
+    def clean_members(self, document: Mapping[str, Any], depth: int) -> dict[str, Any]:
+        """Return an object's members, cleaned."""
+        cleaned: dict[str, Any] = {}
+        members = self.members
+        for name, value in document.items():
+            member = members.get(name) or self._judge(name)
+            # Nearly every value is a text that was seen before.
+            if type(value) is str and not member.is_secret and (known := member.texts.get(value)) is not None:
+                cleaned[member.key] = known
+            else:
+                cleaned[member.key] = self._clean(member, value, depth)
+        return cleaned
+
+    def _clean(self, member: _Member, value: Any, depth: int) -> Any:
+        """Return a member's value, cleaned."""
+        if value is None or isinstance(value, bool):
+            return value
+        if member.is_secret:
+            return FILTERED if value not in ("", [], {}) else value
+        if isinstance(value, str):
+            return self._clean_string(member, value)
+        if isinstance(value, int) and not -_SHORTEST_CARD < value < _SHORTEST_CARD:
+            return FILTERED if _holds_card(str(value)) else value
+        if isinstance(value, dict):
+            return _CUT if depth >= MAX_DEPTH else self.clean_members(value, depth + 1)
+        if isinstance(value, list):
+            return _CUT if depth >= MAX_DEPTH else [self._clean_element(member, each, depth + 1) for each in value]
         return value
-    if is_secret(name, rules):
-        return FILTERED if value not in ("", [], {}) else value
-    if isinstance(value, str):
-        return _clean_string(name, value, rules)
-    if isinstance(value, int) and len(str(value)) > 12:
-        return FILTERED if _holds_card(str(value)) else value
-    if isinstance(value, dict):
-        if depth >= MAX_DEPTH:
-            return _CUT
-        return {_clean_key(key, rules): _clean(key, each, rules, depth + 1) for key, each in value.items()}
-    if isinstance(value, list):
-        return _CUT if depth >= MAX_DEPTH else [_clean_element(name, each, rules, depth + 1) for each in value]
-    return value
+
+    def _clean_element(self, member: _Member, value: Any, depth: int) -> Any:
+        """Return an element of a list; headers, cookies and tags often come as pairs of a name and a value."""
+        if isinstance(value, str) and not member.is_secret and (known := member.texts.get(value)) is not None:
+            return known
+        if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
+            name = value[0]
+            return [name, self._clean(self.members.get(name) or self._judge(name), value[1], depth + 1)]
+        return self._clean(member, value, depth)
+
+    def _clean_string(self, member: _Member, text: str) -> str:
+        if member.is_address and text != AUTO:
+            return ", ".join(truncate_ip(part) or FILTERED for part in text.split(",")[:20])
+        cleaned = _clean_text(text, self.rules, is_source=member.is_source)
+        # Under an address's name a text is cleaned in another way, so nothing is remembered there.
+        if len(text) <= MAX_REMEMBERED_TEXT and not member.is_address:
+            _remember(member.texts, text, cleaned)
+        return cleaned
+
+    def _judge(self, name: str) -> _Member:
+        """Return what a name says, worked out anew."""
+        is_address = not self.rules.keep_whole_ip and name.lower().replace("-", "_") in _IP_NAMES
+        is_source = name in _SOURCE
+        member = _Member(
+            # Only long names can hold a secret themselves.
+            key=name if len(name) <= MAX_NAME else _clean_text(name, self.rules),
+            texts={} if is_address else self.source_texts if is_source else self.texts,
+            is_secret=is_secret(name, self.rules),
+            is_address=is_address,
+            is_source=is_source,
+        )
+        if len(name) <= MAX_REMEMBERED_TEXT:
+            _remember(self.members, name, member)
+        return member
 
 
-def _clean_element(name: str, value: Any, rules: ScrubRules, depth: int) -> Any:
-    """Return an element of a list; headers, cookies and tags often come as pairs of a name and a value."""
-    if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
-        return [value[0], _clean(value[0], value[1], rules, depth + 1)]
-    return _clean(name, value, rules, depth)
+Remembered = TypeVar("Remembered")
 
 
-def _clean_string(name: str, text: str, rules: ScrubRules) -> str:
-    if not rules.keep_whole_ip and text != AUTO and name.lower().replace("-", "_") in _IP_NAMES:
-        return ", ".join(truncate_ip(part) or FILTERED for part in text.split(",")[:20])
-    return _clean_text(text, rules, is_source=name in _SOURCE)
+def _remember(memory: dict[str, Remembered], key: str, value: Remembered) -> None:
+    # Nothing is ordered by use: emptied now and then, it fills with what is common now.
+    if len(memory) >= MAX_REMEMBERED:
+        memory.clear()
+    memory[key] = value
+
+
+@lru_cache(maxsize=8)
+def _cleaner_for(rules: ScrubRules) -> _Cleaner:
+    return _Cleaner(rules)
 
 
 def _clean_text(text: str, rules: ScrubRules, *, is_source: bool = False) -> str:
     """Return a text without secrets that show by their form, or by the name in front of them."""
     if len(text) > MAX_STRING:
         text = text[:MAX_STRING] + _CUT
-    # Most texts of an event are short and hold nothing of interest; this spares them three searches.
-    if len(text) < 6 or _MAYBE.search(text) is None:
+    if len(text) < 6:
         return text
-    text = _IN_TEXT.sub(FILTERED, text)
+    if _may_show_a_form(text):
+        text = _IN_TEXT.sub(FILTERED, text)
     # In lines of source code a name before a sign is code; what is secret there shows by its form.
     if not is_source and ("=" in text or ":" in text):
         text = _ASSIGNED.sub(lambda match: _clean_assigned(match, rules), text)
+    if len(text) >= 13 and _MANY_DIGITS.search(text):
+        text = _CARD.sub(lambda match: FILTERED if _holds_card(match[0]) else match[0], text)
+    return text
+
+
+def _may_show_a_form(text: str) -> bool:
+    """Return whether one of the forms of _IN_TEXT can be in a text: most hold none of what each must hold."""
+    if not text.isascii():
+        return True  # some letters beyond ASCII count as s or k where case does not matter
+    small = text.lower()
     return (
-        _CARD.sub(lambda match: FILTERED if _holds_card(match[0]) else match[0], text)
-        if _MANY_DIGITS.search(text)
-        else text
+        "bearer" in small
+        or "basic" in small
+        or "eyj" in small
+        or "-----begin " in small
+        or ("://" in text and "@" in text)
     )
-
-
-def _clean_key(name: str, rules: ScrubRules) -> str:
-    """Return a member's name; only long ones can hold a secret themselves."""
-    return name if len(name) <= MAX_NAME else _clean_text(name, rules)
 
 
 def _clean_assigned(match: re.Match[str], rules: ScrubRules) -> str:
@@ -191,6 +272,4 @@ def _settle_user_ip(user: dict[str, Any], sent: Any, rules: ScrubRules, client_i
 
 
 _SOURCE = frozenset({"context_line", "pre_context", "post_context"})
-#: Something in a text that one of the forms above begins with or must hold.
-_MAYBE = re.compile(r"[:=]|eyJ|-----B|\b(?:bearer|basic)\s|(?:\d[ -]?){13}", re.IGNORECASE)
 _MANY_DIGITS = re.compile(r"(?:\d[ -]?){13}")

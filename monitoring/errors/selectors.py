@@ -10,16 +10,20 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from monitoring.errors.compression import decompress
-from monitoring.errors.models import ErrorEvent, ErrorGroup, ErrorHour, ErrorIssue
+from monitoring.errors.critical import Candidate, Rule, is_met
+from monitoring.errors.models import CriticalPattern, ErrorEvent, ErrorGroup, ErrorHour, ErrorIssue
 
 HOURS_SHOWN = 24
 TAGGED_EVENTS = 500
 """How many of an issue's newest events its tags are counted over."""
 
 VALUES_SHOWN = 5
+CRITICAL_PERIOD = timedelta(days=7)
+CRITICAL_JUDGED = 5000
+"""How many issues a pattern's preview looks at."""
 
 _TAGS_SQL = """
 WITH newest AS (
@@ -54,7 +58,7 @@ class Inbox:
 def list_issues(*, application_id: int) -> QuerySet[ErrorIssue]:
     """Return an application's issues, merged ones left out, the newest seen first."""
     issues = ErrorIssue.objects.unmerged().filter(application_id=application_id)
-    return issues.select_related("assignee", "first_release", "last_release")
+    return issues.select_related("assignee", "first_release", "last_release", "critical_pattern")
 
 
 def list_group_ids(issue_id: int) -> list[int]:
@@ -147,3 +151,37 @@ def count_waiting_issues() -> dict[str, int]:
     """Return how many issues are new and how many have come back, by state."""
     issues = ErrorIssue.objects.filter(state__in=["new", "regressed"])
     return dict(issues.values_list("state").annotate(found=Count("pk")).order_by())
+
+
+def list_critical_rules() -> list[Rule]:
+    """Return the patterns in use, the oldest first."""
+    rows = CriticalPattern.objects.filter(enabled=True).order_by("pk")
+    names = ("pk", "kind", "pattern", "where", "platform", "application_id")
+    return [Rule(*row) for row in rows.values_list(*names)]
+
+
+def find_critical_issues(rule: Rule, *, now: datetime, limit: int = 20) -> tuple[list[ErrorIssue], int, int]:
+    """Return issues of the last week that a pattern fits, judged by title, type and level; how many, and of how many."""
+    issues = ErrorIssue.objects.unmerged().filter(last_seen__gte=now - CRITICAL_PERIOD)
+    if rule.application_id is not None:
+        issues = issues.filter(application_id=rule.application_id)
+    judged = list(issues.select_related("application").order_by("-last_seen")[:CRITICAL_JUDGED])
+    found = [
+        issue
+        for issue in judged
+        if is_met(rule, Candidate(issue.application_id, issue.platform, issue.level, [issue.type], [issue.title]))
+    ]
+    return found[:limit], len(found), len(judged)
+
+
+def list_critical_patterns(*, application_id: int) -> QuerySet[CriticalPattern]:
+    """Return the patterns that an application's errors are compared with, those of all applications included."""
+    return CriticalPattern.objects.filter(Q(application=None) | Q(application_id=application_id)).order_by("pk")
+
+
+def find_issue_link(*, application_id: int, pk: str) -> tuple[str, str] | None:
+    """Return title and address of an application's issue whose id stands in a label; None where it names none."""
+    if not (pk.isascii() and pk.isdecimal() and len(pk) < 19):
+        return None
+    issue = ErrorIssue.objects.filter(pk=pk, application_id=application_id).first()
+    return None if issue is None else (issue.title, issue.get_absolute_url())

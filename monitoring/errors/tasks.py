@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 
 from celery import shared_task
+from django.db import transaction
 from django.utils import timezone
 
-from monitoring.errors.services.digesting import digest_batch
+from config.nudges import Nudge
+from monitoring.errors.services.critical import record_critical_counts
+from monitoring.errors.services.digesting import BATCH, digest_batch
 from monitoring.errors.services.upkeep import (
     age_issues,
     end_silences,
-    maintain_partitions,
     prune_set_aside,
     record_counters,
 )
@@ -23,22 +26,46 @@ RUN_SECONDS = 20.0
 """How long one run goes on while more waits; then the next one takes over."""
 
 
+_digester = Nudge("monitoring.errors.tasks.digest_errors", "digest")
+_running = threading.Lock()
+_asked_again = threading.Event()
+
+
 @shared_task(ignore_result=True)
 def digest_errors() -> None:
-    """Turn waiting events into issues."""
+    """Turn waiting events into issues.
+
+    Of one process one thread does it: a second would only wait for the first, and keep other tasks waiting. What it was
+    woken for is left to the first, which looks once more before it ends.
+    """
+    _asked_again.set()
+    while _asked_again.is_set() and _running.acquire(blocking=False):
+        try:
+            _asked_again.clear()
+            _digest_waiting()
+        finally:
+            _running.release()
+
+
+def _digest_waiting() -> None:
+    """Digest until a batch is not full: what arrives after that wakes a worker of its own, and gathers until then."""
     until = time.monotonic() + RUN_SECONDS
     while time.monotonic() < until:
         done = digest_batch()
         if done.set_aside:
             logger.warning("%s error events were set aside", done.set_aside)
-        if not done.total:
+        if done.total < BATCH:
             return
+    _digester.on_commit()
 
 
 @shared_task(ignore_result=True)
 def record_error_counters() -> None:
-    """Record application_errors_total."""
-    record_counters(now=timezone.now())
+    """Record application_errors_total, and what was not recorded yet of application_critical_errors_total."""
+    now = timezone.now()
+    record_counters(now=now)
+    with transaction.atomic():
+        record_critical_counts(now=now)
 
 
 @shared_task(ignore_result=True)
@@ -50,9 +77,6 @@ def settle_issues() -> None:
 
 
 @shared_task(ignore_result=True)
-def maintain_errors() -> None:
-    """Make partitions ahead, drop old ones, remove what was set aside long ago."""
-    now = timezone.now()
-    for name in maintain_partitions(now=now):
-        logger.info("dropped %s", name)
-    prune_set_aside(now=now)
+def prune_set_aside_errors() -> None:
+    """Remove what was set aside long ago."""
+    prune_set_aside(now=timezone.now())

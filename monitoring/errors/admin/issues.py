@@ -17,9 +17,11 @@ from django.views.decorators.http import require_POST
 
 from config.actors import Actor, actor_of_user
 from config.admin.pages import admin_page
+from config.related import find_related
+from monitoring.applications.views import find_base_url
 from monitoring.errors.display import show_crumbs, show_exceptions, show_facts, write_raw, write_stack
 from monitoring.errors.enums import IssueState, Level, ResolvedIn
-from monitoring.errors.events import read_event
+from monitoring.errors.events import ErrorData, find_unresolved, read_event
 from monitoring.errors.models import ErrorEvent, ErrorIssue
 from monitoring.errors.selectors import (
     HOURS_SHOWN,
@@ -41,6 +43,9 @@ from monitoring.errors.services.issues import (
 )
 from monitoring.errors.services.merging import unmerge_issue
 from monitoring.errors.timeline import Entry, tell_story
+from monitoring.sourcemaps.commands import write_upload_command
+from monitoring.sourcemaps.frames import REASONS
+from monitoring.sourcemaps.resolving import resolve_document
 
 VIEW, CHANGE = "monitoring.view_errorissue", "monitoring.change_errorissue"
 ADDRESS = "monitoring/errorissue/<int:pk>"
@@ -82,16 +87,18 @@ def describe_issue(request: HttpRequest, issue: ErrorIssue) -> dict[str, Any]:
         "merged": list(issue.merged.order_by("pk")),
         "people": list(_list_people()),
         "can_change": request.user.has_perm(CHANGE),
+        "related": find_related(request, "error_issue", application_id=issue.application_id, pk=issue.pk),
         "hours_shown": HOURS_SHOWN,
         "days_shown": DAYS_SHOWN,
         "is_fullwidth": "1",
-        **(describe_event(event, ids) if event is not None else {"event": None}),
+        **(describe_event(request, issue, event, ids) if event is not None else {"event": None}),
     }
 
 
-def describe_event(event: ErrorEvent, group_ids: list[int]) -> dict[str, Any]:
-    """Return what the page shows of one event."""
+def describe_event(request: HttpRequest, issue: ErrorIssue, event: ErrorEvent, group_ids: list[int]) -> dict[str, Any]:
+    """Return what the page shows of one event. Source maps that were uploaded later explain it here, on the page only."""
     document = read_document(event)
+    resolve_document(document, application_id=event.application_id, is_stored=True)
     data = read_event(document, received_at=event.received_at)
     before, after = find_neighbours(group_ids=group_ids, pk=event.pk)
     return {
@@ -102,9 +109,19 @@ def describe_event(event: ErrorEvent, group_ids: list[int]) -> dict[str, Any]:
         "facts": show_facts(document, data),
         "raw": write_raw(document),
         "stack_text": write_stack(data),
+        "unresolved": _describe_unresolved(request, issue, data),
         "before": before,
         "after": after,
     }
+
+
+def _describe_unresolved(request: HttpRequest, issue: ErrorIssue, data: ErrorData) -> dict[str, str] | None:
+    """Return why frames are not explained by a source map, and what to run; None where nothing is missing."""
+    frame = find_unresolved(data)
+    if frame is None:
+        return None
+    command = write_upload_command(base_url=find_base_url(request), slug=issue.application.slug, release=data.release)
+    return {"file": frame.place, "reason": REASONS.get(frame.unresolved, ""), "command": command}
 
 
 @admin_page(f"{ADDRESS}/story/", name="monitoring_errorissue_story", permission=VIEW)
@@ -203,7 +220,7 @@ def _act(request: HttpRequest, pk: int, act: Callable[..., bool], *, yes: str, n
 
 def _find(pk: int | str) -> ErrorIssue:
     issues = ErrorIssue.objects.select_related(
-        "application", "assignee", "first_release", "last_release", "merged_into"
+        "application", "assignee", "first_release", "last_release", "merged_into", "critical_pattern"
     )
     issue = issues.filter(pk=pk).first() if str(pk).isdecimal() and len(str(pk)) < 19 else None
     if issue is None:

@@ -11,7 +11,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from config.actors import Actor, actor_of_user
@@ -71,6 +71,22 @@ class WhoseFilter(admin.SimpleListFilter):
         return queryset.filter(assignee=None) if self.value() == "nobody" else queryset
 
 
+class CriticalFilter(admin.SimpleListFilter):
+    """Whether an issue met a critical pattern."""
+
+    title = "critical"
+    parameter_name = "critical"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """What there is to choose."""
+        return [("yes", "Critical"), ("no", "Not critical")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ErrorIssue]) -> QuerySet[ErrorIssue]:
+        """The issues that were, or were not."""
+        chosen = {"yes": False, "no": True}.get(self.value() or "")
+        return queryset if chosen is None else queryset.filter(critical_at__isnull=chosen)
+
+
 class IssueChangeList(ChangeList):
     """The list with each issue's events per hour, read for the whole page at once."""
 
@@ -98,7 +114,7 @@ class ErrorIssueAdmin(ReadOnlyAdmin):
         "show_assignee",
     ]
     list_display_links = None
-    list_filter = [StateFilter, "level", WhoseFilter, "application"]
+    list_filter = [StateFilter, CriticalFilter, "level", WhoseFilter, "application"]
     list_select_related = ["application", "last_release", "assignee"]
     search_fields = ["title", "culprit", "type"]
     search_help_text = "Message, type or place in the code"
@@ -141,12 +157,11 @@ class ErrorIssueAdmin(ReadOnlyAdmin):
     @admin.display(description="What", ordering="title")
     def show_title(self, issue: ErrorIssue) -> SafeString:
         """What went wrong and where; how bad, where it is no plain error."""
-        level = Level(issue.level)
         return format_html(
             '<div class="pl-issue-cell"><a class="pl-strong pl-issue-title" href="{}">{}</a><br><span class="pl-quiet">{}{}{}</span></div>',
             issue.get_absolute_url(),
             issue.title,
-            "" if level is Level.ERROR else format_html("{} ", chip(level.tone, level.label)),
+            _show_marks(issue),
             f"{issue.culprit} · " if issue.culprit else "",
             issue.application,
         )
@@ -218,3 +233,10 @@ class ErrorIssueAdmin(ReadOnlyAdmin):
         changed = sum(act(issue_id=pk, by=by) for pk in queryset.order_by("pk").values_list("pk", flat=True))
         words = f"1 issue is {done}." if changed == 1 else f"{changed} issues are {done}."
         messages.success(request, words if changed else "That was so already.")
+
+
+def _show_marks(issue: ErrorIssue) -> SafeString:
+    level = Level(issue.level)
+    marks = [chip("bad", "Critical")] if issue.critical_at else []
+    marks += [] if level is Level.ERROR else [chip(level.tone, level.label)]
+    return format_html_join("", "{} ", ((mark,) for mark in marks))

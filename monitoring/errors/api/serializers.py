@@ -6,8 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from monitoring.errors.enums import IssueState, Level, NoteKind, ResolvedIn
-from monitoring.errors.models import ErrorGroup, ErrorIssue, IssueNote, IssueTransition
+from monitoring.errors.critical import PatternInvalid, check_pattern
+from monitoring.errors.enums import IssueState, Level, NoteKind, PatternKind, PatternPlace, ResolvedIn
+from monitoring.errors.models import CriticalPattern, ErrorGroup, ErrorIssue, IssueNote, IssueTransition
 from monitoring.errors.services.issues import MAX_COMMENT_LENGTH, MAX_MUTED_EVENTS
 
 #: What can be asked for: merged issues are not listed.
@@ -21,6 +22,9 @@ class IssueOutput(serializers.ModelSerializer[ErrorIssue]):
     first_release = serializers.CharField(source="first_release.version", read_only=True, allow_null=True, default=None)
     last_release = serializers.CharField(source="last_release.version", read_only=True, allow_null=True, default=None)
     environments = serializers.ListField(child=serializers.CharField(), read_only=True)
+    critical_pattern = serializers.CharField(
+        source="critical_pattern.name", read_only=True, allow_null=True, default=None
+    )
 
     class Meta:
         model = ErrorIssue
@@ -45,6 +49,9 @@ class IssueOutput(serializers.ModelSerializer[ErrorIssue]):
             "resolved_in",
             "muted_until",
             "muted_until_count",
+            "critical_pattern",
+            "critical_count",
+            "critical_at",
         ]
         read_only_fields = fields
 
@@ -130,3 +137,36 @@ class IssueCommentInput(serializers.Serializer[Any]):
     """A comment on an issue."""
 
     text = serializers.CharField(max_length=MAX_COMMENT_LENGTH)
+
+
+class CriticalPatternOutput(serializers.ModelSerializer[CriticalPattern]):
+    """What makes an error critical. `is_own` false: it is one of all applications and changed in the admin."""
+
+    is_own = serializers.BooleanField(source="application_id", read_only=True)
+
+    class Meta:
+        model = CriticalPattern
+        fields = ["id", "name", "kind", "pattern", "where", "platform", "note", "enabled", "is_own"]
+        read_only_fields = fields
+
+
+class CriticalPatternInput(serializers.Serializer[Any]):
+    """A pattern of the key's application."""
+
+    name = serializers.CharField(max_length=100)
+    kind = serializers.ChoiceField(choices=PatternKind.choices)
+    pattern = serializers.CharField(
+        max_length=1000, help_text="An expression (RE2), class names separated by commas, or a level."
+    )
+    where = serializers.ChoiceField(choices=PatternPlace.choices, default=PatternPlace.ANY.value)
+    platform = serializers.CharField(max_length=30, allow_blank=True, default="")
+    note = serializers.CharField(max_length=1000, allow_blank=True, default="")
+    enabled = serializers.BooleanField(default=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Check the pattern by its kind."""
+        try:
+            attrs["pattern"] = check_pattern(kind=attrs["kind"], pattern=attrs["pattern"])
+        except PatternInvalid as error:
+            raise serializers.ValidationError({"pattern": str(error)}) from error
+        return attrs

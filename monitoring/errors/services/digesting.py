@@ -16,21 +16,32 @@ from uuid import UUID
 
 import msgspec
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from psycopg.types.json import Jsonb
 
 from config.outbox.services import publish
 from config.settings import OPTION
 from monitoring.errors.compression import compress, decompress
 from monitoring.errors.enums import IssueState
-from monitoring.errors.events import ErrorData, EventInvalid, decode_document, encode_document, read_event
+from monitoring.errors.events import (
+    ErrorData,
+    EventInvalid,
+    decode_document,
+    encode_document,
+    find_unresolved,
+    read_event,
+)
 from monitoring.errors.grouping import Grouping, list_groupings
 from monitoring.errors.models import ErrorGroup, ErrorIssue, IssueTransition
-from monitoring.errors.partitions import ensure_partitions
 from monitoring.errors.scrubbing import ScrubRules, make_rules, scrub
+from monitoring.errors.services.critical import note_critical
 from monitoring.errors.services.locks import lock_applications
 from monitoring.errors.services.transitions import change_state
 from monitoring.errors.states import Happened, Standing, judge_event
+from monitoring.partitions import ERROR_EVENTS
 from monitoring.releases.models import Release
 from monitoring.releases.services import note_releases
+from monitoring.sourcemaps.resolving import resolve_document, take_used
+from monitoring.sourcemaps.services.upkeep import Missed, note_missed, note_used
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +62,24 @@ WHERE (application_id, event_id) IN (SELECT * FROM unnest(%s::int[], %s::uuid[])
 """
 _COPY_SQL = """
 COPY monitoring_errorevent (application_id, group_id, event_id, received_at, occurred_at, level, handled, title, release,
-    environment, trace_id, user_key, tags, payload) FROM STDIN
+    environment, trace_id, user_key, tags, payload) FROM STDIN (FORMAT BINARY)
 """
+_COPY_TYPES = (
+    "int4",
+    "int8",
+    "uuid",
+    "timestamptz",
+    "timestamptz",
+    "text",
+    "bool",
+    "text",
+    "text",
+    "text",
+    "text",
+    "bytea",
+    "jsonb",
+    "bytea",
+)
 _HOURS_SQL = """
 INSERT INTO monitoring_errorhour AS known (application_id, group_id, hour, count)
 SELECT * FROM unnest(%s::int[], %s::bigint[], %s::timestamptz[], %s::int[])
@@ -185,7 +212,11 @@ def _claim(limit: int, only: int | None) -> tuple[list[_Row], dict[int, str], in
     for row_id, application_id, event_id, received_at, client_ip, payload in found:
         try:
             data, groupings, kept = prepare_event(
-                decompress(bytes(payload)), received_at=received_at, rules=rules, client_ip=client_ip
+                decompress(bytes(payload)),
+                received_at=received_at,
+                rules=rules,
+                client_ip=client_ip,
+                application_id=application_id,
             )
         except EventInvalid as error:
             broken[row_id] = str(error)
@@ -201,10 +232,21 @@ def _claim(limit: int, only: int | None) -> tuple[list[_Row], dict[int, str], in
 
 
 def prepare_event(
-    payload: bytes, *, received_at: datetime, rules: ScrubRules, client_ip: str = ""
+    payload: bytes,
+    *,
+    received_at: datetime,
+    rules: ScrubRules,
+    client_ip: str = "",
+    application_id: int | None = None,
 ) -> tuple[ErrorData, list[Grouping], bytes]:
-    """Return what an event says once it is scrubbed, its groupings and the payload to keep. Raises EventInvalid."""
-    document = scrub(decode_document(payload), rules=rules, client_ip=client_ip)
+    """Return what an event says once it is scrubbed, its groupings and the payload to keep. Raises EventInvalid.
+
+    With `application_id` the frames of built scripts are explained by its source maps first.
+    """
+    document = decode_document(payload)
+    if application_id is not None:
+        resolve_document(document, application_id=application_id)
+    document = scrub(document, rules=rules, client_ip=client_ip)
     data = read_event(document, received_at=received_at)
     return data, list_groupings(data), compress(encode_document(document))
 
@@ -248,12 +290,14 @@ def _leave_out_repeated(rows: Sequence[_Row]) -> list[_Row]:
 
 def _keep(rows: list[_Row]) -> None:
     """Keep events that are new, and everything that follows from them."""
-    ensure_partitions(days={row.received_at.astimezone(UTC).date() for row in rows})
+    ERROR_EVENTS.ensure(days={row.received_at.astimezone(UTC).date() for row in rows})
     _find_releases(rows)
     _find_groups(rows)
     _copy(rows)
     users = _count(rows)
+    _note_source_maps(rows)
     _settle_issues(rows, users)
+    note_critical((row.group.issue_id, row.application_id, row.data, row.received_at) for row in rows)
 
 
 def _find_releases(rows: list[_Row]) -> None:
@@ -353,6 +397,7 @@ def _publish(kind: str, issue: ErrorIssue, at: datetime) -> None:
 
 def _copy(rows: list[_Row]) -> None:
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(_COPY_SQL) as copy:
+        copy.set_types(_COPY_TYPES)
         for row in rows:
             data = row.data
             copy.write_row(
@@ -369,7 +414,7 @@ def _copy(rows: list[_Row]) -> None:
                     data.environment,
                     data.trace_id,
                     data.user_key,
-                    msgspec.json.encode(data.tags).decode(),
+                    Jsonb(data.tags),
                     row.payload,
                 )
             )
@@ -398,6 +443,16 @@ def _count(rows: list[_Row]) -> dict[int, int]:
             return {}
         cursor.execute(_USERS_SQL, _transpose([(*key, seen) for key, seen in users.items()]))
         return dict(cursor.fetchall())
+
+
+def _note_source_maps(rows: list[_Row]) -> None:
+    """Remember which uploads were used, and which events were without."""
+    note_used(sorted(take_used()), now=max(row.received_at for row in rows))
+    note_missed(
+        Missed(row.application_id, row.data.release, frame.path or frame.filename, frame.unresolved, row.received_at)
+        for row in rows
+        if (frame := find_unresolved(row.data)) is not None
+    )
 
 
 def _settle_issues(rows: list[_Row], users: dict[int, int]) -> None:

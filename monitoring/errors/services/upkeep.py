@@ -6,10 +6,8 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from config.settings import OPTION
 from monitoring.errors.enums import IssueState
 from monitoring.errors.models import ErrorCounter, ErrorIssue, IssueTransition
-from monitoring.errors.partitions import drop_expired_partitions, ensure_partitions_ahead
 from monitoring.errors.services.transitions import change_state
 from monitoring.errors.states import ONGOING_AFTER_DAYS
 from monitoring.metrics.recording import Point, record_points
@@ -65,12 +63,6 @@ def record_counters(*, now: datetime) -> int:
         stored += record_points(application_id=application_id, points=points).stored
     ErrorCounter.objects.filter(pk__in=[one.pk for one in counters], recorded_at=None).update(recorded_at=now)
     return stored
-
-
-def maintain_partitions(*, now: datetime) -> list[str]:
-    """Make partitions ahead, drop those past their retention; return those dropped."""
-    ensure_partitions_ahead(now=now)
-    return drop_expired_partitions(now=now, keep_days=int(OPTION["ERROR_EVENT_RETENTION_DAYS"]))
 
 
 def prune_set_aside(*, now: datetime) -> int:

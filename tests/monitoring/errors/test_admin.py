@@ -16,9 +16,9 @@ from django.utils import timezone
 from monitoring.applications.models import Application
 from monitoring.errors.models import ErrorIssue
 from monitoring.errors.services.digesting import digest_batch
-from monitoring.errors.services.inbox import Incoming, take_events
+from monitoring.errors.services.inbox import Incoming, write_events
 from monitoring.losses.enums import Signal
-from monitoring.losses.services import Intake
+from monitoring.losses.services import Intake, count_intake
 from tests.support.admin import sign_in
 from tests.support.errors import make_event, make_frame, make_issue, report
 from tests.support.metrics import make_application
@@ -188,7 +188,8 @@ def test_losses__page__adds_up_and_names_what_was_set_aside(
     client: Client, person: User, application: Application
 ) -> None:
     intake = Intake(application.pk, Signal.ERRORS, stored=3, refused=1, dropped=2, lost=7)
-    take_events(events=[Incoming(application.pk, uuid4(), timezone.now(), b"5")], intakes=[intake])
+    write_events([Incoming.pack(application.pk, uuid4(), timezone.now(), b"5")])
+    count_intake(intakes=[intake], now=timezone.now())
     digest_batch()
     page = client.get("/admin/monitoring/losses/?range=7d").content.decode()
     assert "the event is not a JSON object" in page

@@ -25,17 +25,17 @@ from monitoring.errors.selectors import (
 )
 from monitoring.errors.services import digesting
 from monitoring.errors.services.digesting import digest_batch
-from monitoring.errors.services.inbox import Incoming, take_events
+from monitoring.errors.services.inbox import Incoming, write_events
 from monitoring.errors.services.issues import mute_issue, resolve_issue
 from monitoring.errors.services.merging import MergeInvalid, merge_issues, unmerge_issue
 from monitoring.errors.services.upkeep import (
     age_issues,
     end_silences,
-    maintain_partitions,
     prune_set_aside,
     record_counters,
     retry_set_aside,
 )
+from monitoring.partitions import ERROR_EVENTS
 from monitoring.releases.models import Release
 from tests.support.errors import make_event, make_frame, report, take
 from tests.support.metrics import make_application
@@ -139,8 +139,8 @@ def test_digest__what_is_kept__is_scrubbed(application: Application) -> None:
 
 def test_digest__poisonous_row__is_set_aside_and_stops_nobody(application: Application) -> None:
     take(application, make_event())
-    raw = Incoming(application.pk, uuid4(), timezone.now(), b"[1, 2]")
-    take_events(events=[raw], intakes=[])
+    raw = Incoming.pack(application.pk, uuid4(), timezone.now(), b"[1, 2]")
+    write_events([raw])
     take(application, make_event())
     done = digest_batch()
     assert (done.kept, done.set_aside) == (2, 1)
@@ -172,7 +172,7 @@ def test_digest__row_that_the_database_refuses__spoils_only_itself(
 
 def test_digest__odd_characters__are_kept(application: Application) -> None:
     raw = b'{"message": "half a pair \\ud83d and zero \\u0000", "tags": {"a\\u0000": "b\\u0000"}, "extra": {"n": NaN}}'
-    take_events(events=[Incoming(application.pk, uuid4(), timezone.now(), raw)], intakes=[])
+    write_events([Incoming.pack(application.pk, uuid4(), timezone.now(), raw)])
     assert digest_batch().kept == 1
     assert ErrorIssue.objects.get().title.startswith("half a pair ")
 
@@ -285,10 +285,10 @@ def test_record_counters__first_time__starts_from_zero(application: Application)
     assert record_counters(now=now + timedelta(days=2)) == 0
 
 
-def test_maintain_partitions__old_days__are_dropped(application: Application) -> None:
+def test_partitions__old_days__are_dropped(application: Application) -> None:
     now = timezone.now()
     report(application, make_event(), at=now - timedelta(days=100))
-    assert len(maintain_partitions(now=now)) == 1
+    assert len(ERROR_EVENTS.drop_expired(now=now)) == 1
     assert ErrorEvent.objects.count() == 0
     assert ErrorIssue.objects.get().event_count == 1
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitoring.errors import scrubbing
 from monitoring.errors.scrubbing import FILTERED, ScrubRules, make_rules, scrub, truncate_ip
 from tests.monitoring.errors.test_grouping import JSON
 
@@ -98,3 +99,48 @@ def test_scrub__deep_and_long__is_cut() -> None:
         deep = {"a": [deep]}
     cleaned = scrub({"deep": deep, "long": "x" * 100_000}, rules=RULES)
     assert len(json.dumps(cleaned)) < 20_000
+
+
+#: Pieces that secrets are made of, and what may stand around them.
+PIECES = st.sampled_from(
+    ["bearer ", "Basic ", "baſic ", "BEARER\t", "abcdefgh12345", "eyJhbGciOiJI", "EYJ", ".", "-----BEGIN RSA PRIVATE KEY-----",
+     "-----begin ", "https://", "postgres://", "erp:hunter2", "@", "@db/erp", "password", "token", "author", "api-key", "=", ": ",
+     "'", '"', " ", "4111 1111 1111 1111", "1234567890123", "4111111111111111", "ü", "K", "\\n", "&", "{", "}"]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=10).map("".join))
+def test_scrub__texts_without_the_look_of_a_secret__are_not_searched_in_vain(text: str) -> None:
+    """What spares most texts the searches must not spare any that they would change."""
+    searched = scrubbing._IN_TEXT.sub(FILTERED, text)
+    searched = scrubbing._ASSIGNED.sub(lambda match: scrubbing._clean_assigned(match, RULES), searched)
+    searched = scrubbing._CARD.sub(lambda match: FILTERED if scrubbing._holds_card(match[0]) else match[0], searched)
+    assert scrub({"message": text}, rules=RULES) == {"message": searched if len(text) >= 6 else text}
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["a", "ip", "context_line", "token", "vars"]), JSON, max_size=4), max_size=6
+    )
+)
+def test_scrub__many_documents__each_as_if_it_were_the_first(documents: list[dict[str, Any]]) -> None:
+    """What is remembered of one event changes nothing about the next."""
+    together = [scrub(document, rules=RULES) for document in documents]
+    alone = []
+    for document in documents:
+        scrubbing._cleaner_for.cache_clear()
+        alone.append(scrub(document, rules=RULES))
+    assert together == alone
+
+
+def test_scrub__same_text_under_other_names__is_judged_by_each_name() -> None:
+    text = "192.0.2.77"
+    document = {"note": text, "ip": text, "token": text, "context_line": "token=abc", "line": "token=abc"}
+    expected = {
+        "note": text,
+        "ip": "192.0.2.0",
+        "token": FILTERED,
+        "context_line": "token=abc",
+        "line": f"token={FILTERED}",
+    }
+    assert [scrub(document, rules=RULES) for _ in range(2)] == [expected, expected]
