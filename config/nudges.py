@@ -7,6 +7,8 @@ that gets lost (broker away) costs seconds and never work.
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from functools import lru_cache
 from typing import Any
 
@@ -41,6 +43,39 @@ class Nudge:
                 current_app.send_task(self.task, queue=self.queue, connection=broker, retry=False, ignore_result=True)
         except (KombuError, RedisError, OSError) as error:
             logger.warning("%s runs at its next turn: the broker does not answer (%s)", self.task, error)
+
+
+class PacedNudge(Nudge):
+    """A nudge for what happens hundreds of times a second: a process sends it once in `every_seconds` at most.
+
+    What is held back is sent when the time is over, so that whatever is committed is followed by a message within that time.
+    """
+
+    def __init__(self, task: str, queue: str, *, every_seconds: float) -> None:
+        super().__init__(task, queue)
+        self.every_seconds = every_seconds
+        self._lock = threading.Lock()
+        self._sent_at = -every_seconds
+        self._held_back: threading.Timer | None = None
+
+    def _send(self) -> None:
+        with self._lock:
+            if self._held_back is not None:
+                return
+            wait = self._sent_at + self.every_seconds - time.monotonic()
+            if wait > 0:
+                self._held_back = threading.Timer(wait, self._send_held_back)
+                self._held_back.daemon = True
+                self._held_back.start()
+                return
+            self._sent_at = time.monotonic()
+        super()._send()
+
+    def _send_held_back(self) -> None:
+        with self._lock:
+            self._held_back = None
+            self._sent_at = time.monotonic()
+        super()._send()
 
 
 @lru_cache(maxsize=1)

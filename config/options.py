@@ -107,6 +107,36 @@ OPTIONS: tuple[Option, ...] = (
     Option("EVENT_RETENTION_DAYS", "int", 7, "How long events between rooms are kept once they are done."),
     Option("ERROR_EVENT_RETENTION_DAYS", "int", 90, "How long single error events are kept; issues and counts stay."),
     Option(
+        "VITAL_RETENTION_DAYS", "int", 30, "How long single measurements of pages are kept; their hours stay longer."
+    ),
+    Option("USAGE_EVENT_RETENTION_DAYS", "int", 400, "How long usage events (features, page views, clicks) are kept."),
+    Option(
+        "SOURCEMAP_RETENTION_DAYS",
+        "int",
+        90,
+        "How long uploads of source maps are kept that explain no error any more.",
+    ),
+    Option("SOURCEMAP_MAX_FILE_BYTES", "int", 64 * 1024 * 1024, "Largest script or source map of an upload."),
+    Option(
+        "SOURCEMAP_MAX_BUNDLE_BYTES", "int", 512 * 1024 * 1024, "How much all files of one upload may have, inflated."
+    ),
+    Option(
+        "SOURCEMAP_MAX_TOTAL_BYTES",
+        "int",
+        2 * 1024 * 1024 * 1024,
+        "How much all uploads of one application may take in the database.",
+    ),
+    Option(
+        "SOURCEMAP_CACHE_BYTES", "int", 64 * 1024 * 1024, "How much each process keeps ready of source maps in use."
+    ),
+    Option(
+        "SESSION_RETENTION_DAYS",
+        "int",
+        30,
+        "How long single sessions and who was there are kept; counts per hour and release stay.",
+    ),
+    Option("LOG_RETENTION_DAYS", "int", 14, "How long log lines are kept."),
+    Option(
         "SCRUB_NAMES",
         "list",
         [],

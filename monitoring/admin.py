@@ -7,6 +7,16 @@ from monitoring.applications import current
 from monitoring.charts import explorer, views
 from monitoring.errors import admin as errors_admin
 from monitoring.losses import admin as losses_admin
+from monitoring.sourcemaps import admin as sourcemaps_admin
 from monitoring.uptime import admin as uptime_admin
 
-__all__ = ["applications_admin", "current", "errors_admin", "explorer", "losses_admin", "uptime_admin", "views"]
+__all__ = [
+    "applications_admin",
+    "current",
+    "errors_admin",
+    "explorer",
+    "losses_admin",
+    "sourcemaps_admin",
+    "uptime_admin",
+    "views",
+]

@@ -15,8 +15,9 @@ from monitoring.applications.enums import HOST_ENVIRONMENT, KeyKind, Scope
 from monitoring.applications.models import Application
 from monitoring.applications.selectors import find_grant
 from monitoring.applications.services import create_application, issue_key, revoke_key
-from monitoring.errors.partitions import ensure_partitions_ahead
+from monitoring.errors.services.critical import install_patterns
 from monitoring.metrics.partitions import ensure_partitions
+from monitoring.partitions import DAILY
 
 AGENT_KEY_FILE = "agent.key"
 AGENT_KEY_LABEL = "agent of this host"
@@ -24,10 +25,11 @@ AGENT_KEY_LABEL = "agent of this host"
 
 @step("monitoring: partitions", order=10)
 def ensure_point_partitions(context: BootstrapContext) -> None:
-    """Make the partitions that points and errors may arrive for, so that the first request finds them."""
+    """Make the partitions that anything may arrive for, so that the first request finds them."""
     now = timezone.now()
     ensure_partitions(now=now)
-    ensure_partitions_ahead(now=now)
+    for partitions in DAILY:
+        partitions.ensure_ahead(now=now)
 
 
 @step("monitoring: this host as the first application", order=30)
@@ -39,6 +41,12 @@ def ensure_host_application(context: BootstrapContext) -> None:
     context.summary["application_id"] = application.pk
     context.summary["connect_command"] = write_command("connect NAME")
     context.summary["connect_url"] = f"{settings.PUBLIC_URL}{application.get_absolute_url()}"
+
+
+@step("monitoring: critical patterns", order=50)
+def install_critical_patterns(context: BootstrapContext) -> None:
+    """Install the shipped patterns and bring them up to date."""
+    install_patterns()
 
 
 def find_or_create_host_application() -> Application:

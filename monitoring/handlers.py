@@ -13,3 +13,21 @@ _ISSUE = {
 
 describe_event("issue.new", "An error happened that looks like none before it.", payload=_ISSUE)
 describe_event("issue.regressed", "An error that was resolved happened again.", payload=_ISSUE)
+describe_event(
+    "issue.critical",
+    "An error met a critical pattern, after half an hour without one at least.",
+    payload={**_ISSUE, "pattern_id": "Id of the critical pattern."},
+)
+
+describe_event(
+    "release.regressed",
+    "A new release is worse than the one before it.",
+    payload={
+        "release_id": "Id of the release.",
+        "release": "Its version.",
+        "before": "Version of the one it was compared with.",
+        "environment": "Where; empty: everywhere, or where clients name no environment.",
+        "reason": "crashes, errors, new_issues or failed_requests.",
+        "at": "When that was found (RFC 3339, UTC).",
+    },
+)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from monitoring.applications.models import Application, IngestKey
+from monitoring.browser.models import BrowserVital, VitalHour
 from monitoring.errors.models import (
+    CriticalPattern,
     ErrorCounter,
     ErrorEvent,
     ErrorGroup,
@@ -13,16 +15,23 @@ from monitoring.errors.models import (
     IssueNote,
     IssueTransition,
 )
+from monitoring.logs.models import LogCounter, LogRecord
 from monitoring.losses.models import LossAccount
 from monitoring.metrics.models import MetricDescription, MetricSeries, PointSlot
-from monitoring.releases.models import Release
+from monitoring.releases.models import Comparison, Deployment, Release, ReleaseHour
+from monitoring.sourcemaps.models import MissingMap, SourceBlob, SourceBundle, SourceChunk, SourceFile
 from monitoring.uptime.models import Check, CheckChange, CheckResult, MaintenanceWindow
+from monitoring.usage.models import UsageEvent
 
 __all__ = [
     "Application",
+    "BrowserVital",
     "Check",
     "CheckChange",
     "CheckResult",
+    "Comparison",
+    "CriticalPattern",
+    "Deployment",
     "ErrorCounter",
     "ErrorEvent",
     "ErrorGroup",
@@ -32,10 +41,20 @@ __all__ = [
     "IngestKey",
     "IssueNote",
     "IssueTransition",
+    "LogCounter",
+    "LogRecord",
     "LossAccount",
     "MaintenanceWindow",
     "MetricDescription",
     "MetricSeries",
+    "MissingMap",
     "PointSlot",
     "Release",
+    "ReleaseHour",
+    "SourceBlob",
+    "SourceBundle",
+    "SourceChunk",
+    "SourceFile",
+    "UsageEvent",
+    "VitalHour",
 ]

@@ -35,6 +35,15 @@ declare(
 )
 declare(
     Schedule(
+        name="monitoring: partitions of days",
+        task="monitoring.tasks.maintain_daily_partitions",
+        when=timedelta(hours=1),
+        queue="maintain",
+        description="Makes partitions ahead; drops the days past their retention of what has a table for each day.",
+    )
+)
+declare(
+    Schedule(
         name="monitoring: prune the loss account",
         task="monitoring.losses.tasks.prune_loss_accounts",
         when=Cron(minute="17", hour="3"),
@@ -80,11 +89,11 @@ declare(
 )
 declare(
     Schedule(
-        name="errors: partitions",
-        task="monitoring.errors.tasks.maintain_errors",
+        name="errors: prune what was set aside",
+        task="monitoring.errors.tasks.prune_set_aside_errors",
         when=timedelta(hours=1),
         queue="maintain",
-        description="Makes partitions ahead; drops events past their retention and what was set aside a week ago.",
+        description="Removes events that nothing could be made of and nobody looked into for a week.",
     )
 )
 declare(
@@ -112,5 +121,50 @@ declare(
         when=Cron(minute="37", hour="3"),
         queue="maintain",
         description="Removes changes of checks and maintenance windows older than two years.",
+    )
+)
+declare(
+    Schedule(
+        name="source maps: prune",
+        task="monitoring.sourcemaps.tasks.prune_source_maps",
+        when=timedelta(hours=1),
+        queue="maintain",
+        description="Removes uploads that explained nothing for long, and pieces of uploads that were never finished.",
+    )
+)
+declare(
+    Schedule(
+        name="releases: record health",
+        task="monitoring.releases.tasks.record_release_health",
+        when=timedelta(minutes=1),
+        queue="default",
+        description="Records sessions, crashes and adoption of releases, and whether one is worse than the one before.",
+    )
+)
+declare(
+    Schedule(
+        name="releases: compare",
+        task="monitoring.releases.tasks.compare_releases",
+        when=timedelta(minutes=5),
+        queue="default",
+        description="Compares new releases with those before them.",
+    )
+)
+declare(
+    Schedule(
+        name="logs: record counts",
+        task="monitoring.logs.tasks.record_log_counters",
+        when=timedelta(minutes=1),
+        queue="default",
+        description="Records log_records_total, so that rules and charts can use it.",
+    )
+)
+declare(
+    Schedule(
+        name="monitoring: forget bodies",
+        task="monitoring.releases.tasks.forget_seen_bodies",
+        when=timedelta(minutes=10),
+        queue="maintain",
+        description="Forgets which bodies were stored an hour ago: none of them comes a second time any more.",
     )
 )

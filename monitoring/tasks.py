@@ -1,24 +1,51 @@
-"""Tasks of the inner rooms, gathered for Celery."""
+"""Tasks of the inner rooms, gathered for Celery, and the one they share."""
 
 from __future__ import annotations
 
-from monitoring.errors.tasks import digest_errors, maintain_errors, record_error_counters, settle_issues
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+
+from monitoring.errors.tasks import digest_errors, prune_set_aside_errors, record_error_counters, settle_issues
+from monitoring.logs.tasks import record_log_counters
 from monitoring.losses.tasks import prune_loss_accounts
 from monitoring.metrics.tasks import maintain_point_partitions, pack_points, rotate_point_slots
 from monitoring.own_metrics.tasks import record_own_metrics
+from monitoring.partitions import DAILY
+from monitoring.releases.tasks import compare_releases, forget_seen_bodies, record_release_health
+from monitoring.sourcemaps.tasks import prune_source_maps
 from monitoring.uptime.tasks import probe_checks, prune_check_stories, record_check_states
 
 __all__ = [
+    "compare_releases",
     "digest_errors",
-    "maintain_errors",
+    "forget_seen_bodies",
+    "maintain_daily_partitions",
     "maintain_point_partitions",
     "pack_points",
     "probe_checks",
     "prune_check_stories",
     "prune_loss_accounts",
+    "prune_set_aside_errors",
+    "prune_source_maps",
     "record_check_states",
     "record_error_counters",
+    "record_log_counters",
     "record_own_metrics",
+    "record_release_health",
     "rotate_point_slots",
     "settle_issues",
 ]
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(ignore_result=True)
+def maintain_daily_partitions() -> None:
+    """Make the days ahead, drop those whose time has passed."""
+    now = timezone.now()
+    for partitions in DAILY:
+        partitions.ensure_ahead(now=now)
+        for name in partitions.drop_expired(now=now):
+            logger.info("dropped %s", name)

@@ -9,6 +9,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prometheus/api/v1/", include("monitoring.metrics.urls")),
     path("api/v1/", include("monitoring.applications.api.urls")),
     path("api/v1/", include("monitoring.errors.api.urls")),
+    path("", include("monitoring.sourcemaps.urls")),
+    path("api/v1/", include("monitoring.sourcemaps.api.urls")),
     path("", include("monitoring.uptime.urls")),
     path("api/v1/", include("monitoring.uptime.api.urls")),
 ]

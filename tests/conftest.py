@@ -40,7 +40,10 @@ def _empty_cache(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("django_db") or "db" in request.fixturenames:
         from django.core.cache import cache
 
+        from config.api.throttling import forget_leases
+
         cache.clear()
+        forget_leases()
         _forget_points()
 
 

@@ -69,12 +69,24 @@ SIDEBAR: tuple[Group, ...] = (
                 "applications",
             ),
             Entry(
+                "Source maps",
+                "data_object",
+                "admin:monitoring_sourcebundle_changelist",
+                "monitoring.view_sourcebundle",
+            ),
+            Entry(
                 "Maintenance",
                 "construction",
                 "admin:monitoring_maintenancewindow_changelist",
                 "monitoring.view_maintenancewindow",
             ),
             Entry("Rules", "rule", "admin:alerts_rule_changelist", "alerts.view_rule", "rules"),
+            Entry(
+                "Critical patterns",
+                "crisis_alert",
+                "admin:monitoring_criticalpattern_changelist",
+                "monitoring.view_criticalpattern",
+            ),
             Entry("Channels", "campaign", "admin:alerts_channel_changelist", "alerts.view_channel"),
             Entry("People and roles", "group", "admin:auth_user_changelist", "auth.view_user"),
             Entry(

@@ -20,7 +20,7 @@ from config.api.errors import KeyMissing, KeyWrong, OriginRefused, ScopeMissing
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-SCOPES = ("ingest", "read", "write")
+SCOPES = ("ingest", "read", "write", "releases")
 NOTE_EVERY_SECONDS = 60.0
 
 _noted: dict[int, float] = {}

@@ -1,9 +1,16 @@
-"""How much a key may send: requests in fixed ten-second windows, counted in the cache for all processes together."""
+"""How much a key may send: requests in fixed ten-second windows, counted in the cache for all processes together.
+
+A process does not ask for every request: it takes a lease, a sixteenth of what is left of the window and never more than
+MAX_LEASE, and gives its requests out of that. So no more is ever let in than the limit says. A process that takes a lease and
+then hears nothing more keeps so much from the others until the window ends; leases get small as the limit comes near.
+"""
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.core.cache import cache
@@ -21,6 +28,30 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 10
+LEASED_PART = 16
+MAX_LEASE = 250
+MAX_REMEMBERED = 10_000
+
+
+@dataclass(slots=True)
+class _Lease:
+    """What this process may still let in of a window. `left`: of the window's limit, as far as it knows, for everybody."""
+
+    window: int
+    granted: int = 0
+    left: int = 0
+    is_used_up: bool = False
+
+    def give(self, cost: int) -> bool:
+        """Take from what is granted, if there is enough."""
+        if self.granted < cost:
+            return False
+        self.granted -= cost
+        return True
+
+
+_leases: dict[int, _Lease] = {}
+_lock = threading.Lock()
 
 
 def check_rate(grant: KeyGrant, *, cost: int = 1) -> None:
@@ -30,16 +61,51 @@ def check_rate(grant: KeyGrant, *, cost: int = 1) -> None:
     """
     now = time.time()
     window = int(now // WINDOW_SECONDS)
-    name = f"rate:{grant.key_id}:{window}"
-    try:
-        cache.add(name, 0, timeout=WINDOW_SECONDS * 2)
-        used = cache.incr(name, cost)
-    except (RedisError, ValueError):
-        logger.warning("rate limits are off: the cache does not answer")
-        return
-    if used > max(1, grant.requests_per_minute * WINDOW_SECONDS // 60):
-        wait = max(1, round((window + 1) * WINDOW_SECONDS - now))
-        raise RateLimited(f"This key may send {grant.requests_per_minute} requests a minute.", retry_after_seconds=wait)
+    with _lock:
+        lease = _find_lease(grant.key_id, window)
+        if lease.give(cost):
+            return
+        wanted = max(cost, min(lease.left // LEASED_PART, MAX_LEASE))
+    if not lease.is_used_up:
+        limit = max(1, grant.requests_per_minute * WINDOW_SECONDS // 60)
+        # Others of this process may ask meanwhile too; each adds what it was given.
+        try:
+            used = _take(grant.key_id, window, wanted)
+        except (RedisError, ValueError):
+            logger.warning("rate limits are off: the cache does not answer")
+            return
+        with _lock:
+            lease.left = max(0, limit - used)
+            lease.is_used_up = used >= limit
+            # Of what was taken beyond the limit nothing is ours; the first part of it may be.
+            lease.granted += wanted - max(0, min(wanted, used - limit))
+            if lease.give(cost):
+                return
+    wait = max(1, round((window + 1) * WINDOW_SECONDS - now))
+    raise RateLimited(f"This key may send {grant.requests_per_minute} requests a minute.", retry_after_seconds=wait)
+
+
+def forget_leases() -> None:
+    """Forget what this process was given."""
+    with _lock:
+        _leases.clear()
+
+
+def _find_lease(key_id: int, window: int) -> _Lease:
+    if len(_leases) >= MAX_REMEMBERED:
+        _leases.clear()
+    lease = _leases.get(key_id)
+    if lease is None or lease.window != window:
+        lease = _leases[key_id] = _Lease(window)
+    return lease
+
+
+def _take(key_id: int, window: int, count: int) -> int:
+    """Return how many requests of a window are given away once `count` more are."""
+    name = f"rate:{key_id}:{window}"
+    if cache.add(name, count, timeout=WINDOW_SECONDS * 2):
+        return count
+    return int(cache.incr(name, count))
 
 
 class KeyThrottle(BaseThrottle):

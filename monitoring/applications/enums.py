@@ -21,3 +21,4 @@ class Scope(models.TextChoices):
     INGEST = "ingest", "Send telemetry"
     READ = "read", "Read"
     WRITE = "write", "Change"
+    RELEASES = "releases", "Upload source maps"

@@ -23,13 +23,17 @@ class Snippet:
     then: str = ""
 
 
-def list_snippets(*, base_url: str, application_id: int, secret_key: str = "", public_key: str = "") -> list[Snippet]:
+def list_snippets(
+    *, base_url: str, application_id: int, secret_key: str = "", public_key: str = "", slug: str = "erp"
+) -> list[Snippet]:
     """Return the ways to send to a site reached at `base_url` (no trailing slash), keys filled in where given."""
     secret = secret_key or SECRET_PLACEHOLDER
     return [
         _agent(base_url, secret),
         _prometheus(base_url, secret),
         _sentry(base_url, application_id, public_key or PUBLIC_PLACEHOLDER),
+        _source_maps(base_url, secret, slug),
+        _php_errors(base_url, secret),
         _curl(base_url, secret),
         _php(base_url, secret),
         _javascript(base_url, public_key or PUBLIC_PLACEHOLDER),
@@ -82,6 +86,75 @@ def _sentry(base_url: str, application_id: int, public: str) -> Snippet:
             f'# Browser: Sentry.init({{ dsn: "{dsn}" }})'
         ),
         then="Name your release and environment there too: then you see which release broke it, and whether it is back.",
+    )
+
+
+def _source_maps(base_url: str, secret: str, slug: str) -> Snippet:
+    return Snippet(
+        key="source-maps",
+        title="Source maps",
+        who="See the code that you wrote in the errors of your front end, instead of minified scripts.",
+        how=(
+            "Build with source maps (vite: build.sourcemap = 'hidden'; webpack: devtool: 'hidden-source-map'), then run this. "
+            "The key needs the scope “Upload source maps”; the name after --release is the one that the SDK reports, and may be left out."
+        ),
+        language="shell",
+        code=(
+            f"export SENTRY_URL={base_url} SENTRY_ORG=postlaunch SENTRY_PROJECT={slug}\n"
+            f"export SENTRY_AUTH_TOKEN={secret}\n"
+            "npx sentry-cli sourcemaps inject dist\n"
+            'npx sentry-cli sourcemaps upload --release "$RELEASE" dist\n\n'
+            "# or with @sentry/vite-plugin, in vite.config.js:\n"
+            f"# sentryVitePlugin({{ url: '{base_url}', org: 'postlaunch', project: '{slug}',\n"
+            "#                    authToken: process.env.SENTRY_AUTH_TOKEN, telemetry: false })"
+        ),
+        then="Don't put the maps themselves on your web server: delete dist/**/*.map after the upload.",
+    )
+
+
+def _php_errors(base_url: str, secret: str) -> Snippet:
+    return Snippet(
+        key="php-errors",
+        title="PHP errors without an SDK",
+        who="Report what breaks in a PHP program where no package can be installed.",
+        how="Put this where your program begins, and the key into the environment as POSTLAUNCH_KEY. Other languages post the same JSON.",
+        language="php",
+        code=f"""<?php
+// .env: POSTLAUNCH_KEY={secret}
+function report_error(array $error): void
+{{
+    @file_get_contents('{base_url}/api/v1/errors/', false, stream_context_create(['http' => [
+        'method' => 'POST',
+        'header' => ['Content-Type: application/json', 'Authorization: Bearer ' . getenv('POSTLAUNCH_KEY')],
+        'content' => json_encode($error + ['platform' => 'php', 'url' => $_SERVER['REQUEST_URI'] ?? null,
+            'server' => gethostname(), 'timestamp' => date(DATE_ATOM)], JSON_PARTIAL_OUTPUT_ON_ERROR),
+        'timeout' => 2,
+        'ignore_errors' => true,
+    ]]));
+}}
+
+set_error_handler(function (int $number, string $message, string $file, int $line): bool {{
+    if (error_reporting() & $number) {{
+        report_error(['type' => 'php_error', 'level' => $number, 'message' => $message, 'file' => $file,
+            'line' => $line, 'stack_trace' => (new Exception())->getTraceAsString()]);
+    }}
+    return false;
+}});
+set_exception_handler(function (Throwable $e): void {{
+    report_error(['type' => 'php_exception', 'class' => get_class($e), 'message' => $e->getMessage(),
+        'file' => $e->getFile(), 'line' => $e->getLine(), 'trace' => $e->getTraceAsString()]);
+    throw $e;
+}});
+register_shutdown_function(function (): void {{
+    $last = error_get_last();
+    $fatal = [E_ERROR, E_PARSE, E_CORE_ERROR, E_COMPILE_ERROR];
+    // An exception that nobody caught was reported by the handler above.
+    if ($last && in_array($last['type'], $fatal, true) && !str_starts_with($last['message'], 'Uncaught ')) {{
+        report_error(['type' => 'php_error', 'level' => $last['type'], 'message' => $last['message'],
+            'file' => $last['file'], 'line' => $last['line']]);
+    }}
+}});""",
+        then="It waits two seconds at most. Each error shows up under Errors within seconds, with its stack.",
     )
 
 

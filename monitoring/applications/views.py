@@ -122,6 +122,7 @@ def _show_page(
             application_id=pk,
             secret_key=issued.token if issued and is_secret else "",
             public_key=public,
+            slug=application.slug,
         ),
         "base_url": base_url,
         "is_local_only": is_reachable_only_here(base_url),

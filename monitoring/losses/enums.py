@@ -15,6 +15,8 @@ class Signal(models.TextChoices):
     LOGS = "logs", "Log lines"
     SESSIONS = "sessions", "Sessions"
     FEEDBACK = "feedback", "Feedback"
+    VITALS = "vitals", "Web vitals"
+    EVENTS = "events", "Usage events"
     CHECK_INS = "check_ins", "Check-ins"
     ATTACHMENTS = "attachments", "Attachments"
     PROFILES = "profiles", "Profiles"

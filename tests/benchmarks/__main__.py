@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.benchmarks import ingest, memory, queries, rules
+from tests.benchmarks import errors, ingest, memory, queries, rules
 from tests.benchmarks.report import Figure, print_table
 from tests.support.product import ROOT, Product, running_product
 
@@ -20,7 +20,10 @@ SECTIONS: dict[str, Callable[[Product], list[Figure]]] = {
     "ingest": ingest.measure,
     "queries": queries.measure,
     "rules": rules.measure,
+    "errors": errors.measure,
 }
+
+RATES = {"KEY_REQUESTS_PER_MINUTE": "10000000", "PUBLIC_KEY_REQUESTS_PER_MINUTE": "10000000"}
 
 
 def main() -> None:
@@ -33,7 +36,7 @@ def main() -> None:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postlaunch-bench-")))
         # The agent stays as it is: a real installation measures its host too.
-        product = stack.enter_context(running_product(directory / "var", KEY_REQUESTS_PER_MINUTE="10000000"))
+        product = stack.enter_context(running_product(directory / "var", **RATES))
         for name in arguments.sections or SECTIONS:
             print(f"… {name}", flush=True)
             measured = SECTIONS[name](product)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import httpx
@@ -57,6 +57,25 @@ def measure_copy(conninfo: str, *, rows: int, rows_per_commit: int, connections:
             session.close()
         admin.execute("DROP TABLE bench_floor")
     return commits * connections * rows_per_commit / seconds
+
+
+def measure_copy_of(conninfo: str, payloads: Sequence[bytes], *, rows_per_commit: int) -> float:
+    """Return rows per second of COPY of payloads into a bare table, committed every `rows_per_commit` rows, by one connection."""
+    with psycopg.connect(conninfo, autocommit=True) as session:
+        session.execute("DROP TABLE IF EXISTS bench_floor")
+        session.execute("CREATE TABLE bench_floor (time timestamptz DEFAULT now(), payload bytea)")
+        session.execute("ALTER TABLE bench_floor ALTER COLUMN payload SET STORAGE EXTERNAL")
+        started = time.perf_counter()
+        for first in range(0, len(payloads), rows_per_commit):
+            with (
+                session.cursor() as cursor,
+                cursor.copy("COPY bench_floor (payload) FROM STDIN (FORMAT BINARY)") as copy,
+            ):
+                for payload in payloads[first : first + rows_per_commit]:
+                    copy.write_row((payload,))
+        seconds = time.perf_counter() - started
+        session.execute("DROP TABLE bench_floor")
+    return len(payloads) / seconds
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from celery import current_app
 from django.db import transaction
 
 from config import nudges
-from config.nudges import Nudge
+from config.nudges import Nudge, PacedNudge
 
 QUEUE = "test-nudges"
 
@@ -45,6 +45,30 @@ def test_nudge__rolled_back_savepoint__still_sends_for_what_follows(nudge: Nudge
             nudge.on_commit()
             transaction.set_rollback(True)
         nudge.on_commit()
+    assert waiting() == before + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_paced_nudge__too_soon__is_sent_late_and_once(nudge: Nudge) -> None:
+    before = waiting()
+    paced = PacedNudge(nudge.task, nudge.queue, every_seconds=0.05)
+    for _ in range(5):
+        paced.on_commit()
+    held_back = paced._held_back
+    assert held_back is not None
+    assert waiting() == before + 1
+    held_back.join()
+    assert waiting() == before + 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_paced_nudge__rolled_back__holds_nothing_back_from_the_next(nudge: Nudge) -> None:
+    before = waiting()
+    paced = PacedNudge(nudge.task, nudge.queue, every_seconds=3600)
+    with transaction.atomic():
+        paced.on_commit()
+        transaction.set_rollback(True)
+    paced.on_commit()
     assert waiting() == before + 1
 
 

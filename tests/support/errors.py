@@ -15,7 +15,7 @@ from monitoring.applications.models import Application
 from monitoring.applications.services import issue_key
 from monitoring.errors.models import ErrorIssue
 from monitoring.errors.services.digesting import Digested, digest_batch
-from monitoring.errors.services.inbox import Incoming, take_events
+from monitoring.errors.services.inbox import Incoming, write_events
 
 
 def make_frame(function: str = "post_invoice", **fields: Any) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def take(application: Application, *events: dict[str, Any], at: datetime | None 
     """Put events into the inbox as if they had arrived at that time, each a microsecond after the one before."""
     moment = at or timezone.now()
     incoming = [
-        Incoming(
+        Incoming.pack(
             application.pk,
             UUID(event.get("event_id") or uuid4().hex),
             moment + timedelta(microseconds=place),
@@ -84,7 +84,7 @@ def take(application: Application, *events: dict[str, Any], at: datetime | None 
         )
         for place, event in enumerate(events)
     ]
-    take_events(events=incoming, intakes=[])
+    write_events(incoming)
 
 
 def report(application: Application, *events: dict[str, Any], at: datetime | None = None) -> Digested:

@@ -13,6 +13,7 @@ from config.api.authentication import KeyGrant, check_scope
 from config.api.errors import ApiError, KeyWrong, MethodNotAllowed, OriginRefused, RateLimited, TemporarilyUnavailable
 from config.settings import OPTION
 from monitoring.applications.selectors import find_grant
+from monitoring.errors.scrubbing import truncate_ip
 from monitoring.ingestion.bodies import read_body
 from monitoring.ingestion.doors import as_refusal, count_body, find_application, note_use
 from monitoring.ingestion.sentry.auth import find_key
@@ -109,6 +110,14 @@ def read_client_ip(request: HttpRequest) -> str:
     """Return where a request came from; behind a proxy (SECURE), what the nearest proxy says."""
     forwarded = str(request.META.get("HTTP_X_FORWARDED_FOR", "")) if OPTION["SECURE"] else ""
     return forwarded.rpartition(",")[2].strip() or str(request.META.get("REMOTE_ADDR", ""))
+
+
+def find_kept_ip(request: HttpRequest) -> str:
+    """Return where a request came from, as far as that may be kept."""
+    if not OPTION["INFER_CLIENT_IP"]:
+        return ""
+    address = read_client_ip(request)
+    return address if OPTION["KEEP_WHOLE_IP"] else truncate_ip(address)
 
 
 def _allow_origins(response: HttpResponse) -> HttpResponse:

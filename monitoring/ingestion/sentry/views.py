@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -10,50 +10,47 @@ from django.utils import timezone
 from config.api.authentication import KeyGrant
 from config.api.errors import ApiError, BodyInvalid, BodyTooLarge, RateLimited
 from config.api.throttling import check_rate
-from config.settings import OPTION
-from monitoring.errors.scrubbing import truncate_ip
-from monitoring.errors.services.inbox import take_events
-from monitoring.ingestion.sentry.doors import read_client_ip, refuse, sentry_door
+from monitoring.ingestion.sentry.doors import find_kept_ip, refuse, sentry_door
 from monitoring.ingestion.sentry.envelopes import EnvelopeInvalid, parse_envelope
-from monitoring.ingestion.sentry.receiving import Received, describe_refusals, sort_out, sort_out_store
+from monitoring.ingestion.sentry.received import Context, Received
+from monitoring.ingestion.sentry.receiving import describe_refusals, sort_out, sort_out_store
+from monitoring.ingestion.storing import store_batch
 
-SortOut = Callable[..., Received]
+MAX_USER_AGENT = 500
 
 
 @sentry_door
 def receive_envelope(grant: KeyGrant, body: bytes, request: HttpRequest) -> HttpResponse:
-    """An envelope: errors go to the inbox, reports of losses into the account, other kinds are counted as dropped."""
+    """An envelope: each kind of item goes its way, what nobody takes is counted as dropped."""
     try:
         envelope = parse_envelope(body)
     except EnvelopeInvalid as error:
         raise BodyInvalid(str(error)) from error
-
-    def look_through(**details: object) -> Received:
-        return sort_out(envelope, **details)  # type: ignore[arg-type]  # passed on as they come
-
-    return _take(grant, request, look_through)
+    limit = _find_limit(grant)
+    context = _describe(grant, request, envelope.header)
+    return _store(sort_out(envelope, context, is_limited=limit is not None), limit)
 
 
 @sentry_door
 def receive_store(grant: KeyGrant, body: bytes, request: HttpRequest) -> HttpResponse:
     """One event, as clients sent them before there were envelopes."""
-
-    def look_through(**details: object) -> Received:
-        return sort_out_store(body, **details)  # type: ignore[arg-type]  # passed on as they come
-
-    return _take(grant, request, look_through)
-
-
-def _take(grant: KeyGrant, request: HttpRequest, look_through: SortOut) -> HttpResponse:
     limit = _find_limit(grant)
-    received = look_through(
+    return _store(sort_out_store(body, _describe(grant, request, {}), is_limited=limit is not None), limit)
+
+
+def _describe(grant: KeyGrant, request: HttpRequest, header: dict[str, Any]) -> Context:
+    return Context(
         application_id=grant.application_id,
         received_at=timezone.now(),
-        client_ip=_find_ip(request),
-        is_limited=limit is not None,
+        client_ip=find_kept_ip(request),
+        user_agent=request.headers.get("User-Agent", "")[:MAX_USER_AGENT],
+        header=header,
     )
-    take_events(events=received.events, intakes=received.account.as_intakes(grant.application_id))
-    if limit is not None and received.account.total("limited"):
+
+
+def _store(received: Received, limit: RateLimited | None) -> HttpResponse:
+    store_batch(received.batch)
+    if limit is not None and received.batch.account.total("limited"):
         return refuse(limit)
     if received.refused and not _holds_anything(received):
         return refuse(_describe_refusal(received))
@@ -69,16 +66,8 @@ def _find_limit(grant: KeyGrant) -> RateLimited | None:
     return None
 
 
-def _find_ip(request: HttpRequest) -> str:
-    """Return where the request came from, as far as that may be kept."""
-    if not OPTION["INFER_CLIENT_IP"]:
-        return ""
-    address = read_client_ip(request)
-    return address if OPTION["KEEP_WHOLE_IP"] else truncate_ip(address)
-
-
 def _holds_anything(received: Received) -> bool:
-    return any(received.account.total(column) for column in ("stored", "limited", "dropped"))
+    return any(received.batch.account.total(column) for column in ("stored", "limited", "dropped"))
 
 
 def _describe_refusal(received: Received) -> ApiError:

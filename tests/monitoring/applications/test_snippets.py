@@ -20,8 +20,15 @@ def test_snippets__keys_given__are_filled_in() -> None:
         for one in list_snippets(base_url=BASE, application_id=7, secret_key="sk_1", public_key="pk_1")
     }
 
-    assert set(snippets) == {"agent", "prometheus", "sentry", "curl", "php", "javascript"}
-    assert [key for key, code in snippets.items() if "sk_1" in code] == ["agent", "prometheus", "curl", "php"]
+    assert set(snippets) == {"agent", "prometheus", "sentry", "source-maps", "php-errors", "curl", "php", "javascript"}
+    assert [key for key, code in snippets.items() if "sk_1" in code] == [
+        "agent",
+        "prometheus",
+        "source-maps",
+        "php-errors",
+        "curl",
+        "php",
+    ]
     assert [key for key, code in snippets.items() if "pk_1" in code] == ["sentry", "javascript"]
     assert "https://pk_1@post.example/7" in snippets["sentry"]
     assert all(BASE in code for key, code in snippets.items() if key != "sentry")

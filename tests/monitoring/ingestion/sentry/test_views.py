@@ -63,14 +63,14 @@ def test_envelope__id_in_the_header__wins(client: Client, application: Applicati
 
 def test_envelope__other_kinds__are_dropped_by_name(client: Client, application: Application, key: str) -> None:
     items: list[tuple[str, Any]] = [
-        ("transaction", {}), ("session", {}), ("sessions", {}), ("feedback", {}), ("user_report", {}), ("attachment", b"x"),
-        ("check_in", {}), ("log", {}), ("span", {}), ("replay_event", {}), ("profile", {}), ("from_the_future", b"\x00\n"),
+        ("transaction", {}), ("feedback", {}), ("user_report", {}), ("attachment", b"x"),
+        ("check_in", {}), ("span", {}), ("replay_event", {}), ("profile", {}), ("from_the_future", b"\x00\n"),
         ("event", {"type": "feedback"}), ("event", {"type": "transaction"}),
     ]  # fmt: skip
     assert send_envelope(client, application, key, make_envelope(*items)).status_code == 200
     found = totals(application)
     assert {signal.value: total.dropped for signal, total in found.items()} == {
-        "transactions": 2, "sessions": 2, "feedback": 3, "attachments": 1, "check_ins": 1, "logs": 1, "spans": 1,
+        "transactions": 2, "feedback": 3, "attachments": 1, "check_ins": 1, "spans": 1,
         "replays": 1, "profiles": 1, "other": 1,
     }  # fmt: skip
     assert all(total.received == total.dropped for total in found.values())
@@ -229,7 +229,7 @@ def test_doors__too_many_requests__are_told_and_accounted_by_kind(client: Client
     assert "error" in categories.split(";")
     assert totals(application) == {
         Signal.ERRORS: Total(received=2, stored=1, limited=1, lost=4),
-        Signal.SESSIONS: Total(received=2, limited=1, dropped=1),
+        Signal.SESSIONS: Total(received=2, limited=1, refused=1),
         Signal.CLIENT_REPORTS: Total(2, 2),
     }
     only = send_envelope(client, application, key, make_envelope(("client_report", report)))
@@ -243,7 +243,7 @@ def test_doors__database_away__say_when_to_come_back(
     assert send_envelope(client, application, key, body).status_code == 200
 
     def fail(execute: Any, sql: str, *args: Any) -> Any:
-        if "monitoring_error_inbox" in sql:
+        if "monitoring_lossaccount" in sql:
             raise OperationalError("the server closed the connection")
         return execute(sql, *args)
 
