@@ -238,6 +238,7 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStateEnum": "config.deliveries.enums.State",
         "IssueStateEnum": "monitoring.errors.enums.IssueState",
         "ChannelKindEnum": "config.deliveries.enums.Channel",
+        "PatternKindEnum": "monitoring.errors.enums.PatternKind",
     },
     "PREPROCESSING_HOOKS": ["config.api.schema.keep_documented_endpoints"],
     "POSTPROCESSING_HOOKS": [
