@@ -137,6 +137,12 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("LOG_RETENTION_DAYS", "int", 14, "How long log lines are kept."),
     Option(
+        "USER_REPORT_RETENTION_DAYS",
+        "int",
+        400,
+        "How long it is kept what people said in feedback widgets and crash dialogs.",
+    ),
+    Option(
         "SCRUB_NAMES",
         "list",
         [],

@@ -9,6 +9,7 @@ from monitoring.errors import admin as errors_admin
 from monitoring.losses import admin as losses_admin
 from monitoring.sourcemaps import admin as sourcemaps_admin
 from monitoring.uptime import admin as uptime_admin
+from monitoring.user_reports import admin as user_reports_admin
 
 __all__ = [
     "applications_admin",
@@ -18,5 +19,6 @@ __all__ = [
     "losses_admin",
     "sourcemaps_admin",
     "uptime_admin",
+    "user_reports_admin",
     "views",
 ]

@@ -20,6 +20,16 @@ describe_event(
 )
 
 describe_event(
+    "user_report.received",
+    "Somebody said something, mostly about an error that had just happened to them.",
+    payload={
+        "report_id": "Id of the report.",
+        "event_id": "The error that it is about, as the client calls it; empty: about none.",
+        "at": "When it arrived (RFC 3339, UTC).",
+    },
+)
+
+describe_event(
     "release.regressed",
     "A new release is worse than the one before it.",
     payload={

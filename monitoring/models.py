@@ -22,6 +22,7 @@ from monitoring.releases.models import Comparison, Deployment, Release, ReleaseH
 from monitoring.sourcemaps.models import MissingMap, SourceBlob, SourceBundle, SourceChunk, SourceFile
 from monitoring.uptime.models import Check, CheckChange, CheckResult, MaintenanceWindow
 from monitoring.usage.models import UsageEvent
+from monitoring.user_reports.models import UserReport
 
 __all__ = [
     "Application",
@@ -56,5 +57,6 @@ __all__ = [
     "SourceChunk",
     "SourceFile",
     "UsageEvent",
+    "UserReport",
     "VitalHour",
 ]

@@ -168,3 +168,21 @@ declare(
         description="Forgets which bodies were stored an hour ago: none of them comes a second time any more.",
     )
 )
+declare(
+    Schedule(
+        name="user reports: find errors",
+        task="monitoring.user_reports.tasks.match_user_reports",
+        when=timedelta(minutes=1),
+        queue="default",
+        description="Finds the errors of reports that came before them.",
+    )
+)
+declare(
+    Schedule(
+        name="user reports: prune",
+        task="monitoring.user_reports.tasks.prune_user_reports",
+        when=Cron(minute="47", hour="3"),
+        queue="maintain",
+        description="Removes what people said longer ago than is kept.",
+    )
+)

@@ -16,6 +16,7 @@ from monitoring.partitions import DAILY
 from monitoring.releases.tasks import compare_releases, forget_seen_bodies, record_release_health
 from monitoring.sourcemaps.tasks import prune_source_maps
 from monitoring.uptime.tasks import probe_checks, prune_check_stories, record_check_states
+from monitoring.user_reports.tasks import match_user_reports, prune_user_reports
 
 __all__ = [
     "compare_releases",
@@ -23,12 +24,14 @@ __all__ = [
     "forget_seen_bodies",
     "maintain_daily_partitions",
     "maintain_point_partitions",
+    "match_user_reports",
     "pack_points",
     "probe_checks",
     "prune_check_stories",
     "prune_loss_accounts",
     "prune_set_aside_errors",
     "prune_source_maps",
+    "prune_user_reports",
     "record_check_states",
     "record_error_counters",
     "record_log_counters",

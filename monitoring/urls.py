@@ -13,4 +13,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("monitoring.sourcemaps.api.urls")),
     path("", include("monitoring.uptime.urls")),
     path("api/v1/", include("monitoring.uptime.api.urls")),
+    path("api/v1/", include("monitoring.user_reports.api.urls")),
 ]

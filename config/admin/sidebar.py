@@ -59,6 +59,17 @@ SIDEBAR: tuple[Group, ...] = (
         ),
     ),
     Group(
+        "Listen",
+        (
+            Entry(
+                "User reports",
+                "rate_review",
+                "admin:monitoring_userreport_changelist",
+                "monitoring.view_userreport",
+            ),
+        ),
+    ),
+    Group(
         "Set up",
         (
             Entry(

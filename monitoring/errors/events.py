@@ -33,6 +33,16 @@ _OLD_NAMES = {
 _PLACE = re.compile(r"%[-+ #0-9.]{0,10}[sdifrxeg]")
 _NAMED = re.compile(r"%\((\w{1,60})\)[-+ #0-9.]{0,10}[sdifrxeg]")
 Document = dict[str, Any]
+USER_NAMES = ("id", "email", "username", "ip_address")
+"""What people are told apart by, in this order."""
+
+
+def make_user_key(user: Mapping[str, str]) -> bytes | None:
+    """Return 16 bytes that stand for a person, made of the first of id, email, username and ip_address that is said."""
+    for name in USER_NAMES:
+        if value := user.get(name):
+            return hashlib.blake2b(f"{name}:{value}".encode(), digest_size=16).digest()
+    return None
 
 
 class EventInvalid(Exception):
@@ -108,10 +118,7 @@ class ErrorData:
     @property
     def user_key(self) -> bytes | None:
         """Return 16 bytes that stand for the person it happened to, None if nobody is named."""
-        for name in ("id", "email", "username", "ip_address"):
-            if value := self.user.get(name):
-                return hashlib.blake2b(f"{name}:{value}".encode(), digest_size=16).digest()
-        return None
+        return make_user_key(self.user)
 
 
 def decode_document(payload: bytes) -> Document:

@@ -119,6 +119,23 @@ def find_event_by_id(*, application_id: int, event_id: UUID) -> ErrorEvent | Non
     return ErrorEvent.objects.filter(application_id=application_id, event_id=event_id).first()
 
 
+_GROUPS_OF_EVENTS_SQL = """
+SELECT application_id, event_id, group_id FROM monitoring_errorevent
+WHERE (application_id, event_id) IN (SELECT * FROM unnest(%s::int[], %s::uuid[]))
+"""
+
+
+def find_group_ids(events: Iterable[tuple[int, UUID]]) -> dict[tuple[int, UUID], int]:
+    """Return the groups of events, given and found by (application id, client's id); those not known are left out."""
+    wanted = sorted(set(events))
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        columns: list[Any] = [[application_id for application_id, _ in wanted], [event_id for _, event_id in wanted]]
+        cursor.execute(_GROUPS_OF_EVENTS_SQL, columns)
+        return {(application_id, event_id): group_id for application_id, event_id, group_id in cursor.fetchall()}
+
+
 def read_document(event: ErrorEvent) -> dict[str, Any]:
     """Return an event as it was kept."""
     document: dict[str, Any] = msgspec.json.decode(decompress(bytes(event.payload)))

@@ -22,6 +22,8 @@ from monitoring.releases.records import SessionItem
 from monitoring.releases.services.sessions import write_sessions
 from monitoring.usage.records import UsageEvent
 from monitoring.usage.services.recording import write_usage_events
+from monitoring.user_reports.records import UserReportRecord
+from monitoring.user_reports.services.recording import write_user_reports
 
 MAX_GROUP_BYTES = 4 * 1024 * 1024
 #: A record without a `size` of its own counts as this many bytes.
@@ -38,6 +40,7 @@ WRITERS: dict[type[Any], Writer] = {
     UsageEvent: write_usage_events,
     SessionItem: write_sessions,
     LogRecord: write_logs,
+    UserReportRecord: write_user_reports,
 }
 #: Kinds whose writers only send statements: no COPY, which a pipeline can't hold.
 PIPELINED = frozenset({Incoming})

@@ -46,6 +46,7 @@ from monitoring.errors.timeline import Entry, tell_story
 from monitoring.sourcemaps.commands import write_upload_command
 from monitoring.sourcemaps.frames import REASONS
 from monitoring.sourcemaps.resolving import resolve_document
+from monitoring.user_reports.selectors import list_reports_of_groups
 
 VIEW, CHANGE = "monitoring.view_errorissue", "monitoring.change_errorissue"
 ADDRESS = "monitoring/errorissue/<int:pk>"
@@ -84,6 +85,7 @@ def describe_issue(request: HttpRequest, issue: ErrorIssue) -> dict[str, Any]:
         "days": _count_by_day(issue, now=now),
         "tags": count_tags(group_ids=ids),
         "story": _tell(issue),
+        "reports": list_reports_of_groups(ids),
         "merged": list(issue.merged.order_by("pk")),
         "people": list(_list_people()),
         "can_change": request.user.has_perm(CHANGE),

@@ -10,6 +10,7 @@ from monitoring.ingestion.sentry.items.events import find_kind, take_event
 from monitoring.ingestion.sentry.items.logs import take_logs
 from monitoring.ingestion.sentry.items.losses import take_client_report
 from monitoring.ingestion.sentry.items.sessions import take_session, take_session_counts
+from monitoring.ingestion.sentry.items.user_reports import take_feedback, take_user_report
 from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received, Taker
 
 #: Who takes which kind of item. What nobody takes is counted by name as not kept.
@@ -19,6 +20,8 @@ TAKERS: dict[str, Taker] = {
     "session": take_session,
     "sessions": take_session_counts,
     "log": take_logs,
+    "feedback": take_feedback,
+    "user_report": take_user_report,
 }
 
 

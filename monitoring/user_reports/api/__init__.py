@@ -1,0 +1,3 @@
+"""REST: user reports."""
+
+from __future__ import annotations
