@@ -106,6 +106,19 @@ OPTIONS: tuple[Option, ...] = (
     Option("DELIVERY_RETENTION_DAYS", "int", 90, "How long sent messages are kept."),
     Option("EVENT_RETENTION_DAYS", "int", 7, "How long events between rooms are kept once they are done."),
     Option("ERROR_EVENT_RETENTION_DAYS", "int", 90, "How long single error events are kept; issues and counts stay."),
+    Option("ATTACHMENT_RETENTION_DAYS", "int", 30, "How long files that come with error events are kept."),
+    Option(
+        "ATTACHMENT_MAX_BYTES",
+        "int",
+        5 * 1024 * 1024,
+        "Largest file that is kept with an error event. 0: none are kept.",
+    ),
+    Option(
+        "ATTACHMENT_MAX_EVENT_BYTES",
+        "int",
+        15 * 1024 * 1024,
+        "How much all files of one error event may have together.",
+    ),
     Option(
         "VITAL_RETENTION_DAYS", "int", 30, "How long single measurements of pages are kept; their hours stay longer."
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from monitoring.applications.models import Application, IngestKey
+from monitoring.attachments.models import Attachment
 from monitoring.browser.models import BrowserVital, VitalHour
 from monitoring.errors.models import (
     CriticalPattern,
@@ -26,6 +27,7 @@ from monitoring.user_reports.models import UserReport
 
 __all__ = [
     "Application",
+    "Attachment",
     "BrowserVital",
     "Check",
     "CheckChange",

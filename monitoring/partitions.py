@@ -101,6 +101,7 @@ USAGE_EVENTS = DailyPartitions("monitoring_usageevent", "USAGE_EVENT_RETENTION_D
 SESSIONS = DailyPartitions("monitoring_session", "SESSION_RETENTION_DAYS")
 SESSION_USERS = DailyPartitions("monitoring_session_user", "SESSION_RETENTION_DAYS")
 LOG_RECORDS = DailyPartitions("monitoring_logrecord", "LOG_RETENTION_DAYS")
+ATTACHMENTS = DailyPartitions("monitoring_attachment", "ATTACHMENT_RETENTION_DAYS")
 
 #: Made ahead at the first start and every hour, dropped every hour.
-DAILY = (ERROR_EVENTS, BROWSER_VITALS, USAGE_EVENTS, SESSIONS, SESSION_USERS, LOG_RECORDS)
+DAILY = (ERROR_EVENTS, BROWSER_VITALS, USAGE_EVENTS, SESSIONS, SESSION_USERS, LOG_RECORDS, ATTACHMENTS)

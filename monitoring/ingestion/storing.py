@@ -9,6 +9,8 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from monitoring.attachments.records import AttachmentRecord
+from monitoring.attachments.services.recording import write_attachments
 from monitoring.browser.records import VitalRecord
 from monitoring.browser.services.recording import write_vitals
 from monitoring.errors.services.inbox import Incoming, write_events
@@ -41,6 +43,7 @@ WRITERS: dict[type[Any], Writer] = {
     SessionItem: write_sessions,
     LogRecord: write_logs,
     UserReportRecord: write_user_reports,
+    AttachmentRecord: write_attachments,
 }
 #: Kinds whose writers only send statements: no COPY, which a pipeline can't hold.
 PIPELINED = frozenset({Incoming})

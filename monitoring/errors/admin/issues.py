@@ -19,6 +19,7 @@ from config.actors import Actor, actor_of_user
 from config.admin.pages import admin_page
 from config.related import find_related
 from monitoring.applications.views import find_base_url
+from monitoring.attachments.selectors import list_attachments
 from monitoring.errors.display import show_crumbs, show_exceptions, show_facts, write_raw, write_stack
 from monitoring.errors.enums import IssueState, Level, ResolvedIn
 from monitoring.errors.events import ErrorData, find_unresolved, read_event
@@ -111,6 +112,11 @@ def describe_event(request: HttpRequest, issue: ErrorIssue, event: ErrorEvent, g
         "facts": show_facts(document, data),
         "raw": write_raw(document),
         "stack_text": write_stack(data),
+        "attachments": (
+            list_attachments(application_id=event.application_id, event_id=event.event_id)
+            if request.user.has_perm("monitoring.view_attachment")
+            else []
+        ),
         "unresolved": _describe_unresolved(request, issue, data),
         "before": before,
         "after": after,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from monitoring.ingestion.batches import Batch
 from monitoring.ingestion.sentry.envelopes import MAX_ITEM_BYTES, Envelope, Item, Refused
+from monitoring.ingestion.sentry.items.attachments import take_attachment
 from monitoring.ingestion.sentry.items.events import find_kind, take_event
 from monitoring.ingestion.sentry.items.logs import take_logs
 from monitoring.ingestion.sentry.items.losses import take_client_report
@@ -21,6 +22,7 @@ TAKERS: dict[str, Taker] = {
     "sessions": take_session_counts,
     "log": take_logs,
     "feedback": take_feedback,
+    "attachment": take_attachment,
     "user_report": take_user_report,
 }
 

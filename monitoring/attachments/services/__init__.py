@@ -1,0 +1,3 @@
+"""Keeping files."""
+
+from __future__ import annotations
