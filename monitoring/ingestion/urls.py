@@ -17,6 +17,11 @@ urlpatterns = [
     re_path(r"^api/v1/errors/?$", views.receive_errors, name="receive-errors"),
     re_path(r"^api/(?P<application_id>[0-9]{1,18})/envelope/?$", sentry.receive_envelope, name="sentry-envelope"),
     re_path(r"^api/(?P<application_id>[0-9]{1,18})/store/?$", sentry.receive_store, name="sentry-store"),
+    re_path(
+        r"^api/(?P<application_id>[0-9]{1,18})/(?:security|csp-report)/?$",
+        sentry.receive_security,
+        name="sentry-security",
+    ),
     re_path(r"^(?:otlp/)?v1/logs/?$", receive_logs, name="otlp-logs"),
     re_path(
         r"^api/(?P<application_id>[0-9]{1,18})/integration/otlp/v1/logs/?$",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from monitoring.errors.services.inbox import Incoming
 from monitoring.ingestion.batches import Batch
 from monitoring.ingestion.sentry.envelopes import MAX_ITEM_BYTES, Envelope, Item, Refused
 from monitoring.ingestion.sentry.items.attachments import take_attachment
@@ -13,6 +14,7 @@ from monitoring.ingestion.sentry.items.losses import take_client_report
 from monitoring.ingestion.sentry.items.sessions import take_session, take_session_counts
 from monitoring.ingestion.sentry.items.user_reports import take_feedback, take_user_report
 from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received, Taker
+from monitoring.ingestion.sentry.security import SecurityReports
 
 #: Who takes which kind of item. What nobody takes is counted by name as not kept.
 TAKERS: dict[str, Taker] = {
@@ -55,6 +57,22 @@ def sort_out_store(body: bytes, context: Context, *, is_limited: bool = False) -
     else:
         envelope.items.append(Item("event", {}, body))
     return sort_out(envelope, context, is_limited=is_limited)
+
+
+def sort_out_security(reports: SecurityReports, context: Context, *, is_limited: bool = False) -> Received:
+    """Return the same for reports of browsers: they are errors to whoever reads them, and counted as what they are."""
+    received = Received(Batch(context.application_id))
+    account = received.batch.account
+    account.add("security", "limited", reports.limited + (len(reports.events) if is_limited else 0))
+    account.add("security", "dropped", reports.foreign)
+    if reports.refused:
+        received.refuse(Refused("security", "it names no kind of report", reports.refused))
+    for event in () if is_limited else reports.events:
+        incoming = Incoming.pack(
+            context.application_id, event.event_id, context.received_at, event.encode(), client_ip=context.client_ip
+        )
+        received.batch.add(incoming, signal="security")
+    return received
 
 
 def _take(received: Received, item: Item, context: Context) -> None:

@@ -6,14 +6,16 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from config.api.authentication import KeyGrant
 from config.api.errors import ApiError, BodyInvalid, BodyTooLarge, RateLimited
 from config.api.throttling import check_rate
-from monitoring.ingestion.sentry.doors import find_kept_ip, refuse, sentry_door
+from monitoring.ingestion.sentry.doors import find_kept_ip, read_client_ip, refuse, sentry_door
 from monitoring.ingestion.sentry.envelopes import EnvelopeInvalid, parse_envelope
 from monitoring.ingestion.sentry.received import Context, Received
-from monitoring.ingestion.sentry.receiving import describe_refusals, sort_out, sort_out_store
+from monitoring.ingestion.sentry.receiving import describe_refusals, sort_out, sort_out_security, sort_out_store
+from monitoring.ingestion.sentry.security import SecurityReportInvalid, read_reports
 from monitoring.ingestion.storing import store_batch
 
 MAX_USER_AGENT = 500
@@ -36,6 +38,25 @@ def receive_store(grant: KeyGrant, body: bytes, request: HttpRequest) -> HttpRes
     """One event, as clients sent them before there were envelopes."""
     limit = _find_limit(grant)
     return _store(sort_out_store(body, _describe(grant, request, {}), is_limited=limit is not None), limit)
+
+
+@sentry_door
+def receive_security(grant: KeyGrant, body: bytes, request: HttpRequest) -> HttpResponse:
+    """Reports of browsers about broken rules of a page (CSP and its like), as report-uri and the Reporting API send them."""
+    limit = _find_limit(grant)
+    context = _describe(grant, request, {})
+    try:
+        reports = read_reports(
+            body,
+            received_at=context.received_at,
+            client=salted_hmac("security report", read_client_ip(request)).hexdigest(),
+            user_agent=context.user_agent,
+            release=request.GET.get("sentry_release", ""),
+            environment=request.GET.get("sentry_environment", ""),
+        )
+    except SecurityReportInvalid as error:
+        raise BodyInvalid(str(error)) from error
+    return _store(sort_out_security(reports, context, is_limited=limit is not None), limit)
 
 
 def _describe(grant: KeyGrant, request: HttpRequest, header: dict[str, Any]) -> Context:
