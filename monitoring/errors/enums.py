@@ -55,6 +55,7 @@ class ResolvedIn(models.TextChoices):
 
     NOW = "now", "now"
     NEXT_RELEASE = "next_release", "in the next release"
+    RELEASE = "release", "in a release"
 
 
 class NoteKind(models.TextChoices):

@@ -59,6 +59,17 @@ class ErrorIssue(models.Model):
     muted_until_count = models.BigIntegerField(
         null=True, blank=True, help_text="Number of the event that ends the silence."
     )
+    muted_until_users = models.BigIntegerField(
+        null=True, blank=True, help_text="How many people it must have happened to for the silence to end."
+    )
+    resolved_release = models.ForeignKey(
+        Release,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The release that mends it: only events of this one and of later ones count as regression.",
+    )
     merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged")
     critical_pattern = models.ForeignKey(
         "CriticalPattern", null=True, blank=True, on_delete=models.SET_NULL, related_name="issues"
@@ -81,7 +92,7 @@ class ErrorIssue(models.Model):
                 name="issue_resolved_has_time",
             ),
             models.CheckConstraint(
-                condition=Q(state="muted") | Q(muted_until=None, muted_until_count=None),
+                condition=Q(state="muted") | Q(muted_until=None, muted_until_count=None, muted_until_users=None),
                 name="issue_mute_has_end_only_if_muted",
             ),
             models.CheckConstraint(

@@ -58,7 +58,7 @@ class Inbox:
 def list_issues(*, application_id: int) -> QuerySet[ErrorIssue]:
     """Return an application's issues, merged ones left out, the newest seen first."""
     issues = ErrorIssue.objects.unmerged().filter(application_id=application_id)
-    return issues.select_related("assignee", "first_release", "last_release", "critical_pattern")
+    return issues.select_related("assignee", "first_release", "last_release", "resolved_release", "critical_pattern")
 
 
 def list_group_ids(issue_id: int) -> list[int]:

@@ -36,6 +36,7 @@ from monitoring.errors.services.issues import (
     CommentInvalid,
     IssueMerged,
     MuteInvalid,
+    ReleaseUnknown,
     add_comment,
     assign_issue,
     mute_issue,
@@ -44,6 +45,7 @@ from monitoring.errors.services.issues import (
 )
 from monitoring.errors.services.merging import unmerge_issue
 from monitoring.errors.timeline import Entry, tell_story
+from monitoring.releases.models import Release
 from monitoring.sourcemaps.commands import write_upload_command
 from monitoring.sourcemaps.frames import REASONS
 from monitoring.sourcemaps.resolving import resolve_document
@@ -56,6 +58,8 @@ HOURS_PER_DAY = 24
 #: What the mute form offers: hours, and numbers of events.
 MUTE_HOURS = {"1": 1, "24": 24, "168": 168, "720": 720}
 MUTE_EVENTS = {"10": 10, "100": 100, "1000": 1000}
+MUTE_USERS = {"1": 1, "10": 10, "100": 100}
+RELEASES_OFFERED = 10
 
 
 def show_issue(request: HttpRequest, object_id: str) -> HttpResponseBase:
@@ -86,6 +90,7 @@ def describe_issue(request: HttpRequest, issue: ErrorIssue) -> dict[str, Any]:
         "days": _count_by_day(issue, now=now),
         "tags": count_tags(group_ids=ids),
         "story": _tell(issue),
+        "releases": list(Release.objects.filter(application_id=issue.application_id)[:RELEASES_OFFERED]),
         "reports": list_reports_of_groups(ids),
         "merged": list(issue.merged.order_by("pk")),
         "people": list(_list_people()),
@@ -141,31 +146,34 @@ def story(request: HttpRequest, pk: int) -> HttpResponseBase:
 @admin_page(f"{ADDRESS}/resolve/", name="monitoring_errorissue_resolve", permission=CHANGE)
 @require_POST
 def resolve(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Note that it is mended, now or with the next release."""
-    chosen = request.POST.get("in", ResolvedIn.NOW)
+    """Note that it is mended, now, with the next release or with one that is known (`release:<version>`)."""
+    chosen, _, release = request.POST.get("in", ResolvedIn.NOW).partition(":")
     resolved_in = ResolvedIn(chosen) if chosen in ResolvedIn.values else ResolvedIn.NOW
 
     def act(*, issue_id: int, by: Actor) -> bool:
-        return resolve_issue(issue_id=issue_id, by=by, resolved_in=resolved_in)
+        return resolve_issue(issue_id=issue_id, by=by, resolved_in=resolved_in, release=release)
 
     yes = "Resolved. If it happens again, it comes back as regressed."
     if resolved_in is ResolvedIn.NEXT_RELEASE:
         yes = "Resolved. If it happens in a release that comes after the ones known now, it comes back as regressed."
+    if resolved_in is ResolvedIn.RELEASE:
+        yes = f"Resolved. If it happens in {release} or a later release, it comes back as regressed."
     return _act(request, pk, act, yes=yes, no="It was resolved already.")
 
 
 @admin_page(f"{ADDRESS}/mute/", name="monitoring_errorissue_mute", permission=CHANGE)
 @require_POST
 def mute(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Stop it from asking for attention: for good, for a time, or for a number of events."""
+    """Stop it from asking for attention: for good, for a time, or for a number of events or people."""
     chosen = request.POST.get("until", "")
     kind, _, amount = chosen.partition(":")
     hours = MUTE_HOURS.get(amount) if kind == "hours" else None
     events = MUTE_EVENTS.get(amount) if kind == "events" else None
+    users = MUTE_USERS.get(amount) if kind == "users" else None
     until = timezone.now() + timedelta(hours=hours) if hours is not None else None
 
     def act(*, issue_id: int, by: Actor) -> bool:
-        return mute_issue(issue_id=issue_id, by=by, until=until, for_events=events)
+        return mute_issue(issue_id=issue_id, by=by, until=until, for_events=events, for_users=users)
 
     return _act(request, pk, act, yes="Muted. It is still counted.", no="It was muted already.")
 
@@ -219,7 +227,7 @@ def _act(request: HttpRequest, pk: int, act: Callable[..., bool], *, yes: str, n
     _find(pk)
     try:
         changed = act(issue_id=pk, by=actor_of_user(request.user))
-    except (IssueMerged, MuteInvalid) as error:
+    except (IssueMerged, MuteInvalid, ReleaseUnknown) as error:
         messages.error(request, str(error))
     else:
         (messages.success if changed else messages.info)(request, yes if changed else no)
@@ -228,7 +236,13 @@ def _act(request: HttpRequest, pk: int, act: Callable[..., bool], *, yes: str, n
 
 def _find(pk: int | str) -> ErrorIssue:
     issues = ErrorIssue.objects.select_related(
-        "application", "assignee", "first_release", "last_release", "merged_into", "critical_pattern"
+        "application",
+        "assignee",
+        "first_release",
+        "last_release",
+        "resolved_release",
+        "merged_into",
+        "critical_pattern",
     )
     issue = issues.filter(pk=pk).first() if str(pk).isdecimal() and len(str(pk)) < 19 else None
     if issue is None:

@@ -20,6 +20,9 @@ class IssueOutput(serializers.ModelSerializer[ErrorIssue]):
 
     assignee = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
     first_release = serializers.CharField(source="first_release.version", read_only=True, allow_null=True, default=None)
+    resolved_release = serializers.CharField(
+        source="resolved_release.version", read_only=True, allow_null=True, default=None
+    )
     last_release = serializers.CharField(source="last_release.version", read_only=True, allow_null=True, default=None)
     environments = serializers.ListField(child=serializers.CharField(), read_only=True)
     critical_pattern = serializers.CharField(
@@ -49,6 +52,8 @@ class IssueOutput(serializers.ModelSerializer[ErrorIssue]):
             "resolved_in",
             "muted_until",
             "muted_until_count",
+            "muted_until_users",
+            "resolved_release",
             "critical_pattern",
             "critical_count",
             "critical_at",
@@ -116,6 +121,9 @@ class ResolveInput(serializers.Serializer[Any]):
     """From when on another event means that it is back."""
 
     resolved_in = serializers.ChoiceField(choices=ResolvedIn.choices, default=ResolvedIn.NOW.value)
+    release = serializers.CharField(
+        max_length=200, required=False, allow_null=True, default=None, help_text="With `release`: its version."
+    )
 
 
 class MuteInput(serializers.Serializer[Any]):
@@ -123,6 +131,9 @@ class MuteInput(serializers.Serializer[Any]):
 
     until = serializers.DateTimeField(required=False, allow_null=True, default=None)
     for_events = serializers.IntegerField(
+        min_value=1, max_value=MAX_MUTED_EVENTS, required=False, allow_null=True, default=None
+    )
+    for_users = serializers.IntegerField(
         min_value=1, max_value=MAX_MUTED_EVENTS, required=False, allow_null=True, default=None
     )
 

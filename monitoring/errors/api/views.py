@@ -35,6 +35,7 @@ from monitoring.errors.services.issues import (
     CommentInvalid,
     IssueMerged,
     MuteInvalid,
+    ReleaseUnknown,
     add_comment,
     assign_issue,
     mute_issue,
@@ -78,7 +79,8 @@ class IssueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     def resolve(self, request: Request, pk: str) -> Response:
         """Note that it is mended; repeating it changes nothing."""
         chosen = _read(ResolveInput(data=request.data))
-        return self._act(request, resolve_issue, resolved_in=ResolvedIn(chosen["resolved_in"]))
+        resolved_in = ResolvedIn(chosen["resolved_in"])
+        return self._act(request, resolve_issue, resolved_in=resolved_in, release=chosen["release"])
 
     @extend_schema(summary="Mute an issue", request=MuteInput, responses=IssueDetailOutput)
     @action(detail=True, methods=["post"])
@@ -124,6 +126,8 @@ class IssueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
             raise Conflict(str(error)) from error
         except MuteInvalid as error:
             raise _refuse("until", error) from error
+        except ReleaseUnknown as error:
+            raise _refuse("release", error) from error
         return Response(IssueDetailOutput(self.get_object()).data)
 
 

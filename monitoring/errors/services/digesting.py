@@ -458,11 +458,12 @@ def _note_source_maps(rows: list[_Row]) -> None:
 def _settle_issues(rows: list[_Row], users: dict[int, int]) -> None:
     """Move issues that are back or whose silence is over, then count."""
     by_issue = _gather(rows, key=lambda row: row.group.issue_id)
-    issues = ErrorIssue.objects.select_for_update().filter(pk__in=by_issue).order_by("pk")
+    issues = ErrorIssue.objects.select_for_update(of=("self",)).select_related("resolved_release")
+    issues = issues.filter(pk__in=by_issue).order_by("pk")
     news: list[tuple[Any, ...]] = []
     for issue in issues:
         same = by_issue[issue.pk]
-        _judge(issue, same)
+        _judge(issue, same, user_count=issue.user_count + users.get(issue.pk, 0))
         release = next((row.release.pk for row in reversed(same) if row.release is not None), None)
         environments = _add_environments(issue.environments, same)
         newest = max(row.received_at for row in same)
@@ -471,7 +472,7 @@ def _settle_issues(rows: list[_Row], users: dict[int, int]) -> None:
         cursor.execute(_ISSUES_SQL, _transpose(news))
 
 
-def _judge(issue: ErrorIssue, rows: list[_Row]) -> None:
+def _judge(issue: ErrorIssue, rows: list[_Row], *, user_count: int) -> None:
     for number, row in enumerate(rows, start=issue.event_count + 1):
         standing = Standing(
             state=issue.state,
@@ -480,6 +481,10 @@ def _judge(issue: ErrorIssue, rows: list[_Row]) -> None:
             resolved_in_next=issue.resolved_in == "next_release",
             muted_until=issue.muted_until,
             muted_until_count=issue.muted_until_count,
+            # Whom the batch adds is known for all of it, so the last one counts them.
+            user_count=user_count if row is rows[-1] else issue.user_count,
+            muted_until_users=issue.muted_until_users,
+            resolved_release_since=issue.resolved_release.first_seen if issue.resolved_release else None,
         )
         since = row.release.first_seen if row.release is not None else None
         verdict = judge_event(standing, Happened(row.received_at, since))

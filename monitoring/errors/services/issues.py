@@ -13,6 +13,7 @@ from config.actors import Actor
 from monitoring.errors.enums import IssueState, NoteKind, ResolvedIn
 from monitoring.errors.models import ErrorIssue, IssueNote
 from monitoring.errors.services.transitions import IllegalTransition, change_state
+from monitoring.releases.models import Release
 
 MAX_COMMENT_LENGTH = 10_000
 MAX_MUTED_EVENTS = 1_000_000_000
@@ -26,23 +27,51 @@ class MuteInvalid(Exception):
     """The end of a silence makes no sense; the message says why."""
 
 
+class ReleaseUnknown(Exception):
+    """The application has no release of this name; the message says what to do."""
+
+
 class IssueMerged(Exception):
     """The issue was merged into another; that one is to be dealt with."""
 
 
-def resolve_issue(*, issue_id: int, by: Actor, resolved_in: ResolvedIn = ResolvedIn.NOW) -> bool:
+def resolve_issue(
+    *, issue_id: int, by: Actor, resolved_in: ResolvedIn = ResolvedIn.NOW, release: str | None = None
+) -> bool:
     """Note that an issue is mended; return False if it was so already.
 
-    Another event moves it to regressed; with NEXT_RELEASE only one of a release that was not seen before now. Raises
-    IssueMerged, ErrorIssue.DoesNotExist.
+    Another event moves it to regressed; with NEXT_RELEASE only one of a release that was not seen before now, with
+    RELEASE only one of the release named `release` or of a later one. Raises ReleaseUnknown, IssueMerged,
+    ErrorIssue.DoesNotExist.
     """
     now = timezone.now()
+    mending = _find_release(issue_id, release) if resolved_in is ResolvedIn.RELEASE else None
     reason = "It counts as mended from the next release on." if resolved_in is ResolvedIn.NEXT_RELEASE else ""
-    return _move(issue_id, IssueState.RESOLVED, by, reason=reason, at=now, resolved_at=now, resolved_in=resolved_in)
+    if mending is not None:
+        reason = f"It counts as mended from {mending} on."
+    return _move(
+        issue_id,
+        IssueState.RESOLVED,
+        by,
+        reason=reason,
+        at=now,
+        resolved_at=now,
+        resolved_in=resolved_in,
+        resolved_release_id=mending.pk if mending is not None else None,
+    )
 
 
-def mute_issue(*, issue_id: int, by: Actor, until: datetime | None = None, for_events: int | None = None) -> bool:
-    """Stop asking for attention, for good, until a time or until it happened so many times more; whichever comes first.
+def mute_issue(
+    *,
+    issue_id: int,
+    by: Actor,
+    until: datetime | None = None,
+    for_events: int | None = None,
+    for_users: int | None = None,
+) -> bool:
+    """Stop asking for attention: for good, until a time, until it happened so many times more or to so many people more.
+
+    Of several ends the first counts.
 
     Returns False if it is muted already. Raises MuteInvalid, IssueMerged, ErrorIssue.DoesNotExist.
     """
@@ -51,12 +80,16 @@ def mute_issue(*, issue_id: int, by: Actor, until: datetime | None = None, for_e
         raise MuteInvalid("Choose a time that is still to come.")
     if for_events is not None and not 1 <= for_events <= MAX_MUTED_EVENTS:
         raise MuteInvalid("Choose a number of events from 1 on.")
+    if for_users is not None and not 1 <= for_users <= MAX_MUTED_EVENTS:
+        raise MuteInvalid("Choose a number of people from 1 on.")
 
     def describe(issue: ErrorIssue) -> dict[str, Any]:
         count = issue.event_count + for_events if for_events is not None else None
-        return {"muted_until": until, "muted_until_count": count}
+        users = issue.user_count + for_users if for_users is not None else None
+        return {"muted_until": until, "muted_until_count": count, "muted_until_users": users}
 
-    return _move(issue_id, IssueState.MUTED, by, reason=_describe_mute(until, for_events), at=now, describe=describe)
+    reason = _describe_mute(until, for_events, for_users)
+    return _move(issue_id, IssueState.MUTED, by, reason=reason, at=now, describe=describe)
 
 
 def reopen_issue(*, issue_id: int, by: Actor) -> bool:
@@ -124,7 +157,16 @@ def _lock(issue_id: int) -> ErrorIssue:
     return ErrorIssue.objects.select_for_update().get(pk=issue_id)
 
 
-def _describe_mute(until: datetime | None, for_events: int | None) -> str:
+def _find_release(issue_id: int, version: str | None) -> Release:
+    application_id = ErrorIssue.objects.values_list("application_id", flat=True).get(pk=issue_id)
+    release = Release.objects.filter(application_id=application_id, version=version or "").first()
+    if release is None:
+        raise ReleaseUnknown("Nothing of this release has arrived yet. Resolve it with the next release instead.")
+    return release
+
+
+def _describe_mute(until: datetime | None, for_events: int | None, for_users: int | None) -> str:
     ends = [f"until {timezone.localtime(until):%-d %b %Y %H:%M %Z}"] if until is not None else []
     ends += [f"until it happened {for_events} times more"] if for_events is not None else []
+    ends += [f"until it happened to {for_users} people more"] if for_users is not None else []
     return ", or ".join(ends)

@@ -14,6 +14,8 @@ _CLEARED: dict[str, Any] = {
     "resolved_in": "",
     "muted_until": None,
     "muted_until_count": None,
+    "muted_until_users": None,
+    "resolved_release_id": None,
     "merged_into_id": None,
 }
 

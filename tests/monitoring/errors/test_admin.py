@@ -149,6 +149,10 @@ def test_issue__life__is_told_in_its_history(client: Client, person: User, appli
     act(client, issue, "mute", until="events:10")
     assert (issue.state, issue.muted_until_count) == ("muted", issue.event_count + 10)
     act(client, issue, "reopen")
+    act(client, issue, "mute", until="users:10")
+    assert (issue.state, issue.muted_until_users) == ("muted", issue.user_count + 10)
+    act(client, issue, "reopen")
+    assert "has arrived yet" in act(client, issue, "resolve", **{"in": "release:9"})
     act(client, issue, "mute", until="hours:24")
     assert issue.muted_until is not None
     act(client, issue, "assign", assignee=str(person.pk))

@@ -110,6 +110,8 @@ def test_issue__what_makes_no_sense__names_the_field(client: Client, application
     for what, body, field in (
         ("mute", {"until": past}, "until"),
         ("mute", {"for_events": 0}, "for_events"),
+        ("mute", {"for_users": 0}, "for_users"),
+        ("resolve", {"resolved_in": "release", "release": "9.9"}, "release"),
         ("resolve", {"resolved_in": "never"}, "resolved_in"),
         ("assign", {"assignee": "nobody-of-that-name"}, "assignee"),
         ("assign", {}, "assignee"),

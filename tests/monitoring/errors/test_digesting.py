@@ -26,7 +26,7 @@ from monitoring.errors.selectors import (
 from monitoring.errors.services import digesting
 from monitoring.errors.services.digesting import digest_batch
 from monitoring.errors.services.inbox import Incoming, write_events
-from monitoring.errors.services.issues import mute_issue, resolve_issue
+from monitoring.errors.services.issues import ReleaseUnknown, mute_issue, resolve_issue
 from monitoring.errors.services.merging import MergeInvalid, merge_issues, unmerge_issue
 from monitoring.errors.services.upkeep import (
     age_issues,
@@ -212,6 +212,36 @@ def test_digest__muted_for_some_events__comes_back(application: Application) -> 
     report(application, make_event())
     issue.refresh_from_db()
     assert (issue.state, issue.muted_until_count) == ("ongoing", None)
+
+
+def test_digest__muted_for_some_people__comes_back(application: Application) -> None:
+    report(application, make_event(user={"id": 1}))
+    issue = ErrorIssue.objects.get()
+    mute_issue(issue_id=issue.pk, by=BY, for_users=2)
+    issue.refresh_from_db()
+    assert issue.muted_until_users == 3
+    report(application, *(make_event(user={"id": person}) for person in (1, 2, 1, 2)))
+    issue.refresh_from_db()
+    assert (issue.state, issue.user_count) == ("muted", 2)
+    report(application, make_event(user={"id": 3}), make_event())
+    issue.refresh_from_db()
+    assert (issue.state, issue.muted_until_users) == ("ongoing", None)
+    assert "happened to 3 people" in IssueTransition.objects.filter(to_state="ongoing").get().reason
+
+
+def test_digest__resolved_in_a_release__regresses_in_that_one_only(application: Application) -> None:
+    for version in ("1.0", "1.1"):
+        report(application, make_event(release=version))
+    issue = ErrorIssue.objects.get()
+    with pytest.raises(ReleaseUnknown):
+        resolve_issue(issue_id=issue.pk, by=BY, resolved_in=ResolvedIn.RELEASE, release="9.9")
+    resolve_issue(issue_id=issue.pk, by=BY, resolved_in=ResolvedIn.RELEASE, release="1.1")
+    report(application, make_event(release="1.0"))
+    issue.refresh_from_db()
+    assert (issue.state, str(issue.resolved_release)) == ("resolved", "1.1")
+    report(application, make_event(release="1.1"))
+    issue.refresh_from_db()
+    assert (issue.state, issue.resolved_release) == ("regressed", None)
 
 
 def test_end_silences__time_over__waits_for_somebody_again(application: Application) -> None:
