@@ -106,6 +106,18 @@ OPTIONS: tuple[Option, ...] = (
     Option("DELIVERY_RETENTION_DAYS", "int", 90, "How long sent messages are kept."),
     Option("EVENT_RETENTION_DAYS", "int", 7, "How long events between rooms are kept once they are done."),
     Option("ERROR_EVENT_RETENTION_DAYS", "int", 90, "How long single error events are kept; issues and counts stay."),
+    Option(
+        "ERROR_EVENTS_PER_ISSUE",
+        "int",
+        1000,
+        "How many events of an issue are kept whole before only some of the further ones are. All are counted. 0: all are kept.",
+    ),
+    Option(
+        "ERROR_RELEVANT_RETENTION_DAYS",
+        "int",
+        730,
+        "How long the first, the newest and the regressing events of an issue are kept.",
+    ),
     Option("ATTACHMENT_RETENTION_DAYS", "int", 30, "How long files that come with error events are kept."),
     Option(
         "ATTACHMENT_MAX_BYTES",

@@ -121,7 +121,9 @@ def find_event_by_id(*, application_id: int, event_id: UUID) -> ErrorEvent | Non
 
 _GROUPS_OF_EVENTS_SQL = """
 SELECT application_id, event_id, group_id FROM monitoring_errorevent
-WHERE (application_id, event_id) IN (SELECT * FROM unnest(%s::int[], %s::uuid[]))
+WHERE (application_id, event_id) IN (SELECT * FROM unnest(%(applications)s::int[], %(events)s::uuid[]))
+UNION ALL SELECT application_id, event_id, group_id FROM monitoring_error_counted
+WHERE (application_id, event_id) IN (SELECT * FROM unnest(%(applications)s::int[], %(events)s::uuid[]))
 """
 
 
@@ -131,7 +133,10 @@ def find_group_ids(events: Iterable[tuple[int, UUID]]) -> dict[tuple[int, UUID],
     if not wanted:
         return {}
     with connection.cursor() as cursor:
-        columns: list[Any] = [[application_id for application_id, _ in wanted], [event_id for _, event_id in wanted]]
+        columns: dict[str, Any] = {
+            "applications": [one for one, _ in wanted],
+            "events": [event_id for _, event_id in wanted],
+        }
         cursor.execute(_GROUPS_OF_EVENTS_SQL, columns)
         return {(application_id, event_id): group_id for application_id, event_id, group_id in cursor.fetchall()}
 

@@ -16,6 +16,7 @@ from monitoring.errors.services.digesting import BATCH, digest_batch
 from monitoring.errors.services.upkeep import (
     age_issues,
     end_silences,
+    prune_relevant,
     prune_set_aside,
     record_counters,
 )
@@ -78,5 +79,7 @@ def settle_issues() -> None:
 
 @shared_task(ignore_result=True)
 def prune_set_aside_errors() -> None:
-    """Remove what was set aside long ago."""
-    prune_set_aside(now=timezone.now())
+    """Remove what was set aside long ago, and events that outlived the others long enough."""
+    now = timezone.now()
+    prune_set_aside(now=now)
+    prune_relevant(now=now)

@@ -34,6 +34,7 @@ from monitoring.errors.grouping import Grouping, list_groupings
 from monitoring.errors.models import ErrorGroup, ErrorIssue, IssueTransition
 from monitoring.errors.scrubbing import ScrubRules, make_rules, scrub
 from monitoring.errors.services.critical import note_critical
+from monitoring.errors.services.keeping import choose_whole, note_counted
 from monitoring.errors.services.locks import lock_applications
 from monitoring.errors.services.transitions import change_state
 from monitoring.errors.states import Happened, Standing, judge_event
@@ -58,7 +59,12 @@ WHERE set_aside_at IS NULL {condition} ORDER BY id LIMIT %s FOR UPDATE SKIP LOCK
 """
 _KNOWN_SQL = """
 SELECT application_id, event_id FROM monitoring_errorevent
-WHERE (application_id, event_id) IN (SELECT * FROM unnest(%s::int[], %s::uuid[])) AND received_at > %s
+WHERE (application_id, event_id) IN (SELECT * FROM unnest(%(applications)s::int[], %(events)s::uuid[]))
+    AND received_at > %(since)s
+UNION ALL
+SELECT application_id, event_id FROM monitoring_error_counted
+WHERE (application_id, event_id) IN (SELECT * FROM unnest(%(applications)s::int[], %(events)s::uuid[]))
+    AND received_at > %(since)s
 """
 _COPY_SQL = """
 COPY monitoring_errorevent (application_id, group_id, event_id, received_at, occurred_at, level, handled, title, release,
@@ -122,7 +128,7 @@ WHERE one.id = news.id
 
 @dataclass(slots=True)
 class Digested:
-    """What a run did: events kept, repetitions left out, events set aside."""
+    """What a run did: events counted (and kept, see keeping.py), repetitions left out, events set aside."""
 
     kept: int = 0
     repeated: int = 0
@@ -136,7 +142,7 @@ class Digested:
 
 @dataclass(slots=True)
 class _Row:
-    """An event on its way. `group` and `issue` are found on the way."""
+    """An event on its way. `group` is found on the way, and `is_turn`: whether it changed the state of its issue."""
 
     row_id: int
     application_id: int
@@ -146,6 +152,7 @@ class _Row:
     groupings: list[Grouping]
     payload: bytes
     release: Release | None = None
+    is_turn: bool = False
     group: ErrorGroup = field(init=False)
 
 
@@ -277,13 +284,18 @@ def _remove(row_ids: Iterable[int]) -> None:
 
 
 def _leave_out_repeated(rows: Sequence[_Row]) -> list[_Row]:
-    """Return the events that are not kept yet."""
+    """Return the events that were not counted yet."""
     if not rows:
         return []
     with connection.cursor() as cursor:
         # The bound spares the partitions of long ago; no client tries for so long.
         since = min(row.received_at for row in rows) - REPEATED_WITHIN
-        cursor.execute(_KNOWN_SQL, [[row.application_id for row in rows], [row.event_id for row in rows], since])
+        columns: dict[str, Any] = {
+            "applications": [row.application_id for row in rows],
+            "events": [row.event_id for row in rows],
+            "since": since,
+        }
+        cursor.execute(_KNOWN_SQL, columns)
         known = set(cursor.fetchall())
     return [row for row in rows if (row.application_id, row.event_id) not in known]
 
@@ -293,10 +305,12 @@ def _keep(rows: list[_Row]) -> None:
     ERROR_EVENTS.ensure(days={row.received_at.astimezone(UTC).date() for row in rows})
     _find_releases(rows)
     _find_groups(rows)
-    _copy(rows)
     users = _count(rows)
     _note_source_maps(rows)
     _settle_issues(rows, users)
+    whole, counted = choose_whole(rows)
+    _copy(whole)
+    note_counted(counted)
     note_critical((row.group.issue_id, row.application_id, row.data, row.received_at) for row in rows)
 
 
@@ -490,6 +504,7 @@ def _judge(issue: ErrorIssue, rows: list[_Row], *, user_count: int) -> None:
         verdict = judge_event(standing, Happened(row.received_at, since))
         if verdict is None:
             continue
+        row.is_turn = True
         to, reason = IssueState(verdict[0]), verdict[1]
         if change_state(issue=issue, to=to, at=row.received_at, reason=reason) and to is IssueState.REGRESSED:
             _publish("issue.regressed", issue, row.received_at)

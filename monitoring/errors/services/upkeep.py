@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
+from config.settings import OPTION
 from monitoring.errors.enums import IssueState
 from monitoring.errors.models import ErrorCounter, ErrorIssue, IssueTransition
 from monitoring.errors.services.transitions import change_state
 from monitoring.errors.states import ONGOING_AFTER_DAYS
 from monitoring.metrics.recording import Point, record_points
+from monitoring.partitions import ERROR_EVENTS
 
 METRIC = "application_errors_total"
 RECORDED_FOR = timedelta(days=1)
@@ -69,6 +71,25 @@ def prune_set_aside(*, now: datetime) -> int:
     """Remove events that nothing could be made of and nobody looked into for a week; return how many."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM monitoring_error_inbox WHERE set_aside_at < %s", [now - SET_ASIDE_KEPT])
+        return int(cursor.rowcount)
+
+
+_PRUNE_RELEVANT_SQL = """
+DELETE FROM {table} AS event WHERE received_at < %s
+    OR NOT EXISTS (SELECT FROM monitoring_errorgroup WHERE id = event.group_id)
+"""
+
+
+def prune_relevant(*, now: datetime) -> int:
+    """Remove events that outlived their day long enough, or whose issue is gone; return how many.
+
+    They lie in a partition of their own that nothing is written to but at the end of a day.
+    """
+    if ERROR_EVENTS.find_old_end() is None:
+        return 0
+    horizon = now - timedelta(days=int(OPTION["ERROR_RELEVANT_RETENTION_DAYS"]))
+    with connection.cursor() as cursor:
+        cursor.execute(_PRUNE_RELEVANT_SQL.format(table=ERROR_EVENTS.old_name), [horizon])
         return int(cursor.rowcount)
 
 
