@@ -18,6 +18,15 @@ from monitoring.errors.models import (
 from monitoring.logs.models import LogCounter, LogRecord
 from monitoring.losses.models import LossAccount
 from monitoring.metrics.models import MetricDescription, MetricSeries, PointSlot
+from monitoring.performance.models import (
+    Endpoint,
+    EndpointHour,
+    Query,
+    Request,
+    Span,
+    Statement,
+    StatementHour,
+)
 from monitoring.releases.models import Comparison, Deployment, Release, ReleaseHour
 from monitoring.sourcemaps.models import MissingMap, SourceBlob, SourceBundle, SourceChunk, SourceFile
 from monitoring.uptime.models import Check, CheckChange, CheckResult, MaintenanceWindow
@@ -32,6 +41,8 @@ __all__ = [
     "Comparison",
     "CriticalPattern",
     "Deployment",
+    "Endpoint",
+    "EndpointHour",
     "ErrorCounter",
     "ErrorEvent",
     "ErrorGroup",
@@ -49,12 +60,17 @@ __all__ = [
     "MetricSeries",
     "MissingMap",
     "PointSlot",
+    "Query",
     "Release",
     "ReleaseHour",
+    "Request",
     "SourceBlob",
     "SourceBundle",
     "SourceChunk",
     "SourceFile",
+    "Span",
+    "Statement",
+    "StatementHour",
     "UsageEvent",
     "VitalHour",
 ]

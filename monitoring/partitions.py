@@ -26,6 +26,11 @@ class DailyPartitions:
     table: str
     retention_option: str
 
+    @property
+    def keep_days(self) -> int:
+        """For how many days rows are kept."""
+        return int(OPTION[self.retention_option])
+
     def list_days(self) -> dict[date, str]:
         """Return the existing partitions: day (UTC) to name, oldest first."""
         with connection.cursor() as cursor:
@@ -54,8 +59,7 @@ class DailyPartitions:
 
     def drop_expired(self, *, now: datetime) -> list[str]:
         """Drop the days that ended before the retention; return those dropped. What readers keep busy waits for the next run."""
-        keep_days = int(OPTION[self.retention_option])
-        horizon = (now - timedelta(days=keep_days)).astimezone(UTC).date()
+        horizon = (now - timedelta(days=self.keep_days)).astimezone(UTC).date()
         return [name for day, name in self.list_days().items() if day < horizon and self._drop(name)]
 
     @property
@@ -101,6 +105,23 @@ USAGE_EVENTS = DailyPartitions("monitoring_usageevent", "USAGE_EVENT_RETENTION_D
 SESSIONS = DailyPartitions("monitoring_session", "SESSION_RETENTION_DAYS")
 SESSION_USERS = DailyPartitions("monitoring_session_user", "SESSION_RETENTION_DAYS")
 LOG_RECORDS = DailyPartitions("monitoring_logrecord", "LOG_RETENTION_DAYS")
+REQUESTS = DailyPartitions("monitoring_request", "REQUEST_RETENTION_DAYS")
+QUERIES = DailyPartitions("monitoring_query", "REQUEST_RETENTION_DAYS")
+SPANS = DailyPartitions("monitoring_span", "SPAN_RETENTION_DAYS")
+ENDPOINT_MINUTES = DailyPartitions("monitoring_endpoint_minute", "REQUEST_MINUTE_RETENTION_DAYS")
+STATEMENT_MINUTES = DailyPartitions("monitoring_statement_minute", "REQUEST_MINUTE_RETENTION_DAYS")
 
 #: Made ahead at the first start and every hour, dropped every hour.
-DAILY = (ERROR_EVENTS, BROWSER_VITALS, USAGE_EVENTS, SESSIONS, SESSION_USERS, LOG_RECORDS)
+DAILY = (
+    ERROR_EVENTS,
+    BROWSER_VITALS,
+    USAGE_EVENTS,
+    SESSIONS,
+    SESSION_USERS,
+    LOG_RECORDS,
+    REQUESTS,
+    QUERIES,
+    SPANS,
+    ENDPOINT_MINUTES,
+    STATEMENT_MINUTES,
+)
