@@ -168,6 +168,25 @@ OPTIONS: tuple[Option, ...] = (
         "How long it is kept what people said in feedback widgets and crash dialogs.",
     ),
     Option(
+        "REQUEST_RETENTION_DAYS",
+        "int",
+        30,
+        "How long single requests and database queries are kept; their hours stay for ROLLUP_HOUR_RETENTION_DAYS.",
+    ),
+    Option(
+        "REQUEST_MINUTE_RETENTION_DAYS",
+        "int",
+        8,
+        "How long minutes of endpoints and statements are kept; what arrives later than that is not counted any more.",
+    ),
+    Option("SPAN_RETENTION_DAYS", "int", 14, "How long traces are kept."),
+    Option(
+        "RECORD_ITSELF",
+        "bool",
+        True,
+        "Record Postlaunch's own requests, queries and errors, as an application of its own.",
+    ),
+    Option(
         "SCRUB_NAMES",
         "list",
         [],

@@ -70,6 +70,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "monitoring.own_telemetry.requests.RecordOwnRequests",
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -199,6 +200,8 @@ if OPTION["SECURE"]:
     SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$", r"^(api/v1|prometheus|otlp)/"]
 # Whether neighbouring subdomains are served over HTTPS too, and for good, is not ours to promise.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+#: Whether the product records its own requests, queries and errors.
+RECORD_ITSELF = OPTION["RECORD_ITSELF"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = OPTION["MAX_BODY_BYTES"]
 
 # --- REST -----------------------------------------------------------------------------------------------------------
@@ -253,8 +256,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": OPTION["LOG_LEVEL"]},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        **({"itself": {"class": "monitoring.own_telemetry.logs.RecordOwnErrors"}} if RECORD_ITSELF else {}),
+    },
+    "root": {"handlers": ["stderr", "itself"] if RECORD_ITSELF else ["stderr"], "level": OPTION["LOG_LEVEL"]},
     "loggers": {
         "django.request": {"level": "ERROR"},
         "httpx": {"level": "WARNING"},

@@ -10,3 +10,9 @@ class MonitoringConfig(AppConfig):
 
     name = "monitoring"
     verbose_name = "Monitoring"
+
+    def ready(self) -> None:
+        """Have this process notice what it does itself."""
+        from monitoring.own_telemetry.wiring import watch_itself
+
+        watch_itself()

@@ -11,9 +11,9 @@ from django.utils.text import slugify
 
 from config.bootstrap import BootstrapContext, step, write_command
 from config.secrets import write_secret
-from monitoring.applications.enums import HOST_ENVIRONMENT, KeyKind, Scope
+from monitoring.applications.enums import HOST_ENVIRONMENT, OWN_ENVIRONMENT, KeyKind, Scope
 from monitoring.applications.models import Application
-from monitoring.applications.selectors import find_grant
+from monitoring.applications.selectors import find_grant, find_own_application
 from monitoring.applications.services import create_application, issue_key, revoke_key
 from monitoring.errors.services.critical import install_patterns
 from monitoring.metrics.partitions import ensure_partitions
@@ -41,6 +41,13 @@ def ensure_host_application(context: BootstrapContext) -> None:
     context.summary["application_id"] = application.pk
     context.summary["connect_command"] = write_command("connect NAME")
     context.summary["connect_url"] = f"{settings.PUBLIC_URL}{application.get_absolute_url()}"
+
+
+@step("monitoring: this product as an application", order=35)
+def ensure_own_application(context: BootstrapContext) -> None:
+    """Create the application that the product's own requests, queries and errors are kept for, unless it is there."""
+    if settings.RECORD_ITSELF and find_own_application() is None:
+        create_application(name="Postlaunch", environment=OWN_ENVIRONMENT)
 
 
 @step("monitoring: critical patterns", order=50)

@@ -19,6 +19,15 @@ from monitoring.errors.models import (
 from monitoring.logs.models import LogCounter, LogRecord
 from monitoring.losses.models import LossAccount
 from monitoring.metrics.models import MetricDescription, MetricSeries, PointSlot
+from monitoring.performance.models import (
+    Endpoint,
+    EndpointHour,
+    Query,
+    Request,
+    Span,
+    Statement,
+    StatementHour,
+)
 from monitoring.releases.models import Comparison, Deployment, Release, ReleaseHour
 from monitoring.sourcemaps.models import MissingMap, SourceBlob, SourceBundle, SourceChunk, SourceFile
 from monitoring.uptime.models import Check, CheckChange, CheckResult, MaintenanceWindow
@@ -35,6 +44,8 @@ __all__ = [
     "Comparison",
     "CriticalPattern",
     "Deployment",
+    "Endpoint",
+    "EndpointHour",
     "ErrorCounter",
     "ErrorEvent",
     "ErrorGroup",
@@ -52,12 +63,17 @@ __all__ = [
     "MetricSeries",
     "MissingMap",
     "PointSlot",
+    "Query",
     "Release",
     "ReleaseHour",
+    "Request",
     "SourceBlob",
     "SourceBundle",
     "SourceChunk",
     "SourceFile",
+    "Span",
+    "Statement",
+    "StatementHour",
     "UsageEvent",
     "UserReport",
     "VitalHour",

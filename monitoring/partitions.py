@@ -21,15 +21,20 @@ _LOCK_CLASS = 0x64617973  # of the advisory locks for whoever changes partitions
 class DailyPartitions:
     """The partitions of one table, made by a migration with PARTITION BY RANGE on a timestamptz column.
 
-    `retention_option` names the setting that says for how many days rows are kept; without one, `keep_days` says it.
+    `retention_option` names the setting that says for how many days rows are kept; without one, `fixed_days` says it.
     `rescue_sql`, if there is one, chooses rows of a day that outlive it: a SELECT of ids from {day}, with the parameters
     `start` and `stop`. They go to one partition for all that is older, so that readers find them where they found them before.
     """
 
     table: str
     retention_option: str = ""
-    keep_days: int = 0
+    fixed_days: int = 0
     rescue_sql: str = ""
+
+    @property
+    def keep_days(self) -> int:
+        """For how many days rows are kept."""
+        return int(OPTION[self.retention_option]) if self.retention_option else self.fixed_days
 
     def list_days(self) -> dict[date, str]:
         """Return the existing partitions: day (UTC) to name, oldest first."""
@@ -61,8 +66,7 @@ class DailyPartitions:
 
     def drop_expired(self, *, now: datetime) -> list[str]:
         """Drop the days that ended before the retention; return those dropped. What readers keep busy waits for the next run."""
-        keep_days = int(OPTION[self.retention_option]) if self.retention_option else self.keep_days
-        horizon = (now - timedelta(days=keep_days)).astimezone(UTC).date()
+        horizon = (now - timedelta(days=self.keep_days)).astimezone(UTC).date()
         dropped: list[str] = []
         for day, name in self.list_days().items():
             if day >= horizon:
@@ -172,13 +176,32 @@ WHERE turn.to_state = 'regressed' AND turn.at >= %(start)s AND turn.at < %(stop)
 
 ERROR_EVENTS = DailyPartitions("monitoring_errorevent", "ERROR_EVENT_RETENTION_DAYS", rescue_sql=_RELEVANT_ERRORS)
 #: Told from others for as long as a client may try again (errors/services/digesting.py).
-COUNTED_ERRORS = DailyPartitions("monitoring_error_counted", keep_days=3)
+COUNTED_ERRORS = DailyPartitions("monitoring_error_counted", fixed_days=3)
 BROWSER_VITALS = DailyPartitions("monitoring_browservital", "VITAL_RETENTION_DAYS")
 USAGE_EVENTS = DailyPartitions("monitoring_usageevent", "USAGE_EVENT_RETENTION_DAYS")
 SESSIONS = DailyPartitions("monitoring_session", "SESSION_RETENTION_DAYS")
 SESSION_USERS = DailyPartitions("monitoring_session_user", "SESSION_RETENTION_DAYS")
 LOG_RECORDS = DailyPartitions("monitoring_logrecord", "LOG_RETENTION_DAYS")
 ATTACHMENTS = DailyPartitions("monitoring_attachment", "ATTACHMENT_RETENTION_DAYS")
+REQUESTS = DailyPartitions("monitoring_request", "REQUEST_RETENTION_DAYS")
+QUERIES = DailyPartitions("monitoring_query", "REQUEST_RETENTION_DAYS")
+SPANS = DailyPartitions("monitoring_span", "SPAN_RETENTION_DAYS")
+ENDPOINT_MINUTES = DailyPartitions("monitoring_endpoint_minute", "REQUEST_MINUTE_RETENTION_DAYS")
+STATEMENT_MINUTES = DailyPartitions("monitoring_statement_minute", "REQUEST_MINUTE_RETENTION_DAYS")
 
 #: Made ahead at the first start and every hour, dropped every hour.
-DAILY = (ERROR_EVENTS, BROWSER_VITALS, USAGE_EVENTS, SESSIONS, SESSION_USERS, LOG_RECORDS, ATTACHMENTS, COUNTED_ERRORS)
+DAILY = (
+    ERROR_EVENTS,
+    BROWSER_VITALS,
+    USAGE_EVENTS,
+    SESSIONS,
+    SESSION_USERS,
+    LOG_RECORDS,
+    ATTACHMENTS,
+    COUNTED_ERRORS,
+    REQUESTS,
+    QUERIES,
+    SPANS,
+    ENDPOINT_MINUTES,
+    STATEMENT_MINUTES,
+)

@@ -98,6 +98,15 @@ declare(
 )
 declare(
     Schedule(
+        name="performance: sum up",
+        task="monitoring.performance.tasks.roll_up_performance",
+        when=timedelta(seconds=15),
+        queue="digest",
+        description="Sums up requests and queries by minutes and hours.",
+    )
+)
+declare(
+    Schedule(
         name="uptime: look at checks",
         task="monitoring.uptime.tasks.probe_checks",
         when=timedelta(seconds=5),

@@ -13,6 +13,7 @@ from monitoring.losses.tasks import prune_loss_accounts
 from monitoring.metrics.tasks import maintain_point_partitions, pack_points, rotate_point_slots
 from monitoring.own_metrics.tasks import record_own_metrics
 from monitoring.partitions import DAILY
+from monitoring.performance.tasks import roll_up_performance
 from monitoring.releases.tasks import compare_releases, forget_seen_bodies, record_release_health
 from monitoring.sourcemaps.tasks import prune_source_maps
 from monitoring.uptime.tasks import probe_checks, prune_check_stories, record_check_states
@@ -37,6 +38,7 @@ __all__ = [
     "record_log_counters",
     "record_own_metrics",
     "record_release_health",
+    "roll_up_performance",
     "rotate_point_slots",
     "settle_issues",
 ]

@@ -10,8 +10,12 @@ import os
 from tests.support.engines import choose_data_dir
 
 os.environ["DATA_DIR"] = choose_data_dir()
+# What tests do in their own process is recorded by nobody; installations that they start do as installations do.
+os.environ["RECORD_ITSELF"] = "false"
 
 from config.settings import *  # noqa: F403
+
+del os.environ["RECORD_ITSELF"]
 
 # Each of xdist's workers has a database of the cache to itself, so that one may empty it without disturbing another.
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))

@@ -6,6 +6,8 @@ from django.db import models
 
 #: Environment of applications that are the product's own hosts.
 HOST_ENVIRONMENT = "host"
+#: Environment of the application that stands for this product itself.
+OWN_ENVIRONMENT = "itself"
 
 
 class KeyKind(models.TextChoices):

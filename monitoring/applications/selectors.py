@@ -8,7 +8,7 @@ import time
 from django.db.models import QuerySet
 
 from config.api.authentication import KeyGrant
-from monitoring.applications.enums import HOST_ENVIRONMENT, KeyKind
+from monitoring.applications.enums import HOST_ENVIRONMENT, OWN_ENVIRONMENT, KeyKind
 from monitoring.applications.models import Application, IngestKey
 from monitoring.applications.tokens import hash_token
 
@@ -18,6 +18,7 @@ GRANT_CACHE_SIZE = 10_000
 
 _grants: dict[bytes, tuple[float, KeyGrant | None]] = {}
 _lock = threading.Lock()
+_own: tuple[float, int | None] | None = None
 
 
 def find_grant(token: str) -> KeyGrant | None:
@@ -64,3 +65,18 @@ def list_applications() -> QuerySet[Application]:
 def find_host_application() -> Application | None:
     """Return the application of the product's own host, the first one if it runs on several; None before the first start."""
     return Application.objects.filter(environment=HOST_ENVIRONMENT).order_by("pk").first()
+
+
+def find_own_application() -> Application | None:
+    """Return the application that stands for this product itself; None before the first start."""
+    return Application.objects.filter(environment=OWN_ENVIRONMENT).order_by("pk").first()
+
+
+def find_own_application_id() -> int | None:
+    """Return its id, remembered by the process for GRANT_TTL_SECONDS; None while there is none."""
+    global _own
+    now = time.monotonic()
+    if _own is None or _own[0] < now:
+        application = find_own_application()
+        _own = now + GRANT_TTL_SECONDS, application.pk if application is not None else None
+    return _own[1]

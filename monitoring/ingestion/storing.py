@@ -20,6 +20,8 @@ from monitoring.logs.services.writing import write_logs
 from monitoring.losses.enums import Signal
 from monitoring.losses.services import Intake, count_intake
 from monitoring.metrics.commits import GroupCommit
+from monitoring.performance.records import QueryRecord, RequestRecord, SpanRecord
+from monitoring.performance.services.recording import write_queries, write_requests, write_spans
 from monitoring.releases.records import SessionItem
 from monitoring.releases.services.sessions import write_sessions
 from monitoring.usage.records import UsageEvent
@@ -44,6 +46,9 @@ WRITERS: dict[type[Any], Writer] = {
     LogRecord: write_logs,
     UserReportRecord: write_user_reports,
     AttachmentRecord: write_attachments,
+    RequestRecord: write_requests,
+    QueryRecord: write_queries,
+    SpanRecord: write_spans,
 }
 #: Kinds whose writers only send statements: no COPY, which a pipeline can't hold.
 PIPELINED = frozenset({Incoming})

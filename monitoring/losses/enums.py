@@ -12,6 +12,7 @@ class Signal(models.TextChoices):
     ERRORS = "errors", "Errors"
     TRANSACTIONS = "transactions", "Transactions"
     SPANS = "spans", "Spans"
+    QUERIES = "queries", "Database queries"
     LOGS = "logs", "Log lines"
     SESSIONS = "sessions", "Sessions"
     FEEDBACK = "feedback", "Feedback"

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitoring", "0013_session_and_log_tables"),
+        ("monitoring", "0015_performance"),
     ]
 
     operations = [

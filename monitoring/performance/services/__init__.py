@@ -1,0 +1,3 @@
+"""Writing of this room."""
+
+from __future__ import annotations

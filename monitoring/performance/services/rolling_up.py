@@ -1,0 +1,239 @@
+"""Minutes and hours of endpoints and statements, and their totals: made from marked minutes, each time anew.
+
+A minute is read again from its rows whenever something arrived for it, so whatever order things come in, and however often a
+run is killed, it ends up with what is there. Totals grow by the difference to what the minute was before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from django.db import connection, transaction
+
+from monitoring.metrics.sketch import Sketch
+from monitoring.partitions import ENDPOINT_MINUTES, STATEMENT_MINUTES, DailyPartitions
+from monitoring.performance.buckets import SIZE, SLOW_QUERY_SECONDS, SLOW_REQUEST_SECONDS, Sum, sum_groups
+
+MAX_MARKS = 2_000
+MAX_MINUTES = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is summed: the table of single rows, the column that names what they are of, and where the sums go."""
+
+    rows: str
+    marks: str
+    owner: str
+    owners: str
+    minutes: str
+    hours: str
+    partitions: DailyPartitions
+    slow_seconds: float
+
+
+REQUEST_SUMS = Kind(
+    "monitoring_request",
+    "monitoring_request_mark",
+    "endpoint_id",
+    "monitoring_endpoint",
+    "monitoring_endpoint_minute",
+    "monitoring_endpointhour",
+    ENDPOINT_MINUTES,
+    SLOW_REQUEST_SECONDS,
+)
+QUERY_SUMS = Kind(
+    "monitoring_query",
+    "monitoring_query_mark",
+    "statement_id",
+    "monitoring_statement",
+    "monitoring_statement_minute",
+    "monitoring_statementhour",
+    STATEMENT_MINUTES,
+    SLOW_QUERY_SECONDS,
+)
+KINDS = (REQUEST_SUMS, QUERY_SUMS)
+
+#: Of an owner, release and environment; what a minute's or hour's row is for.
+Member = tuple[int, str, str]
+Minute = tuple[int, datetime]
+
+_CLAIM_SQL = """
+DELETE FROM {marks} WHERE id IN (SELECT id FROM {marks} ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING application_id, minute
+"""
+_LOCK_SQL = "SELECT pg_advisory_xact_lock(hashtext(%s), %s)"
+_READ_SQL = """
+SELECT {owner}, release, environment, duration, failed FROM {rows}
+WHERE application_id = %s AND started_at >= %s AND started_at < %s ORDER BY 1, 2, 3
+"""
+_SUM_COLUMNS = "count, failed, slow, seconds, longest, buckets, sketch"
+_OLD_SQL = """
+DELETE FROM {minutes} WHERE application_id = %s AND minute = %s
+RETURNING owner_id, release, environment, {columns}
+"""
+_MINUTE_SQL = """
+INSERT INTO {minutes} (application_id, minute, owner_id, release, environment, {columns})
+SELECT %s, %s, owner, release, environment, count, failed, slow, seconds, longest, buckets::int[], sketch
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[], %s::float8[], %s::float8[], %s::text[],
+    %s::bytea[]) AS news (owner, release, environment, count, failed, slow, seconds, longest, buckets, sketch)
+"""
+_OF_HOUR_SQL = """
+SELECT owner_id, release, environment, {columns} FROM {minutes}
+WHERE application_id = %s AND minute >= %s AND minute < %s ORDER BY 1, 2, 3
+"""
+_HOUR_SQL = """
+INSERT INTO {hours} AS known (application_id, hour, {owner}, release, environment, count, failed, slow, seconds, longest, sketch)
+SELECT %s, %s, owner, release, environment, count, failed, slow, seconds, longest, sketch
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[], %s::float8[], %s::float8[], %s::text[],
+    %s::bytea[]) AS news (owner, release, environment, count, failed, slow, seconds, longest, unused, sketch)
+ON CONFLICT (application_id, hour, {owner}, release, environment) DO UPDATE SET count = excluded.count,
+    failed = excluded.failed, slow = excluded.slow, seconds = excluded.seconds, longest = excluded.longest, sketch = excluded.sketch
+"""
+_TOTALS_SQL = """
+UPDATE {owners} AS one SET total = one.total + news.count, failed = one.failed + news.failed, seconds = one.seconds + news.seconds,
+    buckets = (SELECT array_agg(coalesce(was, 0) + more ORDER BY place)
+        FROM unnest(one.buckets, news.buckets::bigint[]) WITH ORDINALITY AS each (was, more, place)),
+    last_seen = greatest(one.last_seen, %s)
+FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::float8[], %s::text[]) AS news (id, count, failed, seconds, buckets)
+WHERE one.id = news.id
+"""
+
+
+def roll_up(kind: Kind, *, now: datetime) -> int:
+    """Sum up marked minutes, their hours and the totals; return how many minutes there were, 0 when none is marked.
+
+    Claims and sums are one transaction: killed at any moment, the marks are still there. What was marked longer ago than
+    minutes are kept for is left out.
+    """
+    with transaction.atomic():
+        wanted = _claim(kind)
+        oldest = now - timedelta(days=kind.partitions.keep_days)
+        minutes = sorted(minute for minute in wanted if minute[1] >= oldest)
+        for application_id, found in groupby(minutes, key=lambda minute: minute[0]):
+            _sum_application(kind, application_id, [minute for _, minute in found], now)
+        return len(wanted)
+
+
+def _claim(kind: Kind) -> set[Minute]:
+    """Take marks; what is more than a run should do goes back."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM_SQL.format(marks=kind.marks), [MAX_MARKS])
+        found = sorted(set(cursor.fetchall()))
+        later = found[MAX_MINUTES:]
+        if later:
+            cursor.execute(
+                f"INSERT INTO {kind.marks} (application_id, minute) SELECT * FROM unnest(%s::int[], %s::timestamptz[])",  # noqa: S608  (a name of this module)
+                [[one for one, _ in later], [minute for _, minute in later]],
+            )
+    return set(found[:MAX_MINUTES])
+
+
+def _sum_application(kind: Kind, application_id: int, minutes: Sequence[datetime], now: datetime) -> None:
+    with connection.cursor() as cursor:
+        # One at a time for each application: two that sum the same minute would each add it to the totals.
+        cursor.execute(_LOCK_SQL, [kind.minutes, application_id])
+    kind.partitions.ensure(days={minute.date() for minute in minutes})
+    grown: dict[int, list[tuple[int, Sum]]] = {}
+    for minute in minutes:
+        before = _take_old(kind, application_id, minute)
+        after = _read_minute(kind, application_id, minute)
+        _write(kind, _MINUTE_SQL, application_id, minute, after)
+        for sign, sums in ((1, after), (-1, before)):
+            for member, found in sums.items():
+                grown.setdefault(member[0], []).append((sign, found))
+    for hour in sorted({minute.replace(minute=0) for minute in minutes}):
+        _write(kind, _HOUR_SQL, application_id, hour, _read_hour(kind, application_id, hour))
+    _grow_totals(kind, grown, now)
+
+
+def _read_minute(kind: Kind, application_id: int, minute: datetime) -> dict[Member, Sum]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _READ_SQL.format(owner=kind.owner, rows=kind.rows), [application_id, minute, minute + timedelta(minutes=1)]
+        )
+        rows = cursor.fetchall()
+    members = list(dict.fromkeys((row[0], row[1], row[2]) for row in rows))
+    places = {member: place for place, member in enumerate(members)}
+    sums = sum_groups(
+        np.array([row[3] for row in rows], np.float64),
+        np.array([row[4] for row in rows], np.bool_),
+        np.array([places[row[0], row[1], row[2]] for row in rows], np.int64),
+        len(members),
+        slow_seconds=kind.slow_seconds,
+    )
+    return dict(zip(members, sums, strict=True))
+
+
+def _take_old(kind: Kind, application_id: int, minute: datetime) -> dict[Member, Sum]:
+    with connection.cursor() as cursor:
+        cursor.execute(_OLD_SQL.format(minutes=kind.minutes, columns=_SUM_COLUMNS), [application_id, minute])
+        return {(row[0], row[1], row[2]): _read_sum(row[3:]) for row in cursor.fetchall()}
+
+
+def _read_hour(kind: Kind, application_id: int, hour: datetime) -> dict[Member, Sum]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _OF_HOUR_SQL.format(minutes=kind.minutes, columns=_SUM_COLUMNS),
+            [application_id, hour, hour + timedelta(hours=1)],
+        )
+        rows = cursor.fetchall()
+    return {
+        member: Sum.merge([_read_sum(row[3:]) for row in found])
+        for member, found in groupby(rows, key=lambda row: (row[0], row[1], row[2]))
+    }
+
+
+def _read_sum(row: Sequence[Any]) -> Sum:
+    count, failed, slow, seconds, longest, buckets, sketch = row
+    return Sum(count, failed, slow, seconds, longest, tuple(buckets), Sketch.from_bytes(bytes(sketch)))
+
+
+def _write(kind: Kind, statement: str, application_id: int, at: datetime, sums: dict[Member, Sum]) -> None:
+    if not sums:
+        return
+    # In one order for everybody, so that two transactions never wait for each other in a circle.
+    ordered = sorted(sums.items(), key=lambda item: item[0])
+    columns: list[list[Any]] = [
+        [member[0] for member, _ in ordered],
+        [member[1] for member, _ in ordered],
+        [member[2] for member, _ in ordered],
+        [found.count for _, found in ordered],
+        [found.failed for _, found in ordered],
+        [found.slow for _, found in ordered],
+        [found.seconds for _, found in ordered],
+        [found.longest for _, found in ordered],
+        [_write_array(found.buckets) for _, found in ordered],
+        [found.sketch.to_bytes() for _, found in ordered],
+    ]
+    names = {"minutes": kind.minutes, "hours": kind.hours, "owner": kind.owner, "columns": _SUM_COLUMNS}
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(**names), [application_id, at, *columns])
+
+
+def _grow_totals(kind: Kind, grown: dict[int, list[tuple[int, Sum]]], now: datetime) -> None:
+    if not grown:
+        return
+    owners = sorted(grown)
+    columns: list[list[Any]] = [
+        owners,
+        [sum(sign * part.count for sign, part in grown[owner]) for owner in owners],
+        [sum(sign * part.failed for sign, part in grown[owner]) for owner in owners],
+        [sum(sign * part.seconds for sign, part in grown[owner]) for owner in owners],
+        [
+            _write_array(sum(sign * part.buckets[place] for sign, part in grown[owner]) for place in range(SIZE))
+            for owner in owners
+        ],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_TOTALS_SQL.format(owners=kind.owners), [now, *columns])
+
+
+def _write_array(numbers: Iterable[int]) -> str:
+    """Return an array as PostgreSQL spells it: unnest would take arrays of arrays apart to the bottom."""
+    return "{" + ",".join(map(str, numbers)) + "}"

@@ -1,0 +1,163 @@
+"""Requests, queries and spans, from records to rows, minutes, hours and totals."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from itertools import pairwise
+from uuid import uuid4
+
+import numpy as np
+import pytest
+import time_machine
+from django.db import connection
+
+from monitoring.ingestion.batches import Batch
+from monitoring.ingestion.storing import store_batch
+from monitoring.metrics.sketch import Sketch
+from monitoring.performance.buckets import LIMITS
+from monitoring.performance.models import Endpoint, EndpointHour, Query, Request, Span, Statement, StatementHour
+from monitoring.performance.services import dictionaries
+from monitoring.performance.services.rolling_up import KINDS, QUERY_SUMS, REQUEST_SUMS, roll_up
+from tests.support.metrics import make_application
+from tests.support.performance import NOW, make_query, make_request, make_span
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _at_noon() -> object:
+    dictionaries.forget_dictionaries()
+    with time_machine.travel(NOW, tick=False):
+        yield
+    dictionaries.forget_dictionaries()
+
+
+def store(application_id: int, *records: object) -> None:
+    """Store records as a door does."""
+    batch = Batch(application_id)
+    for record in records:
+        batch.add(record, signal="transactions")
+    store_batch(batch)
+
+
+def count_marks() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM monitoring_request_mark) + (SELECT count(*) FROM monitoring_query_mark)"
+        )
+        return int(cursor.fetchone()[0])
+
+
+def test_store_batch__of_each_kind__keeps_rows_that_share_their_names() -> None:
+    application = make_application()
+    store(
+        application.pk,
+        make_request(application.pk, user_key=b"u" * 16, trace_id="a" * 32),
+        make_request(application.pk, duration=2.0),
+        make_query(application.pk, parameter_count=1),
+        make_query(application.pk, statement="SELECT * FROM orders WHERE id = 8"),
+        make_span(application.pk, attributes={"text": "a\x00b", "n": 1}),
+    )
+    assert list(Request.objects.values_list("endpoint__method", "endpoint__endpoint").distinct()) == [
+        ("GET", "/orders/{id}")
+    ]
+    assert Request.objects.count() == 2
+    statement = Statement.objects.get()
+    assert (statement.statement, statement.operation, statement.table) == (
+        "SELECT * FROM orders WHERE id = ?",
+        "SELECT",
+        "orders",
+    )
+    assert Query.objects.filter(statement=statement).count() == 2
+    assert Span.objects.get().attributes == {"text": "ab", "n": 1}
+
+
+def test_store_batch__the_same_records_again__changes_nothing() -> None:
+    application = make_application()
+    records = [
+        make_request(application.pk, record_id=uuid4()),
+        make_query(application.pk, record_id=uuid4()),
+        make_span(application.pk),
+    ]
+    store(application.pk, *records)
+    store(application.pk, *records, *records)
+    assert (Request.objects.count(), Query.objects.count(), Span.objects.count()) == (1, 1, 1)
+
+
+def test_store_batch__more_names_than_an_application_may_have__counts_the_rest_as_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    application = make_application()
+    monkeypatch.setattr(dictionaries.endpoints, "_limit", 3)
+    store(application.pk, *(make_request(application.pk, endpoint=f"/{number}") for number in range(6)))
+    store(application.pk, make_request(application.pk, endpoint="/9"))
+    names = set(Endpoint.objects.values_list("endpoint", flat=True))
+    assert names == {"/0", "/1", "/2", "(other)"}
+    assert Request.objects.filter(endpoint__endpoint="(other)").count() == 4
+
+
+def test_roll_up__requests_over_three_hours_in_any_order__equals_counting_by_hand() -> None:
+    application = make_application()
+    chance = random.Random(7)
+    records = [
+        make_request(
+            application.pk,
+            started_at=NOW - timedelta(seconds=chance.randrange(3 * 3600)),
+            duration=chance.choice([0.001, 0.005, 0.3, 6.5, 40.0]) * (1 + chance.random() / 100),
+            endpoint=chance.choice(["/a", "/b"]),
+            failed=chance.random() < 0.2,
+            release=chance.choice(["", "2.0"]),
+        )
+        for _ in range(400)
+    ]
+    for start in range(0, 400, 80):
+        store(application.pk, *records[start : start + 80])
+        while roll_up(REQUEST_SUMS, now=NOW):
+            pass
+    assert count_marks() == 0
+    hours = {record.started_at.replace(minute=0, second=0, microsecond=0) for record in records}
+    for hour in hours:
+        for name in ("/a", "/b"):
+            for release in ("", "2.0"):
+                mine = [
+                    record
+                    for record in records
+                    if record.endpoint == name
+                    and record.release == release
+                    and hour <= record.started_at < hour + timedelta(hours=1)
+                ]
+                if not mine:
+                    continue
+                found = EndpointHour.objects.get(endpoint__endpoint=name, release=release, hour=hour)
+                durations = np.array([record.duration for record in mine])
+                assert (found.count, found.failed) == (len(mine), sum(record.failed for record in mine))
+                assert found.slow == int((durations > 5).sum())
+                assert found.seconds == pytest.approx(durations.sum())
+                assert found.longest == durations.max()
+                p50 = Sketch.from_bytes(bytes(found.sketch)).quantile(0.5)
+                assert p50 == pytest.approx(np.quantile(durations, 0.5, method="linear"), rel=0.02)
+    for name in ("/a", "/b"):
+        endpoint = Endpoint.objects.get(endpoint=name)
+        durations = np.array([record.duration for record in records if record.endpoint == name])
+        assert endpoint.total == durations.size
+        edges = np.concatenate([[-1.0], LIMITS, [np.inf]])
+        expected = [int(((durations > low) & (durations <= high)).sum()) for low, high in pairwise(edges)]
+        assert endpoint.buckets == expected
+        assert endpoint.seconds == pytest.approx(durations.sum())
+
+
+def test_roll_up__what_was_summed_already_and_a_late_query__counts_each_once() -> None:
+    application = make_application()
+    record = make_query(application.pk, record_id=uuid4(), duration=1.5)
+    store(application.pk, record)
+    roll_up(QUERY_SUMS, now=NOW)
+    store(application.pk, record, make_query(application.pk, started_at=NOW - timedelta(seconds=10)))
+    roll_up(QUERY_SUMS, now=NOW)
+    hour = StatementHour.objects.get()
+    assert (hour.count, hour.slow) == (2, 1)
+    assert Statement.objects.get().total == 2
+
+
+def test_roll_up__nothing_marked__asks_once() -> None:
+    assert [roll_up(kind, now=NOW) for kind in KINDS] == [0, 0]
