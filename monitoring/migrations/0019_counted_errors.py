@@ -17,6 +17,6 @@ CREATE INDEX monitoring_error_counted_event ON monitoring_error_counted (applica
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0022_mute_for_people_resolve_in_release")]
+    dependencies = [("monitoring", "0018_mute_for_people_resolve_in_release")]
 
     operations = [migrations.RunSQL(CREATE, "DROP TABLE monitoring_error_counted")]

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitoring", "0021_attachment_table"),
+        ("monitoring", "0017_attachment_table"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -26,7 +26,7 @@ CREATE INDEX monitoring_attachment_event ON monitoring_attachment (application_i
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0020_user_reports")]
+    dependencies = [("monitoring", "0016_user_reports")]
 
     operations = [
         migrations.RunSQL(CREATE, "DROP TABLE monitoring_attachment"),
