@@ -272,10 +272,64 @@ _RELEASE_WORSE = BuiltinRule(
     },
 )
 
+#: Half an hour's worth of bad luck on few page views is no news: fifty measurements at least, and ten minutes.
+_FEW_MEASUREMENTS = 50
+
+
+def _slow_pages(vital: str, name: str, series: str, limit: str, summary: str, value: str, runbook: str) -> BuiltinRule:
+    """Return the rule for one of the web vitals: its 75th percentile over the last hour misses its target."""
+    enough = f'sum(browser_web_vital_measurements{{vital="{vital}"}}) >= {_FEW_MEASUREMENTS}'
+    return BuiltinRule(
+        key=f"web-vitals-{vital}",
+        version=1,
+        name=name,
+        condition=f"{series} > {limit} and on () {enough}",
+        severity="warning",
+        for_seconds=10 * MINUTE,
+        keep_firing_for_seconds=20 * MINUTE,
+        annotations={
+            "summary": summary,
+            "description": f"At the 75th percentile of the last hour: {value}.",
+            "runbook": f"Open Web vitals: which page, which device, since which release? {runbook}",
+        },
+    )
+
+
+_SLOW_PAGES = (
+    _slow_pages(
+        "lcp",
+        "Pages appear slowly",
+        'browser_web_vital_p75_seconds{vital="lcp"}',
+        "2.5",
+        "For one view in four the main content takes longer than 2.5 s",
+        "{{ $value | humanizeDuration }} until the largest content stands (LCP)",
+        "If the first byte is slow too, look at the server; if not, at the page's largest picture and scripts.",
+    ),
+    _slow_pages(
+        "inp",
+        "Pages answer slowly",
+        'browser_web_vital_p75_seconds{vital="inp"}',
+        "0.2",
+        "For one view in four a click takes longer than 200 ms to show anything",
+        "{{ $value | humanizeDuration }} from a click to the next picture (INP)",
+        "The page lists which element is slow to answer, and its long tasks.",
+    ),
+    _slow_pages(
+        "cls",
+        "Pages jump",
+        "browser_cumulative_layout_shift_p75",
+        "0.1",
+        "For one view in four the page jumps while it is read",
+        "a layout shift of {{ $value | humanize }} (CLS)",
+        "Give pictures and late parts their room before they come.",
+    ),
+)
+
 BUILTIN_RULES: tuple[BuiltinRule, ...] = (
     *(rule for signal in _SIGNALS for rule in signal.rules()),
     _HOST_SILENT,
     _SERVER_DOWN,
     _CRITICAL_ERROR,
     _RELEASE_WORSE,
+    *_SLOW_PAGES,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from monitoring.applications import admin as applications_admin
 from monitoring.applications import current
 from monitoring.attachments import admin as attachments_admin
+from monitoring.browser import admin as browser_admin
 from monitoring.charts import explorer, views
 from monitoring.errors import admin as errors_admin
 from monitoring.losses import admin as losses_admin
@@ -15,6 +16,7 @@ from monitoring.user_reports import admin as user_reports_admin
 __all__ = [
     "applications_admin",
     "attachments_admin",
+    "browser_admin",
     "current",
     "errors_admin",
     "explorer",

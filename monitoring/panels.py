@@ -16,6 +16,7 @@ from monitoring.applications.enums import KeyKind
 from monitoring.applications.models import Application, IngestKey
 from monitoring.applications.overview import count_recent, find_stopped
 from monitoring.applications.selectors import find_host_application
+from monitoring.browser import panels as browser_panels
 from monitoring.charts.now import Found, largest, read_now
 from monitoring.charts.spec import Chart, Line, Threshold
 from monitoring.errors.enums import IssueState
@@ -23,7 +24,7 @@ from monitoring.errors.selectors import count_waiting_issues, measure_inbox
 from monitoring.metrics.models import MetricSeries
 from monitoring.uptime import panels as uptime_panels
 
-__all__ = ["uptime_panels"]
+__all__ = ["browser_panels", "uptime_panels"]
 
 VIEW = "monitoring.view_application"
 #: Shares at which the built-in rules warn and alarm.

@@ -179,11 +179,38 @@ declare(
 )
 declare(
     Schedule(
+        name="web vitals: roll up",
+        task="monitoring.browser.tasks.roll_up_web_vitals",
+        when=timedelta(minutes=1),
+        queue="digest",
+        description="Makes the hours of pages anew that measurements arrived for.",
+    )
+)
+declare(
+    Schedule(
+        name="web vitals: record",
+        task="monitoring.browser.tasks.record_web_vitals",
+        when=timedelta(minutes=1),
+        queue="default",
+        description="Records how pages did in the last hour, so that rules and charts can use it.",
+    )
+)
+declare(
+    Schedule(
         name="user reports: find errors",
         task="monitoring.user_reports.tasks.match_user_reports",
         when=timedelta(minutes=1),
         queue="default",
         description="Finds the errors of reports that came before them.",
+    )
+)
+declare(
+    Schedule(
+        name="web vitals: prune hours",
+        task="monitoring.browser.tasks.prune_web_vital_hours",
+        when=Cron(minute="47", hour="3"),
+        queue="maintain",
+        description="Removes hours of pages past their retention.",
     )
 )
 declare(

@@ -7,6 +7,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
+from monitoring.browser.tasks import prune_web_vital_hours, record_web_vitals, roll_up_web_vitals
 from monitoring.errors.tasks import digest_errors, prune_set_aside_errors, record_error_counters, settle_issues
 from monitoring.logs.tasks import record_log_counters
 from monitoring.losses.tasks import prune_loss_accounts
@@ -33,12 +34,15 @@ __all__ = [
     "prune_set_aside_errors",
     "prune_source_maps",
     "prune_user_reports",
+    "prune_web_vital_hours",
     "record_check_states",
     "record_error_counters",
     "record_log_counters",
     "record_own_metrics",
     "record_release_health",
+    "record_web_vitals",
     "roll_up_performance",
+    "roll_up_web_vitals",
     "rotate_point_slots",
     "settle_issues",
 ]

@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("monitoring.ingestion.urls")),
     path("prometheus/api/v1/", include("monitoring.metrics.urls")),
     path("api/v1/", include("monitoring.applications.api.urls")),
+    path("api/v1/", include("monitoring.browser.api.urls")),
     path("api/v1/", include("monitoring.errors.api.urls")),
     path("", include("monitoring.sourcemaps.urls")),
     path("api/v1/", include("monitoring.sourcemaps.api.urls")),

@@ -1,0 +1,3 @@
+"""REST: how pages do."""
+
+from __future__ import annotations
