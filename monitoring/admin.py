@@ -9,6 +9,7 @@ from monitoring.browser import admin as browser_admin
 from monitoring.charts import explorer, views
 from monitoring.errors import admin as errors_admin
 from monitoring.losses import admin as losses_admin
+from monitoring.performance import admin as performance_admin
 from monitoring.sourcemaps import admin as sourcemaps_admin
 from monitoring.uptime import admin as uptime_admin
 from monitoring.user_reports import admin as user_reports_admin
@@ -21,6 +22,7 @@ __all__ = [
     "errors_admin",
     "explorer",
     "losses_admin",
+    "performance_admin",
     "sourcemaps_admin",
     "uptime_admin",
     "user_reports_admin",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 
 from config.admin.pages import admin_page
+from config.exports import make_csv
 from monitoring.applications.current import find_current_application
 from monitoring.browser.admin.parts import VIEW, name_member, read_range
 from monitoring.browser.enums import Dimension
@@ -16,8 +15,6 @@ from monitoring.browser.summaries import order_members
 from monitoring.browser.targets import COLUMNS
 
 MAX_ROWS = 1000
-#: A cell that begins so is a formula to a spreadsheet, and pages are named by whoever holds a public key.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @admin_page("monitoring/web-vitals/pages.csv", name="monitoring_web_vitals_export", permission=VIEW)
@@ -30,13 +27,11 @@ def export_pages(request: HttpRequest) -> HttpResponse:
     members = list_members(stretch, dimension=Dimension.PAGE, search=request.GET.get("q", "").strip())
     members = order_members(members, by=request.GET.get("sort", "worst"))[:MAX_ROWS]
     found = summarise_members(stretch, members, dimension=Dimension.PAGE, names=COLUMNS)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="web-vitals-{application.slug}.csv"'
-    writer = csv.writer(response)
     kinds = ("p75", "count", "good", "needs_work", "poor")
-    writer.writerow(["page", "views", *(f"{name}_{kind}" for name in COLUMNS for kind in kinds)])
+    header = ["page", "views", *(f"{name}_{kind}" for name in COLUMNS for kind in kinds)]
+    rows = []
     for member in members:
-        row: list[object] = [guard(name_member(member.name)), member.views]
+        row: list[object] = [name_member(member.name), member.views]
         for name in COLUMNS:
             one = found[member.name].get(name)
             row += (
@@ -44,10 +39,5 @@ def export_pages(request: HttpRequest) -> HttpResponse:
                 if one
                 else [""] * len(kinds)
             )
-        writer.writerow(row)
-    return response
-
-
-def guard(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+        rows.append(row)
+    return make_csv(f"web-vitals-{application.slug}", header, rows)

@@ -14,11 +14,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from config.exports import guard
 from monitoring.applications.enums import KeyKind, Scope
 from monitoring.applications.models import Application
 from monitoring.applications.services import issue_key
 from monitoring.browser.admin.board import compare_releases
-from monitoring.browser.admin.exporting import guard
 from monitoring.browser.services.rolling_up import roll_up_vitals
 from monitoring.browser.summaries import Summary, Tally
 from monitoring.browser.targets import TARGETS
