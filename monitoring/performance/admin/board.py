@@ -122,9 +122,8 @@ def _describe(request: HttpRequest, application: Application) -> dict[str, Any]:
 
 def list_cards(requests: Figures, queries: Figures, chosen: str) -> list[Card]:
     """Return the big figures: requests, then queries where there are any."""
-    per_second = requests.count / seconds_of(chosen)
     cards = [
-        Card("Requests", write_short(requests.count), State.QUIET, f"{per_second:.2g} per second on average"),
+        Card("Requests", write_short(requests.count), State.QUIET, write_rate(requests.count, seconds_of(chosen))),
         make_card("Failed", ERROR_SHARE, requests.error_share),
         make_card("Average", AVERAGE, requests.average),
         make_card("95th percentile", P95, requests.p95),
@@ -142,6 +141,16 @@ def list_cards(requests: Figures, queries: Figures, chosen: str) -> list[Card]:
             ),
         ]
     return cards
+
+
+def write_rate(count: int, seconds: int) -> str:
+    """Return how many of them there are in a second, minute or hour, whichever makes a number to read."""
+    name, length = next(
+        ((name, length) for name, length in (("second", 1), ("minute", 60)) if count * length >= seconds),
+        ("hour", 3600),
+    )
+    rate = count * length / seconds
+    return f"{write_short(rate) if rate >= 1 else 'less than 1'} per {name} on average"
 
 
 def _describe_table(request: HttpRequest, stretch: Stretch, chosen: str) -> dict[str, Any]:
