@@ -325,8 +325,116 @@ _SLOW_PAGES = (
     ),
 )
 
+#: On few requests one failure is a large share and says nothing: so many are needed in five minutes.
+_FEW_REQUESTS = 20
+_ENOUGH = f"requests_recent >= {_FEW_REQUESTS}"
+
+
+def _performance(
+    key: str, name: str, severity: str, condition: str, *, summary: str, now: str, runbook: str, hold: int = MINUTE
+) -> BuiltinRule:
+    """Return a rule over what the application reports of its requests and queries."""
+    return BuiltinRule(
+        key=f"{key}-{severity}",
+        version=1,
+        name=name,
+        condition=condition,
+        severity=severity,
+        for_seconds=hold,
+        keep_firing_for_seconds=5 * MINUTE,
+        annotations={"summary": summary, "description": now, "runbook": runbook},
+    )
+
+
+_RESPONSE_RUNBOOK = (
+    "Open Performance: which endpoints take the most time, and since when? Look at their slowest requests and the queries "
+    "within them. Did it begin with a release?"
+)
+_ERROR_RUNBOOK = "Open Performance, the most failures first, and Errors: what is new? Did it begin with a release?"
+_THROUGHPUT_RUNBOOK = (
+    "Can people reach the application? Look at Uptime, at the response time and at what stands in front of it. The expectation is "
+    "set at the application."
+)
+_QUERY_RUNBOOK = "Open the statement: who runs it, since which release? EXPLAIN it: an index or a bound may be missing."
+_QUERY = "{{ $labels.db_operation_name }} on {{ $labels.db_collection_name }}"
+
+_PERFORMANCE = (
+    *(
+        _performance(
+            "response-time",
+            "Slow answers",
+            severity,
+            f"response_time > {limit} and {_ENOUGH}",
+            summary=f"Answers take longer than {words} on average",
+            now="{{ $value | humanize }} ms on average over five minutes.",
+            runbook=_RESPONSE_RUNBOOK,
+        )
+        for severity, limit, words in (("warning", 2_000, "2 s"), ("critical", 10_000, "10 s"))
+    ),
+    *(
+        _performance(
+            "error-rate",
+            "Failing requests",
+            severity,
+            f"error_rate > {limit} and {_ENOUGH}",
+            summary=f"More than {limit} % of the requests fail",
+            now="{{ $value | humanize }} % of the requests of the last five minutes failed.",
+            runbook=_ERROR_RUNBOOK,
+        )
+        for severity, limit in (("warning", 5), ("critical", 10))
+    ),
+    *(
+        _performance(
+            "throughput",
+            "Few requests",
+            severity,
+            f"request_rate / request_rate_expected < {limit}",
+            summary=f"Less than {words} of the expected requests come in",
+            now="{{ $value | humanizePercentage }} of the requests that are expected.",
+            runbook=_THROUGHPUT_RUNBOOK,
+            hold=5 * MINUTE,
+        )
+        for severity, limit, words in (("warning", "0.5", "half"), ("critical", "0.25", "a quarter"))
+    ),
+    _performance(
+        "slow-request",
+        "Slow request",
+        "warning",
+        "http_server_slowest_seconds > 5",
+        summary="{{ $labels.http_request_method }} {{ $labels.http_route }} took longer than 5 s",
+        now="The longest one took {{ $value | humanizeDuration }}.",
+        runbook="Open the endpoint: its slowest requests show in their traces what they waited for.",
+        hold=0,
+    ),
+    # From 1 s on a query is slow, from 5 s on it is what the table of signals calls one; never both at once.
+    _performance(
+        "slow-query",
+        "Slow query",
+        "warning",
+        "db_client_slowest_seconds > 1 <= 5",
+        summary=f"{_QUERY} took longer than 1 s",
+        now="The longest run took {{ $value | humanizeDuration }}.",
+        runbook=_QUERY_RUNBOOK,
+        hold=0,
+    ),
+    *(
+        _performance(
+            "very-slow-query",
+            "Very slow query",
+            severity,
+            f"db_client_slowest_seconds > {limit}",
+            summary=f"{_QUERY} took longer than {limit} s",
+            now="The longest run took {{ $value | humanizeDuration }}.",
+            runbook=_QUERY_RUNBOOK,
+            hold=0,
+        )
+        for severity, limit in (("warning", 5), ("critical", 30))
+    ),
+)
+
 BUILTIN_RULES: tuple[BuiltinRule, ...] = (
     *(rule for signal in _SIGNALS for rule in signal.rules()),
+    *_PERFORMANCE,
     _HOST_SILENT,
     _SERVER_DOWN,
     _CRITICAL_ERROR,

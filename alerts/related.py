@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from alerts.enums import AlertState
-from alerts.selectors import list_alerts_of_issue
+from alerts.selectors import list_alerts_about
 from config.related import Related, relates
 
+VIEW = "alerts.view_alert"
 
-@relates("error_issue", name="alerts", permission="alerts.view_alert")
+
+@relates("error_issue", name="alerts", permission=VIEW)
 def find_alerts_of_issue(application_id: int, pk: int) -> list[Related]:
     """Return the newest alerts whose labels name the issue."""
+    return _describe(application_id, "issue", str(pk))
+
+
+@relates("endpoint", name="alerts", permission=VIEW)
+def find_alerts_of_endpoint(application_id: int, pk: int) -> list[Related]:
+    """Return the newest alerts whose labels name the endpoint."""
+    return _describe(application_id, "endpoint_id", str(pk))
+
+
+@relates("statement", name="alerts", permission=VIEW)
+def find_alerts_of_statement(application_id: int, pk: int) -> list[Related]:
+    """Return the newest alerts whose labels name the database statement."""
+    return _describe(application_id, "statement_id", str(pk))
+
+
+def _describe(application_id: int, label: str, value: str) -> list[Related]:
     return [
         Related(
             kind="Alert",
@@ -19,5 +37,5 @@ def find_alerts_of_issue(application_id: int, pk: int) -> list[Related]:
             tone=AlertState(alert.state).tone,
             at=alert.fired_at or alert.active_since,
         )
-        for alert in list_alerts_of_issue(application_id=application_id, issue_id=pk)
+        for alert in list_alerts_about(application_id=application_id, label=label, value=value)
     ]

@@ -140,7 +140,8 @@ def _count_alerts(state: AlertState, application_id: int | None) -> Coalesce:
     return Coalesce(Subquery(counted), Value(0))
 
 
-def list_alerts_of_issue(*, application_id: int, issue_id: int, limit: int = 5) -> list[Alert]:
-    """Return the newest alerts of an application that name an error's issue in their labels."""
-    alerts = Alert.objects.filter(application_id=application_id, fired_at__isnull=False, labels__issue=str(issue_id))
+def list_alerts_about(*, application_id: int, label: str, value: str, limit: int = 5) -> list[Alert]:
+    """Return the newest alerts of an application that name a thing in one of their labels."""
+    named = {f"labels__{label}": value}
+    alerts = Alert.objects.filter(application_id=application_id, fired_at__isnull=False, **named)
     return list(alerts.order_by("-id")[:limit])

@@ -102,7 +102,7 @@ declare(
         task="monitoring.performance.tasks.roll_up_performance",
         when=timedelta(seconds=15),
         queue="digest",
-        description="Sums up requests and queries by minutes and hours.",
+        description="Sums up requests and queries by minutes and hours, and records them as metrics.",
     )
 )
 declare(

@@ -7,6 +7,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
+from monitoring.performance.services.measuring import record_performance
 from monitoring.performance.services.rolling_up import KINDS, roll_up
 
 RUN_SECONDS = 10.0
@@ -15,8 +16,9 @@ RUN_SECONDS = 10.0
 
 @shared_task(ignore_result=True)
 def roll_up_performance() -> None:
-    """Sum up marked minutes until none is left."""
+    """Sum up marked minutes until none is left, then record what rules and charts read."""
     until = time.monotonic() + RUN_SECONDS
     for kind in KINDS:
         while roll_up(kind, now=timezone.now()) and time.monotonic() < until:
             pass
+    record_performance(now=timezone.now())
