@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from monitoring.ingestion import error_schema, schema, views
+from monitoring.ingestion import error_schema, performance_schema, schema, views
 from monitoring.ingestion.otlp.log_views import receive_logs
 from monitoring.ingestion.sentry import views as sentry
 
-__all__ = ["error_schema", "schema", "urlpatterns"]
+__all__ = ["error_schema", "performance_schema", "schema", "urlpatterns"]
 
 urlpatterns = [
     path("prometheus/api/v1/write", views.receive_remote_write, name="remote-write"),
     # With or without the slash: a redirect would lose the body.
     re_path(r"^api/v1/metrics/?$", views.receive_metrics, name="receive-metrics"),
     re_path(r"^api/v1/errors/?$", views.receive_errors, name="receive-errors"),
+    re_path(r"^api/v1/requests/?$", views.receive_requests, name="receive-requests"),
+    re_path(r"^api/v1/queries/?$", views.receive_queries, name="receive-queries"),
     re_path(r"^api/(?P<application_id>[0-9]{1,18})/envelope/?$", sentry.receive_envelope, name="sentry-envelope"),
     re_path(r"^api/(?P<application_id>[0-9]{1,18})/store/?$", sentry.receive_store, name="sentry-store"),
     re_path(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -22,6 +23,16 @@ from monitoring.ingestion.doors import door
 from monitoring.ingestion.native import BodyMalformed, TooManyPoints, decode_points
 from monitoring.ingestion.native_errors import SHOWN_REFUSALS as SHOWN_ERRORS
 from monitoring.ingestion.native_errors import ErrorBatch, ErrorsMalformed, TooManyErrors, decode_errors
+from monitoring.ingestion.native_performance import (
+    SHOWN_REFUSALS as SHOWN_RECORDS,
+)
+from monitoring.ingestion.native_performance import (
+    PerformanceBatch,
+    PerformanceMalformed,
+    TooManyRecords,
+    decode_queries,
+    decode_requests,
+)
 from monitoring.ingestion.remote_write import (
     MalformedRequest,
     RequestTooLarge,
@@ -136,6 +147,39 @@ def receive_errors(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
         raise BodyTooLarge(str(error)) from error
     store_batch(made.batch)
     return _answer_errors(made)
+
+
+@door(problem_response)
+def receive_requests(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
+    """Requests as JSON: 200 with how many were stored and what was refused; 400 when none was taken."""
+    return _receive_performance(request, grant, "requests", decode_requests)
+
+
+@door(problem_response)
+def receive_queries(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
+    """Database queries as JSON: 200 with how many were stored and what was refused; 400 when none was taken."""
+    return _receive_performance(request, grant, "queries", decode_queries)
+
+
+def _receive_performance(
+    request: HttpRequest, grant: KeyGrant, member: str, decode: Callable[..., PerformanceBatch]
+) -> HttpResponse:
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind not in {"", "application/json", "text/plain"}:
+        raise MediaTypeUnsupported("Send application/json.")
+    try:
+        made = decode(read_body(request), application_id=grant.application_id, received_at=timezone.now())
+    except PerformanceMalformed as error:
+        raise BodyInvalid(str(error)) from error
+    except TooManyRecords as error:
+        raise BodyTooLarge(str(error)) from error
+    store_batch(made.batch)
+    shown = made.refused[:SHOWN_RECORDS]
+    if made.refused and not made.stored:
+        errors = [{"field": f"{member}.{index}.{name}", "detail": reason} for index, name, reason in shown]
+        return problem_response(BodyInvalid(f"None of the {member} could be taken; errors say why.", errors=errors))
+    refused = [{"index": index, "field": name, "reason": reason} for index, name, reason in shown]
+    return JsonResponse({"stored": made.stored, "refused_count": len(made.refused), "refused": refused})
 
 
 def _answer_errors(made: ErrorBatch) -> HttpResponse:
