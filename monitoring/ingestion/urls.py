@@ -6,6 +6,7 @@ from django.urls import path, re_path
 
 from monitoring.ingestion import error_schema, performance_schema, schema, views
 from monitoring.ingestion.otlp.log_views import receive_logs
+from monitoring.ingestion.otlp.trace_views import receive_traces
 from monitoring.ingestion.sentry import views as sentry
 
 __all__ = ["error_schema", "performance_schema", "schema", "urlpatterns"]
@@ -23,6 +24,12 @@ urlpatterns = [
         r"^api/(?P<application_id>[0-9]{1,18})/(?:security|csp-report)/?$",
         sentry.receive_security,
         name="sentry-security",
+    ),
+    re_path(r"^(?:otlp/)?v1/traces/?$", receive_traces, name="otlp-traces"),
+    re_path(
+        r"^api/(?P<application_id>[0-9]{1,18})/integration/otlp/v1/traces/?$",
+        receive_traces,
+        name="otlp-traces-of-application",
     ),
     re_path(r"^(?:otlp/)?v1/logs/?$", receive_logs, name="otlp-logs"),
     re_path(

@@ -12,6 +12,7 @@ from monitoring.ingestion.sentry.items.events import find_kind, take_event
 from monitoring.ingestion.sentry.items.logs import take_logs
 from monitoring.ingestion.sentry.items.losses import take_client_report
 from monitoring.ingestion.sentry.items.sessions import take_session, take_session_counts
+from monitoring.ingestion.sentry.items.spans import take_spans, take_transaction
 from monitoring.ingestion.sentry.items.user_reports import take_feedback, take_user_report
 from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received, Taker
 from monitoring.ingestion.sentry.security import SecurityReports
@@ -23,6 +24,8 @@ TAKERS: dict[str, Taker] = {
     "session": take_session,
     "sessions": take_session_counts,
     "log": take_logs,
+    "transaction": take_transaction,
+    "span": take_spans,
     "feedback": take_feedback,
     "attachment": take_attachment,
     "user_report": take_user_report,

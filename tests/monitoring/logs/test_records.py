@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitoring.attributes import MAX_ATTRIBUTES, MAX_VALUE
 from monitoring.errors.scrubbing import make_rules
 from monitoring.logs.enums import Severity
 from monitoring.logs.records import (
-    MAX_ATTRIBUTES,
     MAX_BODY,
-    MAX_VALUE,
     LogRecord,
     make_record,
     read_severity,
