@@ -5,6 +5,7 @@ from __future__ import annotations
 from alerts.enums import AlertState
 from alerts.selectors import list_alerts_about
 from config.related import Related, relates
+from monitoring.releases.selectors import find_version
 
 VIEW = "alerts.view_alert"
 
@@ -25,6 +26,13 @@ def find_alerts_of_endpoint(application_id: int, pk: int) -> list[Related]:
 def find_alerts_of_statement(application_id: int, pk: int) -> list[Related]:
     """Return the newest alerts whose labels name the database statement."""
     return _describe(application_id, "statement_id", str(pk))
+
+
+@relates("release", name="alerts", permission=VIEW)
+def find_alerts_of_release(application_id: int, pk: int) -> list[Related]:
+    """Return the newest alerts whose labels name the release."""
+    version = find_version(application_id=application_id, pk=pk)
+    return _describe(application_id, "release", version) if version else []
 
 
 def _describe(application_id: int, label: str, value: str) -> list[Related]:

@@ -10,6 +10,7 @@ from monitoring.charts import explorer, views
 from monitoring.errors import admin as errors_admin
 from monitoring.losses import admin as losses_admin
 from monitoring.performance import admin as performance_admin
+from monitoring.releases import admin as releases_admin
 from monitoring.sourcemaps import admin as sourcemaps_admin
 from monitoring.uptime import admin as uptime_admin
 from monitoring.user_reports import admin as user_reports_admin
@@ -23,6 +24,7 @@ __all__ = [
     "explorer",
     "losses_admin",
     "performance_admin",
+    "releases_admin",
     "sourcemaps_admin",
     "uptime_admin",
     "user_reports_admin",

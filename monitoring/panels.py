@@ -22,9 +22,10 @@ from monitoring.charts.spec import Chart, Line, Threshold
 from monitoring.errors.enums import IssueState
 from monitoring.errors.selectors import count_waiting_issues, measure_inbox
 from monitoring.metrics.models import MetricSeries
+from monitoring.performance import sections as performance_sections
 from monitoring.uptime import panels as uptime_panels
 
-__all__ = ["browser_panels", "uptime_panels"]
+__all__ = ["browser_panels", "performance_sections", "uptime_panels"]
 
 VIEW = "monitoring.view_application"
 #: Shares at which the built-in rules warn and alarm.

@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("monitoring.applications.api.urls")),
     path("api/v1/", include("monitoring.browser.api.urls")),
     path("api/v1/", include("monitoring.errors.api.urls")),
+    path("api/v1/", include("monitoring.releases.api.urls")),
     path("", include("monitoring.sourcemaps.urls")),
     path("api/v1/", include("monitoring.sourcemaps.api.urls")),
     path("", include("monitoring.uptime.urls")),

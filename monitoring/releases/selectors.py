@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import re2
 from django.db import connection
 from django.db.models import Count, QuerySet, Sum
 
 from monitoring.errors.models import ErrorIssue, IssueTransition
-from monitoring.releases.models import Deployment, Release, ReleaseHour
+from monitoring.metrics import promql
+from monitoring.metrics.selectors import SeriesStorage
+from monitoring.releases.enums import Reason, Verdict
+from monitoring.releases.models import Comparison, Deployment, Release, ReleaseHour
 from monitoring.releases.records import Outcome
 from monitoring.releases.statistics import Interval, measure_share
 
@@ -55,6 +60,12 @@ class Health:
         return self.errored + self.abnormal + self.crashed
 
 
+def find_version(*, application_id: int, pk: int) -> str:
+    """Return a release's version, empty for none of the application."""
+    found = Release.objects.filter(application_id=application_id, pk=pk).values_list("version", flat=True).first()
+    return found or ""
+
+
 def list_releases(*, application_id: int) -> QuerySet[Release]:
     """Return an application's releases, the newest first."""
     return Release.objects.filter(application_id=application_id).select_related("application")
@@ -81,12 +92,19 @@ def measure_health(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the list shows of a release: the last day's health, its share of all sessions, sessions per hour, new errors."""
+    """What the list shows of a release: the last day's health, its share of all sessions, sessions per hour, new errors.
+
+    `reasons` are those for the verdict WORSE. `environments` are where it ran in that day or was ever deployed.
+    """
 
     health: Health
     adoption: float | None
     hours: tuple[int, ...]
     new_issues: int
+    verdict: Verdict = Verdict.UNKNOWN
+    reasons: tuple[Reason, ...] = ()
+    deployed_at: datetime | None = None
+    environments: tuple[str, ...] = field(default=())
 
 
 def describe_releases(releases: Sequence[Release], *, now: datetime, hours: int = 24) -> dict[int, Row]:
@@ -95,16 +113,26 @@ def describe_releases(releases: Sequence[Release], *, now: datetime, hours: int 
     first = _start_of_hour(now) - timedelta(hours=hours - 1)
     found = ReleaseHour.objects.filter(hour__gte=first)
     by_release: dict[int, dict[datetime, tuple[int, ...]]] = {}
-    rows = found.filter(release_id__in=ids).values_list("release_id", "hour")
+    places: dict[int, set[str]] = {}
+    rows = found.filter(release_id__in=ids).values_list("release_id", "environment", "hour")
     sums = rows.annotate(Sum("sessions"), Sum("errored"), Sum("abnormal"), Sum("crashed")).order_by()
-    for release_id, hour, *counts in sums:
-        by_release.setdefault(release_id, {})[hour] = tuple(counts)
+    for release_id, environment, hour, *counts in sums:
+        hours_of = by_release.setdefault(release_id, {})
+        hours_of[hour] = tuple(map(sum, zip(counts, hours_of.get(hour, (0, 0, 0, 0)), strict=True)))
+        places.setdefault(release_id, set()).add(environment)
     applications = {release.application_id for release in releases}
     totals = dict(
         found.filter(application_id__in=applications).values_list("application_id").annotate(Sum("sessions")).order_by()
     )
     people = _count_people(ids, day=first)
     issues = count_new_issues(ids)
+    verdicts = judge_verdicts(releases)
+    deployed: dict[int, datetime] = {}
+    for release_id, environment, at in Deployment.objects.filter(release_id__in=ids).values_list(
+        "release_id", "environment", "deployed_at"
+    ):
+        deployed[release_id] = max(at, deployed.get(release_id, at))
+        places.setdefault(release_id, set()).add(environment)
     described: dict[int, Row] = {}
     for release in releases:
         own = by_release.get(release.pk, {})
@@ -116,8 +144,69 @@ def describe_releases(releases: Sequence[Release], *, now: datetime, hours: int 
             sessions / total if total else None,
             tuple(own.get(first + timedelta(hours=place), (0,))[0] for place in range(hours)),
             issues.get(release.pk, 0),
+            *verdicts[release.pk],
+            deployed.get(release.pk),
+            tuple(sorted(filter(None, places.get(release.pk, ())))),
         )
     return described
+
+
+def judge_verdicts(releases: Sequence[Release]) -> dict[int, tuple[Verdict, tuple[Reason, ...]]]:
+    """Return for each release what its comparisons say together, with the reasons where one is worse; two queries."""
+    ids = [release.pk for release in releases]
+    found: dict[int, list[tuple[str, bool]]] = {}
+    for release_id, reason, is_regressed in Comparison.objects.filter(release_id__in=ids).values_list(
+        "release_id", "reason", "is_regressed"
+    ):
+        found.setdefault(release_id, []).append((reason, is_regressed))
+    oldest: dict[int, int] = {}
+    applications = {release.application_id for release in releases}
+    ordered = Release.objects.filter(application_id__in=applications).order_by("application_id", "first_seen", "pk")
+    oldest.update(ordered.distinct("application_id").values_list("application_id", "pk"))
+    verdicts: dict[int, tuple[Verdict, tuple[Reason, ...]]] = {}
+    for release in releases:
+        rows = found.get(release.pk, [])
+        worse = {reason for reason, is_regressed in rows if is_regressed}
+        if worse:
+            verdicts[release.pk] = Verdict.WORSE, tuple(each for each in Reason if each.value in worse)
+        elif rows:
+            verdicts[release.pk] = Verdict.GOOD, ()
+        else:
+            is_first = oldest.get(release.application_id) == release.pk
+            verdicts[release.pk] = (Verdict.FIRST if is_first else Verdict.UNKNOWN), ()
+    return verdicts
+
+
+def list_comparisons(release: Release) -> list[Comparison]:
+    """Return what the newest comparisons of a release found, the worse ones first."""
+    return list(
+        Comparison.objects.filter(release=release)
+        .select_related("before")
+        .order_by("-is_regressed", "environment", "reason")
+    )
+
+
+def count_errors_by_hour(
+    *, application_id: int, versions: Sequence[str], now: datetime, hours: int = 24
+) -> dict[str, list[float | None]]:
+    """Return for each version about how many errors an hour it had lately, oldest first; None where nothing was recorded.
+
+    Read from application_errors_total, because single events are not indexed by release.
+    """
+    if not versions:
+        return {}
+    names = json.dumps("|".join(map(re2.escape, versions)), ensure_ascii=False)
+    query = promql.parse(f"sum by (release) (increase(application_errors_total{{release=~{names}}}[1h]))")
+    last_ms = int(_start_of_hour(now).timestamp() * 1000) + 3_600_000
+    first_ms = last_ms - (hours - 1) * 3_600_000
+    matrix = promql.evaluate_range(query, SeriesStorage(application_id), first_ms, last_ms, 3_600_000)
+    found: dict[str, list[float | None]] = {version: [None] * hours for version in versions}
+    for series in matrix.series:
+        row = found.get(dict(series.labels.items()).get("release", ""))
+        if row is not None:
+            for moment, value in zip(series.times.tolist(), series.values.tolist(), strict=True):
+                row[(int(moment) - first_ms) // 3_600_000] = value if value == value else None
+    return found
 
 
 def _count_people(release_ids: list[int], *, day: datetime) -> dict[int, tuple[int, int]]:
@@ -149,6 +238,71 @@ def list_regressed_issues(release: Release, *, limit: int = 10) -> list[ErrorIss
     returned = IssueTransition.objects.filter(to_state="regressed", at__gte=release.first_seen).values("issue_id")
     issues = ErrorIssue.objects.unmerged().filter(last_release=release, pk__in=returned)
     return list(issues.exclude(first_release=release).order_by("-event_count", "-pk")[:limit])
+
+
+def list_mended_issues(release: Release, before: Release, *, limit: int = 10) -> list[ErrorIssue]:
+    """Return errors that were last seen in the release before and are resolved, the most frequent first."""
+    issues = ErrorIssue.objects.unmerged().filter(application_id=release.application_id, state="resolved")
+    return list(issues.filter(last_release=before).order_by("-event_count", "-pk")[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day (UTC) of a release: sessions and people."""
+
+    day: datetime
+    health: Health
+
+
+def list_days(release: Release, *, since: datetime) -> list[Day]:
+    """Return how a release did on each day with sessions, the oldest first. People are known as long as sessions are kept."""
+    start = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    days: dict[datetime, list[int]] = {}
+    rows = ReleaseHour.objects.filter(release=release, hour__gte=start).values_list(
+        "hour", "sessions", "errored", "abnormal", "crashed"
+    )
+    for hour, *counts in rows:
+        day = hour.astimezone(UTC).replace(hour=0)
+        days[day] = list(map(sum, zip(counts, days.get(day, [0, 0, 0, 0]), strict=True)))
+    people: dict[datetime, tuple[int, int]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT day, count(DISTINCT user_key), count(DISTINCT user_key) FILTER (WHERE worst = %s)"
+            " FROM monitoring_session_user WHERE release_id = %s AND day >= %s GROUP BY day",
+            [int(Outcome.CRASHED), release.pk, start],
+        )
+        people = {day: (users, crashed) for day, users, crashed in cursor.fetchall()}
+    found: list[Day] = []
+    for day in sorted(days):
+        sessions, errored, abnormal, crashed = days[day]
+        found.append(Day(day, Health(sessions, errored, abnormal, crashed, *people.get(day, (0, 0)))))
+    return found
+
+
+def find_release_after(release: Release) -> Release | None:
+    """Return the release that was first seen next after a release."""
+    later = Release.objects.filter(application_id=release.application_id, first_seen__gt=release.first_seen)
+    return later.order_by("first_seen").first()
+
+
+def find_release(*, application_id: int, pk: int) -> Release | None:
+    """Return one of an application's releases."""
+    return Release.objects.filter(application_id=application_id, pk=pk).first()
+
+
+def find_release_link(*, application_id: int, version: str) -> tuple[str, str] | None:
+    """Return version and address of the release that a label names; None where none has that name."""
+    if not version:
+        return None
+    release = Release.objects.filter(application_id=application_id, version=version).first()
+    return None if release is None else (release.version, release.get_absolute_url())
+
+
+def list_used_environments(*, limit: int = 50) -> list[str]:
+    """Return the names of environments in which releases ran or were deployed."""
+    used = ReleaseHour.objects.exclude(environment="").values_list("environment", flat=True).distinct().order_by()
+    deployed = Deployment.objects.exclude(environment="").values_list("environment", flat=True).distinct().order_by()
+    return sorted({*used[:limit], *deployed[:limit]})[:limit]
 
 
 def find_release_before(release: Release, *, environment: str = "") -> Release | None:

@@ -95,3 +95,8 @@ def measure_storage(application_id: int) -> int:
 def list_missing(*, limit: int = 10) -> list[MissingMap]:
     """Return the releases of all applications whose events had no source map, the newest seen first."""
     return list(MissingMap.objects.select_related("application")[:limit])
+
+
+def count_uploads_of(*, application_id: int, release: str) -> int:
+    """Return how many uploads name a release."""
+    return SourceBundle.objects.filter(application_id=application_id, release=release).count()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from monitoring.releases.models import Deployment
 from monitoring.releases.services import note_releases
+
+#: A clock may be a little ahead of ours; plans are not announced.
+MAX_DEPLOYED_AHEAD = timedelta(minutes=10)
 
 
 @transaction.atomic

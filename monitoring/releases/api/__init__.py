@@ -1,0 +1,3 @@
+"""REST of releases."""
+
+from __future__ import annotations
