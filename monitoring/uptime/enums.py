@@ -11,6 +11,7 @@ class CheckKind(StrEnum):
     HTTP = "http"
     TCP = "tcp"
     TLS = "tls"
+    DNS = "dns"
     HEARTBEAT = "heartbeat"
 
     @property
@@ -57,6 +58,7 @@ _KINDS = {
     CheckKind.HTTP: "Web address (HTTP)",
     CheckKind.TCP: "Port (TCP)",
     CheckKind.TLS: "Certificate (TLS)",
+    CheckKind.DNS: "Name (DNS)",
     CheckKind.HEARTBEAT: "Heartbeat",
 }
 _STATES = {

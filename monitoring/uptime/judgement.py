@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monitoring.uptime.cron_lines import find_next_time
 from monitoring.uptime.enums import CheckState
 
 #: A failed attempt is repeated after this long, or after the interval if that is shorter.
@@ -73,12 +74,29 @@ def find_next_due(*, due_at: datetime, state: CheckState, interval_seconds: int,
     return due_at + interval * (missed + 1)
 
 
-def find_heartbeat_due(*, last_ping_at: datetime, interval_seconds: int, grace_seconds: int) -> datetime:
-    """Return when a heartbeat counts as missing."""
+def find_heartbeat_due(
+    *, last_ping_at: datetime, interval_seconds: int, grace_seconds: int, schedule: str = "", time_zone: str = "UTC"
+) -> datetime:
+    """Return when a heartbeat counts as missing: grace after the next time of its cron line, or after its interval."""
+    if schedule:
+        return find_next_time(schedule, time_zone, after=last_ping_at) + timedelta(seconds=grace_seconds)
     return last_ping_at + timedelta(seconds=interval_seconds + grace_seconds)
 
 
-def find_due_after_start(*, due_at: datetime | None, grace_seconds: int, now: datetime) -> datetime:
-    """Return when a heartbeat counts as missing after its job said that it started: a job may run as long as the grace."""
-    limit = now + timedelta(seconds=grace_seconds)
+def find_due_after_start(
+    *,
+    due_at: datetime | None,
+    grace_seconds: int,
+    now: datetime,
+    max_runtime_seconds: int = 0,
+    is_running: bool = False,
+) -> datetime:
+    """Return when a heartbeat counts as missing after its job said that it started.
+
+    A job may run as long as the grace, within the time that it is expected in; or, where that is stated, as long as
+    `max_runtime_seconds`, because the start came in time. A job that starts again before it ended gets no more time.
+    """
+    if max_runtime_seconds and not is_running:
+        return now + timedelta(seconds=max_runtime_seconds)
+    limit = now + timedelta(seconds=max_runtime_seconds or grace_seconds)
     return limit if due_at is None else min(due_at, limit)

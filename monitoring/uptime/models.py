@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -10,6 +11,8 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
+from config.crypto import EncryptedTextField
+from monitoring.uptime.dns_records import RECORD_MATCH_CHOICES, RECORD_TYPE_CHOICES, RecordMatch, RecordType
 from monitoring.uptime.drafts import (
     MAX_INTERVAL_SECONDS,
     MAX_RETRIES,
@@ -21,7 +24,9 @@ from monitoring.uptime.drafts import (
 )
 from monitoring.uptime.enums import KIND_CHOICES, STATE_CHOICES, CheckKind, CheckState
 from monitoring.uptime.expectations import DEFAULT_STATUSES, Expectations
+from monitoring.uptime.judgement import find_heartbeat_due
 from monitoring.uptime.querysets import CheckQuerySet
+from monitoring.uptime.requests import METHOD_CHOICES, Method
 from monitoring.uptime.targets import DEFAULT_TLS_DAYS
 
 #: How many results of a check are kept; the next one takes the place of the oldest.
@@ -53,6 +58,16 @@ class Check(models.Model):
     tls_days = models.PositiveSmallIntegerField(default=DEFAULT_TLS_DAYS)
     follow_redirects = models.BooleanField(default=True)
     verify_certificate = models.BooleanField(default=True)
+    schedule = models.CharField(max_length=200, blank=True, help_text="A cron line: when a heartbeat should come.")
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="The clock that the cron line is read on.")
+    max_runtime_seconds = models.PositiveIntegerField(default=0, help_text="How long its job may run; 0: the grace.")
+    method = models.CharField(max_length=4, choices=METHOD_CHOICES, default=Method.GET.value)
+    request_headers = EncryptedTextField(blank=True, default="", help_text="Lines “Name: value”; encrypted at rest.")
+    request_body = EncryptedTextField(blank=True, default="", help_text="What a POST request sends; encrypted at rest.")
+    record_type = models.CharField(max_length=5, choices=RECORD_TYPE_CHOICES, default=RecordType.A.value)
+    record_values = models.TextField(blank=True, help_text="Values of DNS records that are expected, one a line.")
+    record_match = models.CharField(max_length=8, choices=RECORD_MATCH_CHOICES, default=RecordMatch.CONTAINS.value)
+    resolver = models.CharField(max_length=260, blank=True, help_text="The DNS server that is asked.")
     statuses = models.CharField(max_length=1000, default=DEFAULT_STATUSES)
     header_name = models.CharField(max_length=1000, blank=True)
     header_value = models.CharField(max_length=1000, blank=True)
@@ -60,6 +75,12 @@ class Check(models.Model):
     body_pattern = models.CharField(max_length=1000, blank=True)
     json_path = models.CharField(max_length=1000, blank=True)
     json_value = models.CharField(max_length=1000, blank=True)
+    slug = models.CharField(
+        max_length=50,
+        blank=True,
+        editable=False,
+        help_text="What Sentry's SDKs call a heartbeat that they made or report to.",
+    )
     ping_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -88,6 +109,7 @@ class Check(models.Model):
     class Meta:
         ordering = ["name", "id"]
         constraints = [
+            models.UniqueConstraint(fields=["application", "slug"], condition=~Q(slug=""), name="check_slug_once"),
             models.CheckConstraint(condition=Q(kind__in=[kind.value for kind in CheckKind]), name="check_kind_known"),
             models.CheckConstraint(
                 condition=Q(state__in=[state.value for state in CheckState]), name="check_state_known"
@@ -134,6 +156,16 @@ class Check(models.Model):
     def draft(self) -> CheckDraft:
         """Return it as it was wished for, to be changed and saved again."""
         return CheckDraft(**{name: getattr(self, name) for name in DRAFT_FIELDS}, expected=self.expected)
+
+    def expected_by(self, *, after: datetime) -> datetime:
+        """Return until when a heartbeat has to come again after it came."""
+        return find_heartbeat_due(
+            last_ping_at=after,
+            interval_seconds=self.interval_seconds,
+            grace_seconds=self.grace_seconds,
+            schedule=self.schedule,
+            time_zone=self.time_zone,
+        )
 
     def labels(self) -> dict[str, str]:
         """Return the labels of its series."""

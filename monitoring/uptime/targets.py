@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from monitoring.uptime.dns_records import RecordWish
 from monitoring.uptime.enums import CheckKind
 from monitoring.uptime.expectations import Expectations
+from monitoring.uptime.requests import RequestWish
 
 DEFAULT_TLS_DAYS = 14
 
@@ -14,7 +16,7 @@ DEFAULT_TLS_DAYS = 14
 class Target:
     """Everything that one look needs to know.
 
-    `address` is a URL (http) or host:port (tcp, tls). `tls_days`: a certificate with fewer days left is a failure (tls).
+    `address` is a URL (http), host:port (tcp, tls) or a name (dns). `tls_days`: a certificate with fewer days left is a failure (tls).
     `allow_private`: whether addresses inside the company may be reached.
     """
 
@@ -26,6 +28,8 @@ class Target:
     follow_redirects: bool = True
     verify_certificate: bool = True
     tls_days: int = DEFAULT_TLS_DAYS
+    request: RequestWish = field(default_factory=RequestWish)
+    records: RecordWish = field(default_factory=RecordWish)
 
 
 def split_host_port(address: str, *, default_port: int | None = None) -> tuple[str, int]:

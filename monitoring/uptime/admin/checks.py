@@ -69,10 +69,27 @@ class CheckAdmin(BaseAdmin):
         ),
         (
             "More about web addresses",
-            {"fields": ["header_name", "header_value", "follow_redirects"], "classes": ["collapse"]},
+            {
+                "fields": [
+                    "method",
+                    "request_headers",
+                    "request_body",
+                    "header_name",
+                    "header_value",
+                    "follow_redirects",
+                ],
+                "classes": ["collapse"],
+            },
         ),
         ("Certificates", {"fields": ["verify_certificate", "tls_days"], "classes": ["collapse"]}),
-        ("Heartbeats", {"fields": ["grace_seconds"], "classes": ["collapse"]}),
+        (
+            "Names (DNS)",
+            {"fields": ["record_type", "record_match", "record_values", "resolver"], "classes": ["collapse"]},
+        ),
+        (
+            "Heartbeats",
+            {"fields": ["grace_seconds", "schedule", "time_zone", "max_runtime_seconds"], "classes": ["collapse"]},
+        ),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Check]:

@@ -11,6 +11,8 @@ from config.admin.fields import SecondsField
 from monitoring.uptime.drafts import MAX_TIMEOUT_SECONDS, CheckDraft, CheckInvalid, check_draft
 from monitoring.uptime.expectations import Expectations
 from monitoring.uptime.models import EXPECTED_FIELDS, Check, MaintenanceWindow
+from monitoring.uptime.requests import MASK, mask_headers
+from monitoring.uptime.services.checks import put_back_secrets
 
 #: Draft fields that the form has under the same name.
 _PLAIN = (
@@ -24,6 +26,16 @@ _PLAIN = (
     "tls_days",
     "follow_redirects",
     "verify_certificate",
+    "schedule",
+    "time_zone",
+    "max_runtime_seconds",
+    "method",
+    "request_headers",
+    "request_body",
+    "record_type",
+    "record_values",
+    "record_match",
+    "resolver",
 )
 
 
@@ -46,6 +58,13 @@ class CheckForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the st
         help_text="Heartbeats: how late it may come, and how long its job may run.",
     )
 
+    max_runtime_seconds = SecondsField(
+        label="May run for",
+        initial=0,
+        required=False,
+        help_text="Heartbeats: how long the job may run after it said that it began; 0: as long as the grace.",
+    )
+
     class Meta:
         model = Check
         fields = ["application", *_PLAIN, *EXPECTED_FIELDS]
@@ -59,9 +78,23 @@ class CheckForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the st
             "body_pattern": "Body matches",
             "json_path": "JSON: value at",
             "json_value": "JSON: is",
+            "schedule": "Cron line",
+            "time_zone": "Time zone of the cron line",
+            "request_headers": "Headers that are sent",
+            "request_body": "Body that is sent",
+            "record_type": "Records",
+            "record_values": "Expected values",
+            "record_match": "The answer",
+            "resolver": "DNS server",
         }
         help_texts = {
-            "address": "Web address: https://… Port: host:port. Certificate: host or host:port. Heartbeat: empty.",
+            "address": "Web address: https://… Port: host:port. Certificate: host or host:port. Name: erp.example.com. Heartbeat: empty.",
+            "schedule": "Like 0 3 * * * (every night at three): when a heartbeat should come. Empty: it comes every interval.",
+            "time_zone": "Like Europe/Berlin; summer time is followed.",
+            "request_headers": "One a line, like Authorization: Bearer … Values are encrypted and not shown again.",
+            "request_body": "Of a POST request. Encrypted and not shown again.",
+            "record_values": "One a line; empty: any record will do.",
+            "resolver": "Like 9.9.9.9 or dns.example.com:5353; empty: the one that this system asks.",
             "tls_days": "Certificate checks fail when it expires sooner.",
             "statuses": "Like 200-299 or 200, 401.",
             "header_name": "A header that must be there.",
@@ -76,6 +109,12 @@ class CheckForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the st
         super().__init__(*args, **kwargs)
         if "statuses" in self.fields:
             self.fields["statuses"].required = False
+        for name in ("time_zone", "method", "record_type", "record_match"):
+            if name in self.fields:
+                self.fields[name].required = False
+        if self.instance.pk:
+            self.initial["request_headers"] = mask_headers(self.instance.request_headers)
+            self.initial["request_body"] = MASK if self.instance.request_body else ""
         if self.instance.pk and "application" in self.fields:
             self.fields["application"].disabled = True
 
@@ -86,6 +125,8 @@ class CheckForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the st
             return data
         try:
             check_draft(self.draft())
+        except ValueError as error:
+            self.add_error("request_headers", str(error))
         except CheckInvalid as error:
             for name, text in error.errors.items():
                 self.add_error(name if name in self.fields else None, text)
@@ -96,12 +137,16 @@ class CheckForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the st
         data = self.cleaned_data
         expected = {name: data[name].strip() for name in EXPECTED_FIELDS if data.get(name, "").strip()}
         values = {name: data[name] for name in _PLAIN if data.get(name) is not None}
+        for name in ("time_zone", "method", "record_type", "record_match"):
+            if not values.get(name):
+                values.pop(name, None)
         if not values.get("timeout_seconds"):
             values.pop("timeout_seconds", None)
         application = data.get("application")
-        return CheckDraft(
+        draft = CheckDraft(
             **values, application_id=application.pk if application else 0, expected=Expectations(**expected)
         )
+        return put_back_secrets(draft, self.instance if self.instance.pk else None)
 
     def _post_clean(self) -> None:
         """Leave the instance alone: the service writes it, from the draft."""

@@ -7,10 +7,12 @@ from dataclasses import replace
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from config.admin.pages import admin_page
 from monitoring.uptime.admin.forms import CheckForm
+from monitoring.uptime.cron_lines import find_zone, list_cron_times
 from monitoring.uptime.drafts import CheckDraft
 from monitoring.uptime.enums import CheckKind
 from monitoring.uptime.models import Check
@@ -27,12 +29,19 @@ def try_now(request: HttpRequest) -> HttpResponseBase:
     """Look once and return what was found."""
     if not (request.user.has_perm("monitoring.add_check") or request.user.has_perm("monitoring.change_check")):
         raise PermissionDenied
-    form = CheckForm(_complete(request), instance=Check())
+    form = CheckForm(_complete(request), instance=_find_original(request))
     if not form.is_valid():
         labels = {name: str(field.label or name.replace("_", " ")) for name, field in form.fields.items()}
         errors = [(labels.get(name, ""), str(error)) for name, found in form.errors.items() for error in found]
         return render(request, "monitoring/uptime/tried.html", {"errors": errors})
     return render(request, "monitoring/uptime/tried.html", _look(form.draft()))
+
+
+def _find_original(request: HttpRequest) -> Check:
+    """Return the check that is being changed, whose hidden values are sent with the look; a new one where there is none."""
+    pk = request.POST.get("own_check", "")
+    known = Check.objects.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
+    return known or Check()
 
 
 def _complete(request: HttpRequest) -> dict[str, str]:
@@ -46,7 +55,10 @@ def _complete(request: HttpRequest) -> dict[str, str]:
 
 def _look(draft: CheckDraft) -> dict[str, object]:
     if draft.kind == CheckKind.HEARTBEAT:
-        return {"is_heartbeat": True}
+        times = (
+            list_cron_times(draft.schedule, draft.time_zone, after=timezone.now(), count=5) if draft.schedule else []
+        )
+        return {"is_heartbeat": True, "times": times, "zone": find_zone(draft.time_zone)}
     target = draft.target(allow_private=is_private_allowed())
     limited = replace(target, timeout_seconds=min(target.timeout_seconds, MAX_SECONDS))
     return {"finding": look(limited), "target": target.address}

@@ -9,6 +9,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from monitoring.uptime.dns_records import RECORD_MATCH_CHOICES, RECORD_TYPE_CHOICES, RecordMatch, RecordType
 from monitoring.uptime.drafts import (
     MAX_ADDRESS_CHARACTERS,
     MAX_INTERVAL_SECONDS,
@@ -23,6 +24,14 @@ from monitoring.uptime.drafts import (
 from monitoring.uptime.enums import KIND_CHOICES, STATE_CHOICES
 from monitoring.uptime.expectations import DEFAULT_STATUSES, Expectations
 from monitoring.uptime.models import EXPECTED_FIELDS, Check, CheckChange, CheckResult, MaintenanceWindow
+from monitoring.uptime.requests import (
+    MASK,
+    MAX_BODY_CHARACTERS,
+    MAX_HEADERS_CHARACTERS,
+    METHOD_CHOICES,
+    Method,
+    mask_headers,
+)
 from monitoring.uptime.targets import DEFAULT_TLS_DAYS
 
 WISHES = [
@@ -36,6 +45,16 @@ WISHES = [
     "tls_days",
     "follow_redirects",
     "verify_certificate",
+    "schedule",
+    "time_zone",
+    "max_runtime_seconds",
+    "method",
+    "request_headers",
+    "request_body",
+    "record_type",
+    "record_values",
+    "record_match",
+    "resolver",
     *EXPECTED_FIELDS,
 ]
 
@@ -65,6 +84,13 @@ class CheckOutput(serializers.ModelSerializer[Check]):
             "updated_at",
         ]
         read_only_fields = fields
+
+    def to_representation(self, check: Check) -> dict[str, Any]:
+        """Return it with secrets hidden; sent back as they are here, they stay."""
+        told: dict[str, Any] = super().to_representation(check)
+        told["request_headers"] = mask_headers(check.request_headers)
+        told["request_body"] = MASK if check.request_body else ""
+        return told
 
     @extend_schema_field({"type": "string", "nullable": True})
     def get_ping_url(self, check: Check) -> str | None:
@@ -126,6 +152,25 @@ class CheckInput(serializers.Serializer[Check]):
     tls_days = serializers.IntegerField(min_value=1, max_value=MAX_TLS_DAYS, default=DEFAULT_TLS_DAYS)
     follow_redirects = serializers.BooleanField(default=True)
     verify_certificate = serializers.BooleanField(default=True)
+    schedule = serializers.CharField(
+        max_length=200, allow_blank=True, default="", help_text="A cron line, of heartbeats."
+    )
+    time_zone = serializers.CharField(max_length=64, default="UTC")
+    max_runtime_seconds = serializers.IntegerField(min_value=0, max_value=MAX_INTERVAL_SECONDS, default=0)
+    method = serializers.ChoiceField(choices=METHOD_CHOICES, default=Method.GET.value)
+    request_headers = serializers.CharField(
+        max_length=MAX_HEADERS_CHARACTERS,
+        allow_blank=True,
+        default="",
+        help_text="Lines “Name: value”; values are not shown again.",
+    )
+    request_body = serializers.CharField(max_length=MAX_BODY_CHARACTERS, allow_blank=True, default="")
+    record_type = serializers.ChoiceField(choices=RECORD_TYPE_CHOICES, default=RecordType.A.value)
+    record_values = serializers.CharField(
+        max_length=MAX_ADDRESS_CHARACTERS, allow_blank=True, default="", help_text="Of DNS records, one a line."
+    )
+    record_match = serializers.ChoiceField(choices=RECORD_MATCH_CHOICES, default=RecordMatch.CONTAINS.value)
+    resolver = serializers.CharField(max_length=260, allow_blank=True, default="")
     statuses = serializers.CharField(max_length=MAX_TEXT_CHARACTERS, default=DEFAULT_STATUSES)
     header_name = serializers.CharField(max_length=MAX_TEXT_CHARACTERS, allow_blank=True, default="")
     header_value = serializers.CharField(max_length=MAX_TEXT_CHARACTERS, allow_blank=True, default="")

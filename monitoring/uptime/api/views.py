@@ -29,7 +29,7 @@ from monitoring.uptime.api.serializers import (
     WindowOutput,
     draft_of_input,
 )
-from monitoring.uptime.drafts import CheckInvalid
+from monitoring.uptime.drafts import CheckDraft, CheckInvalid
 from monitoring.uptime.models import Check
 from monitoring.uptime.selectors import (
     PERIODS,
@@ -45,6 +45,7 @@ from monitoring.uptime.services.checks import (
     create_check,
     delete_check,
     pause_check,
+    put_back_secrets,
     resume_check,
     update_check,
 )
@@ -87,9 +88,10 @@ class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change what the body names; the rest stays."""
         check = self.get_object()
-        known = {name: getattr(check, name) for name in WISHES}
+        # Secrets stand as they are shown, so that a new address alone does not take them along.
+        known = {name: CheckOutput(check).data[name] for name in WISHES}
         body = CheckInput(data={**known, **_mapping(request.data)})
-        draft = draft_of_input(_read(body), application_id=check.application_id)
+        draft = _put_back(draft_of_input(_read(body), application_id=check.application_id), check)
         try:
             changed = update_check(check=check, draft=draft)
         except CheckInvalid as error:
@@ -158,7 +160,9 @@ class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         grant = request.auth
         if not isinstance(grant, KeyGrant):
             raise NothingHere
-        draft = draft_of_input(_read(CheckInput(data=request.data)), application_id=grant.application_id)
+        draft = _put_back(
+            draft_of_input(_read(CheckInput(data=request.data)), application_id=grant.application_id), None
+        )
         try:
             check = create_check(draft=draft)
         except CheckInvalid as error:
@@ -193,6 +197,13 @@ def _read(serializer: Serializer[Any]) -> dict[str, Any]:
     serializer.is_valid(raise_exception=True)
     data: dict[str, Any] = dict(serializer.validated_data)
     return data
+
+
+def _put_back(draft: CheckDraft, check: Check | None) -> CheckDraft:
+    try:
+        return put_back_secrets(draft, check)
+    except ValueError as error:
+        raise BodyInvalid("See errors.", errors=[{"field": "request_headers", "detail": str(error)}]) from error
 
 
 def _mapping(data: Any) -> dict[str, Any]:

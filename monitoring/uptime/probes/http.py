@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,11 +14,14 @@ from monitoring.uptime.expectations import Answer, find_fault
 from monitoring.uptime.judgement import Finding
 from monitoring.uptime.probes.connecting import TRIED_ADDRESSES, days_left, make_context
 from monitoring.uptime.probes.deadlines import Deadline
+from monitoring.uptime.requests import Method, RequestWish, is_same_origin, parse_headers
 from monitoring.uptime.targets import Target
 
 MAX_REDIRECTS = 5
 MAX_BODY_BYTES = 1024 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+#: Those after which the same is asked again; after the others a POST becomes a GET.
+KEEPING_REDIRECTS = frozenset({307, 308})
 HEADERS = {
     "User-Agent": "Postlaunch (uptime check)",
     "Accept": "*/*",
@@ -35,14 +39,24 @@ def look_at_url(target: Target, deadline: Deadline) -> Finding:
     with httpx.Client(
         verify=make_context(verify=target.verify_certificate), follow_redirects=False, trust_env=False
     ) as client:
-        url = httpx.URL(target.address)
+        url, wish = httpx.URL(target.address), target.request
         for _ in range(MAX_REDIRECTS + 1):
-            answer, moved_to, days = _ask(client, url, target, deadline)
+            answer, moved_to, days = _ask(client, url, replace(target, request=wish), deadline)
             if moved_to is None:
                 fault = find_fault(answer, target.expected)
                 return Finding(not fault, fault or f"Answered {answer.status}.", status=answer.status, tls_days=days)
+            wish = _follow(wish, answer.status, url, moved_to)
             url = moved_to
     raise Unusable("It redirects too often.")
+
+
+def _follow(wish: RequestWish, status: int, url: httpx.URL, moved_to: httpx.URL) -> RequestWish:
+    """Return how the next address is asked: as browsers do it, and what is secret stays with the one it was written for."""
+    if status not in KEEPING_REDIRECTS and wish.method == Method.POST:
+        wish = replace(wish, method=Method.GET, body="")
+    if not is_same_origin(str(url), str(moved_to)):
+        wish = replace(wish, headers="", body="")
+    return wish
 
 
 def _ask(
@@ -72,14 +86,18 @@ def _send_to_first(client: httpx.Client, url: httpx.URL, target: Target, deadlin
     host = url.raw_host.decode("ascii")
     port = url.port or (443 if url.scheme == "https" else 80)
     addresses = resolve_public_addresses(host, port, allow_private=target.allow_private)[:TRIED_ADDRESSES]
+    headers = httpx.Headers(HEADERS)
+    headers.update(parse_headers(target.request.headers))
+    headers["Host"] = url.netloc.decode("ascii")
     last: httpx.HTTPError | None = None
     for number, address in enumerate(addresses):
         left = deadline.left_seconds
         timeout = httpx.Timeout(left, connect=left / (len(addresses) - number))
         request = httpx.Request(
-            "GET",
+            target.request.method,
             url.copy_with(host=str(address), fragment=None, username=None, password=None),
-            headers={**HEADERS, "Host": url.netloc.decode("ascii")},
+            headers=headers,
+            content=target.request.body.encode() if target.request.method == Method.POST else None,
             extensions={"sni_hostname": host, "timeout": timeout.as_dict(), "trace": _make_watcher(deadline)},
         )
         try:

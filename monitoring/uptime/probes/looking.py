@@ -13,10 +13,16 @@ from monitoring.uptime.judgement import Finding
 from monitoring.uptime.probes.deadlines import Deadline
 from monitoring.uptime.probes.faults import TOO_SLOW, describe_fault
 from monitoring.uptime.probes.http import Unusable, look_at_url
+from monitoring.uptime.probes.records import look_at_records
 from monitoring.uptime.probes.sockets import look_at_certificate, look_at_port
 from monitoring.uptime.targets import Target
 
-_LOOKS = {CheckKind.HTTP: look_at_url, CheckKind.TCP: look_at_port, CheckKind.TLS: look_at_certificate}
+_LOOKS = {
+    CheckKind.HTTP: look_at_url,
+    CheckKind.TCP: look_at_port,
+    CheckKind.TLS: look_at_certificate,
+    CheckKind.DNS: look_at_records,
+}
 
 
 def look(target: Target) -> Finding:

@@ -12,8 +12,8 @@ from config.nudges import Nudge
 from monitoring.applications.selectors import list_applications
 from monitoring.uptime.drafts import CheckDraft, CheckInvalid, check_draft
 from monitoring.uptime.enums import CheckKind, CheckState
-from monitoring.uptime.judgement import find_heartbeat_due
 from monitoring.uptime.models import DRAFT_FIELDS, EXPECTED_FIELDS, Check
+from monitoring.uptime.requests import RequestWish, put_back
 from monitoring.uptime.services.recording import record_state
 from monitoring.uptime.services.states import change_state
 
@@ -28,6 +28,18 @@ class CheckPaused(Exception):
 
 class NotProbed(Exception):
     """A heartbeat is not looked at: it reports by itself."""
+
+
+def put_back_secrets(draft: CheckDraft, check: Check | None) -> CheckDraft:
+    """Return a draft with the secrets put back that its form or REST only showed as a mask. Raises ValueError, see `put_back`."""
+    stored = None if check is None else RequestWish(check.method, check.request_headers, check.request_body)
+    wish = put_back(
+        RequestWish(draft.method, draft.request_headers, draft.request_body),
+        address=draft.address,
+        stored=stored,
+        stored_address="" if check is None else check.address,
+    )
+    return replace(draft, request_headers=wish.headers, request_body=wish.body)
 
 
 @transaction.atomic
@@ -129,6 +141,7 @@ def _write(check: Check, draft: CheckDraft) -> None:
     for name in EXPECTED_FIELDS:
         setattr(check, name, getattr(draft.expected, name))
     check.name, check.address = draft.name.strip(), draft.address.strip() if _is_probed(check) else ""
+    check.schedule, check.resolver = " ".join(draft.schedule.split()), draft.resolver.strip()
     check.updated_at = timezone.now()
 
 
@@ -143,9 +156,7 @@ def _first_due(check: Check, *, now: datetime) -> datetime | None:
         return now
     if check.state not in {CheckState.UP, CheckState.PENDING} or check.last_result_at is None:
         return None
-    return find_heartbeat_due(
-        last_ping_at=check.last_result_at, interval_seconds=check.interval_seconds, grace_seconds=check.grace_seconds
-    )
+    return check.expected_by(after=check.last_result_at)
 
 
 def _is_probed(check: Check) -> bool:

@@ -8,7 +8,6 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from monitoring.uptime.enums import CheckKind, CheckState
-from monitoring.uptime.judgement import find_heartbeat_due
 from monitoring.uptime.models import Check, MaintenanceWindow
 from monitoring.uptime.selectors import list_open_windows
 from monitoring.uptime.services.states import change_state
@@ -77,8 +76,6 @@ def _leave(check_id: int, *, now: datetime) -> bool:
     if CheckKind(check.kind).is_probed:
         check.due_at = now
     elif check.last_result_at is not None:
-        check.due_at = find_heartbeat_due(
-            last_ping_at=now, interval_seconds=check.interval_seconds, grace_seconds=check.grace_seconds
-        )
+        check.due_at = check.expected_by(after=now)
     check.save()
     return True
