@@ -24,6 +24,8 @@ from monitoring.performance.records import QueryRecord, RequestRecord, SpanRecor
 from monitoring.performance.services.recording import write_queries, write_requests, write_spans
 from monitoring.releases.records import SessionItem
 from monitoring.releases.services.sessions import write_sessions
+from monitoring.uptime.check_ins import CheckIn
+from monitoring.uptime.services.check_ins import write_check_ins
 from monitoring.usage.records import UsageEvent
 from monitoring.usage.services.recording import write_usage_events
 from monitoring.user_reports.records import UserReportRecord
@@ -49,6 +51,7 @@ WRITERS: dict[type[Any], Writer] = {
     RequestRecord: write_requests,
     QueryRecord: write_queries,
     SpanRecord: write_spans,
+    CheckIn: write_check_ins,
 }
 #: Kinds whose writers only send statements: no COPY, which a pipeline can't hold.
 PIPELINED = frozenset({Incoming})

@@ -25,6 +25,11 @@ urlpatterns = [
         sentry.receive_security,
         name="sentry-security",
     ),
+    re_path(
+        r"^api/(?P<application_id>[0-9]{1,18})/cron/(?P<slug>[^/]{1,100})/(?:(?P<key>[A-Za-z0-9_]{1,100})/?)?$",
+        sentry.receive_cron,
+        name="sentry-cron",
+    ),
     re_path(r"^(?:otlp/)?v1/traces/?$", receive_traces, name="otlp-traces"),
     re_path(
         r"^api/(?P<application_id>[0-9]{1,18})/integration/otlp/v1/traces/?$",

@@ -66,6 +66,30 @@ except RuntimeError:
 sentry_sdk.flush(20)
 """
 
+CRON_PROGRAM = """
+import sys
+import sentry_sdk
+from sentry_sdk.crons import monitor
+
+sentry_sdk.init(dsn=sys.argv[1], release="erp@1.2.3")
+config = {"schedule": {"type": "crontab", "value": "0 3 * * *"}, "timezone": "Europe/Berlin", "checkin_margin": 10}
+
+@monitor(monitor_slug="nightly-post", monitor_config=config)
+def post_all():
+    pass
+
+@monitor(monitor_slug="weekly-report", monitor_config={"schedule": {"type": "interval", "value": 1, "unit": "week"}})
+def report():
+    raise RuntimeError("no printer")
+
+post_all()
+try:
+    report()
+except RuntimeError:
+    pass
+sentry_sdk.flush(20)
+"""
+
 RAVEN_PROGRAM = """
 import sys
 from raven import Client
@@ -143,7 +167,7 @@ def test_sentry_sdk__exceptions_and_logs__are_stored_rows(product: Product, tmp_
     assert "hunter2" not in json.dumps([row["document"] for row in rows])
     assert row["document"]["user"]["ip_address"] == "192.0.2.0"
     assert row["document"]["breadcrumbs"]["values"][0]["message"] == "opened invoice 7"
-    assert count_dropped(product, connection["application_id"], "transactions") == 1
+    assert count_stored(product, connection["application_id"], "transactions") == 1
 
 
 def test_sentry_sdk__wsgi_middleware__request_is_kept_without_secrets(product: Product, tmp_path: Path) -> None:
@@ -172,11 +196,22 @@ def test_raven__exception_and_message__are_stored_rows(product: Product, tmp_pat
     assert (rows[event_id]["release"], rows[event_id]["tags"]["client"]) == ("old@1", "raven")
 
 
-def count_dropped(product: Product, application_id: int, signal: str) -> int:
-    """Return how many things of a kind the loss account has as dropped."""
+def count_stored(product: Product, application_id: int, signal: str) -> int:
+    """Return how many things of a kind the loss account has as stored."""
     program = (
         "from monitoring.losses.models import LossAccount\n"
         f"rows = LossAccount.objects.filter(application_id={application_id}, signal='{signal}')\n"
-        "print(sum(row.dropped for row in rows))\n"
+        "print(sum(row.stored for row in rows))\n"
     )
     return int(product.manage("shell", "--no-imports", "-c", program))
+
+
+def test_sentry_sdk__monitored_jobs__are_heartbeats(product: Product, tmp_path: Path) -> None:
+    connection = product.connect("Cron ERP")
+    run(CRON_PROGRAM, connection["dsn"], tmp_path)
+    headers = {"Authorization": f"Bearer {connection['secret_key']}"}
+    answer = httpx.get(f"{product.url}/api/v1/checks/", headers=headers).raise_for_status()
+    found = {check["name"]: check for check in answer.json()["results"]}
+    assert {name: check["state"] for name, check in found.items()} == {"nightly-post": "up", "weekly-report": "down"}
+    assert (found["nightly-post"]["schedule"], found["nightly-post"]["time_zone"]) == ("0 3 * * *", "Europe/Berlin")
+    assert found["nightly-post"]["last_duration_seconds"] is not None

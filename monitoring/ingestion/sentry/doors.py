@@ -32,7 +32,8 @@ LIMITED_CATEGORIES = (
     "trace_metric"
 )
 
-Receive = Callable[[KeyGrant, bytes, HttpRequest], HttpResponse]
+Receive = Callable[..., HttpResponse]
+"""Takes grant, inflated body, request, and what else the address names."""
 View = Callable[..., HttpResponse]
 
 
@@ -44,23 +45,37 @@ class DsnMissing(ApiError):
 
 def sentry_door(receive: Receive) -> View:
     """Make a view for `<application_id>` of a function that takes an admitted request's grant and inflated body."""
+    return _make_view(receive, methods=frozenset({"POST"}))
 
+
+def open_door(receive: Receive) -> View:
+    """Make the same of a function that a GET request may call too, with the key in the address: jobs call it with curl."""
+    return _make_view(receive, methods=frozenset({"GET", "HEAD", "POST"}))
+
+
+def _make_view(receive: Receive, *, methods: frozenset[str]) -> View:
     @csrf_exempt
     @functools.wraps(receive)
-    def view(request: HttpRequest, application_id: str) -> HttpResponse:
+    def view(request: HttpRequest, application_id: str, **named: str) -> HttpResponse:
         if request.method == "OPTIONS":
             return _allow_origins(HttpResponse(status=204))
-        return _allow_origins(_answer(request, application_id, receive))
+        key = named.pop("key", "") or ""
+        take = functools.partial(receive, **named) if named else receive
+        return _allow_origins(_answer(request, application_id, take, methods=methods, key=key))
 
     return view
 
 
-def _answer(request: HttpRequest, application_id: str, receive: Receive) -> HttpResponse:
+def _answer(
+    request: HttpRequest, application_id: str, receive: Receive, *, methods: frozenset[str], key: str
+) -> HttpResponse:
     grant: KeyGrant | None = None
     try:
-        if request.method != "POST":
+        if request.method not in methods:
             raise MethodNotAllowed("Send a POST request.")
-        key, in_query = find_key(request.headers, request.GET)
+        found, in_query = find_key(request.headers, request.GET)
+        # What stands in the address is seen by everybody on the way, so it must be a public key.
+        key, in_query = (found, in_query) if found else (key, True)
         # SDKs that put the key into the envelope alone are let in that far; what is read is bounded.
         body = None if key else read_body(request)
         key = key or read_dsn_key(body or b"")

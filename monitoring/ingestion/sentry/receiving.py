@@ -8,6 +8,7 @@ from monitoring.errors.services.inbox import Incoming
 from monitoring.ingestion.batches import Batch
 from monitoring.ingestion.sentry.envelopes import MAX_ITEM_BYTES, Envelope, Item, Refused
 from monitoring.ingestion.sentry.items.attachments import take_attachment
+from monitoring.ingestion.sentry.items.check_ins import take_check_in
 from monitoring.ingestion.sentry.items.events import find_kind, take_event
 from monitoring.ingestion.sentry.items.logs import take_logs
 from monitoring.ingestion.sentry.items.losses import take_client_report
@@ -26,6 +27,7 @@ TAKERS: dict[str, Taker] = {
     "log": take_logs,
     "transaction": take_transaction,
     "span": take_spans,
+    "check_in": take_check_in,
     "feedback": take_feedback,
     "attachment": take_attachment,
     "user_report": take_user_report,

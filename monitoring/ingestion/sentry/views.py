@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -11,12 +12,15 @@ from django.utils.crypto import salted_hmac
 from config.api.authentication import KeyGrant
 from config.api.errors import ApiError, BodyInvalid, BodyTooLarge, RateLimited
 from config.api.throttling import check_rate
-from monitoring.ingestion.sentry.doors import find_kept_ip, read_client_ip, refuse, sentry_door
-from monitoring.ingestion.sentry.envelopes import EnvelopeInvalid, parse_envelope
-from monitoring.ingestion.sentry.received import Context, Received
+from monitoring.ingestion.batches import Batch
+from monitoring.ingestion.sentry.doors import find_kept_ip, open_door, read_client_ip, refuse, sentry_door
+from monitoring.ingestion.sentry.envelopes import EnvelopeInvalid, Refused, parse_envelope
+from monitoring.ingestion.sentry.items.check_ins import add_check_in
+from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received
 from monitoring.ingestion.sentry.receiving import describe_refusals, sort_out, sort_out_security, sort_out_store
 from monitoring.ingestion.sentry.security import SecurityReportInvalid, read_reports
 from monitoring.ingestion.storing import store_batch
+from monitoring.uptime.check_ins import CheckInInvalid, read_check_in
 
 MAX_USER_AGENT = 500
 
@@ -57,6 +61,36 @@ def receive_security(grant: KeyGrant, body: bytes, request: HttpRequest) -> Http
     except SecurityReportInvalid as error:
         raise BodyInvalid(str(error)) from error
     return _store(sort_out_security(reports, context, is_limited=limit is not None), limit)
+
+
+@open_door
+def receive_cron(grant: KeyGrant, body: bytes, request: HttpRequest, slug: str) -> HttpResponse:
+    """One check-in of a job, by an address that it calls: `?status=ok`, or a JSON body as SDKs send it."""
+    limit = _find_limit(grant)
+    received = Received(Batch(grant.application_id))
+    if limit is not None:
+        received.batch.account.add("check_ins", "limited")
+        return _store(received, limit)
+    try:
+        told = msgspec.json.decode(body, type=dict[str, Any]) if body.strip() else {}
+        told = {**told, **{name: value for name, value in request.GET.items() if name in {"status", "check_in_id"}}}
+        document = {"status": "ok", **told, "monitor_slug": slug, "duration": _read_duration(request, told)}
+        check_in = read_check_in(document, application_id=grant.application_id, received_at=timezone.now())
+        add_check_in(received, check_in)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        received.refuse(Refused("check_ins", f"the body is no JSON object: {error}"))
+    except (CheckInInvalid, ItemInvalid) as error:
+        received.refuse(Refused("check_ins", str(error)))
+    return _store(received, None)
+
+
+def _read_duration(request: HttpRequest, told: dict[str, Any]) -> Any:
+    text = request.GET.get("duration", "")
+    try:
+        # In the address it is milliseconds, in a body seconds. Source: docs.sentry.io/product/crons/getting-started/http.
+        return float(text) / 1000 if text else told.get("duration")
+    except ValueError:
+        return None
 
 
 def _describe(grant: KeyGrant, request: HttpRequest, header: dict[str, Any]) -> Context:

@@ -63,12 +63,12 @@ def test_envelope__id_in_the_header__wins(client: Client, application: Applicati
 
 def test_envelope__other_kinds__are_dropped_by_name(client: Client, application: Application, key: str) -> None:
     items: list[tuple[str, Any]] = [
-        ("check_in", {}), ("replay_event", {}), ("profile", {}), ("from_the_future", b"\x00\n"),
+        ("replay_event", {}), ("profile", {}), ("from_the_future", b"\x00\n"),
     ]  # fmt: skip
     assert send_envelope(client, application, key, make_envelope(*items)).status_code == 200
     found = totals(application)
     assert {signal.value: total.dropped for signal, total in found.items()} == {
-        "check_ins": 1, "replays": 1, "profiles": 1, "other": 1,
+        "replays": 1, "profiles": 1, "other": 1,
     }  # fmt: skip
     assert all(total.received == total.dropped for total in found.values())
 

@@ -1,0 +1,107 @@
+"""Check-ins of jobs: they make and move heartbeats, in the transaction that stores what their envelope brought."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from monitoring.repetitions import claim_bodies, make_body_key
+from monitoring.uptime.check_ins import CheckIn, MonitorWish
+from monitoring.uptime.drafts import CheckDraft, CheckInvalid
+from monitoring.uptime.models import Check
+from monitoring.uptime.services.checks import create_check, update_check
+from monitoring.uptime.services.pings import hear
+from monitoring.uptime.services.recording import record_result
+
+MAX_MADE = 100
+"""Heartbeats of one application that its programs may make by themselves."""
+
+
+def write_check_ins(check_ins: Sequence[CheckIn]) -> None:
+    """Note what jobs say, in the caller's transaction. A message that comes twice is noted once.
+
+    A monitor that nobody knows and that says nothing of its schedule is passed over: the door refuses those.
+    """
+    # In one order for everybody, so that two transactions never wait for each other in a circle; of one monitor as they came.
+    ordered = sorted(check_ins, key=lambda each: (each.application_id, each.slug, each.received_at))
+    fresh = _leave_out_repeated(ordered)
+    for each in fresh:
+        check = _find_or_make(each)
+        if check is None:
+            continue
+        finding = hear(check, each.ping, now=each.received_at, seconds=each.duration)
+        if finding is not None:
+            transaction.on_commit(
+                lambda check=check, finding=finding, at=each.received_at: record_result(check, finding, now=at),  # type: ignore[misc]
+                robust=True,
+            )
+
+
+def is_known(*, application_id: int, slug: str) -> bool:
+    """Return whether an application has a heartbeat of this name."""
+    return Check.objects.filter(application_id=application_id, slug=slug, kind="heartbeat").exists()
+
+
+def _leave_out_repeated(check_ins: Sequence[CheckIn]) -> list[CheckIn]:
+    keys = {
+        (
+            each.application_id,
+            make_body_key(b"check-in", each.slug.encode(), each.check_in_id.bytes, each.ping.value.encode()),
+        ): each
+        for each in check_ins
+        if each.check_in_id is not None
+    }
+    new = claim_bodies(keys=keys, now=check_ins[0].received_at) if keys else set()
+    taken = {id(keys[key]) for key in new}
+    return [each for each in check_ins if each.check_in_id is None or id(each) in taken]
+
+
+def _find_or_make(each: CheckIn) -> Check | None:
+    """Return the heartbeat, locked; made or brought up to date by what its program says of its schedule."""
+    found = Check.objects.filter(application_id=each.application_id, slug=each.slug, kind="heartbeat")
+    check = found.select_for_update().first()
+    if each.wish is None:
+        return check
+    if check is None:
+        if Check.objects.filter(application_id=each.application_id).exclude(slug="").count() >= MAX_MADE:
+            return None
+        try:
+            with transaction.atomic():
+                check = create_check(draft=_draft(each, each.wish))
+                Check.objects.filter(pk=check.pk).update(slug=each.slug)
+        except CheckInvalid:
+            return None
+    elif _differs(check, each.wish):
+        update_check(check=check, draft=_draft(each, each.wish, name=check.name))
+    return found.select_for_update().get()
+
+
+def _differs(check: Check, wish: MonitorWish) -> bool:
+    known = (
+        check.schedule,
+        check.time_zone,
+        check.interval_seconds,
+        check.grace_seconds,
+        check.max_runtime_seconds,
+    )
+    return known != (
+        wish.schedule,
+        wish.time_zone,
+        wish.interval_seconds,
+        wish.margin_seconds,
+        wish.max_runtime_seconds,
+    )
+
+
+def _draft(each: CheckIn, wish: MonitorWish, *, name: str = "") -> CheckDraft:
+    return CheckDraft(
+        name=name or each.slug,
+        kind="heartbeat",
+        application_id=each.application_id,
+        interval_seconds=wish.interval_seconds,
+        grace_seconds=wish.margin_seconds,
+        schedule=wish.schedule,
+        time_zone=wish.time_zone,
+        max_runtime_seconds=wish.max_runtime_seconds,
+    )
