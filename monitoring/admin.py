@@ -9,6 +9,7 @@ from monitoring.browser import admin as browser_admin
 from monitoring.charts import explorer, views
 from monitoring.errors import admin as errors_admin
 from monitoring.losses import admin as losses_admin
+from monitoring.people import admin as people_admin
 from monitoring.performance import admin as performance_admin
 from monitoring.releases import admin as releases_admin
 from monitoring.sourcemaps import admin as sourcemaps_admin
@@ -23,6 +24,7 @@ __all__ = [
     "errors_admin",
     "explorer",
     "losses_admin",
+    "people_admin",
     "performance_admin",
     "releases_admin",
     "sourcemaps_admin",

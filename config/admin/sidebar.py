@@ -57,6 +57,7 @@ SIDEBAR: tuple[Group, ...] = (
             Entry("Performance", "avg_pace", "admin:monitoring_performance", "monitoring.view_application"),
             Entry("Releases", "rocket_launch", "admin:monitoring_release_changelist", "monitoring.view_release"),
             Entry("Uptime", "radar", "admin:monitoring_check_changelist", "monitoring.view_check"),
+            Entry("People", "person_search", "admin:monitoring_people", "monitoring.view_errorissue"),
             Entry("Metrics", "monitoring", "admin:monitoring_metrics_explorer", "monitoring.view_application"),
             Entry("What came in", "fact_check", "admin:monitoring_losses", "monitoring.view_application"),
         ),

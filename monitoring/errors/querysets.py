@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
 
 from monitoring.errors.enums import OPEN_STATES, IssueState
+from monitoring.errors.search import Search
 
 if TYPE_CHECKING:
     from monitoring.errors.models import ErrorIssue  # noqa: F401  (named in the string below)
+
+
+# Events whose tags and release are looked at are those that are kept; people are known of all.
+_EVENTS_SQL = """
+SELECT one.issue_id FROM monitoring_errorevent event JOIN monitoring_errorgroup one ON one.id = event.group_id
+WHERE event.tags @> %s::jsonb AND (%s = '' OR event.release = %s)
+"""
+_PEOPLE_SQL = """
+SELECT one.issue_id FROM monitoring_erroruser person JOIN monitoring_errorgroup one ON one.id = person.group_id
+WHERE person.user_key = ANY(%s::bytea[])
+"""
 
 
 class ErrorIssueQuerySet(models.QuerySet["ErrorIssue"]):
@@ -22,3 +38,25 @@ class ErrorIssueQuerySet(models.QuerySet["ErrorIssue"]):
     def unmerged(self) -> ErrorIssueQuerySet:
         """All but those that were merged into another."""
         return self.exclude(state=IssueState.MERGED)
+
+    def having(self, search: Search) -> ErrorIssueQuerySet:
+        """Those with an event that carries all tags and the release of a search, in its environment, and of its person.
+
+        Its words are left to the caller.
+        """
+        issues = self
+        if search.tags or search.release:
+            tags = json.dumps(dict(search.tags))
+            issues = issues.filter(pk__in=RawSQL(_EVENTS_SQL, [tags, search.release, search.release]))  # noqa: S611  (parameters)
+        if search.environment:
+            issues = issues.filter(environments__contains=[search.environment])
+        if search.user:
+            issues = issues.filter(pk__in=RawSQL(_PEOPLE_SQL, [search.user_keys]))  # noqa: S611  (parameters)
+        return issues
+
+    def saying(self, words: Iterable[str]) -> ErrorIssueQuerySet:
+        """Those whose title, place or type holds each of the words."""
+        issues = self
+        for word in words:
+            issues = issues.filter(Q(title__icontains=word) | Q(culprit__icontains=word) | Q(type__icontains=word))
+        return issues

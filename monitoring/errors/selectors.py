@@ -14,7 +14,9 @@ from django.db.models import Count, Q, QuerySet, Sum
 
 from monitoring.errors.compression import decompress
 from monitoring.errors.critical import Candidate, Rule, is_met
+from monitoring.errors.events import read_event
 from monitoring.errors.models import CriticalPattern, ErrorEvent, ErrorGroup, ErrorHour, ErrorIssue
+from monitoring.errors.querysets import ErrorIssueQuerySet
 
 HOURS_SHOWN = 24
 TAGGED_EVENTS = 500
@@ -55,7 +57,7 @@ class Inbox:
     set_aside: int
 
 
-def list_issues(*, application_id: int) -> QuerySet[ErrorIssue]:
+def list_issues(*, application_id: int) -> ErrorIssueQuerySet:
     """Return an application's issues, merged ones left out, the newest seen first."""
     issues = ErrorIssue.objects.unmerged().filter(application_id=application_id)
     return issues.select_related("assignee", "first_release", "last_release", "resolved_release", "critical_pattern")
@@ -98,6 +100,55 @@ def count_tags(*, group_ids: Sequence[int]) -> dict[str, list[TagValue]]:
         if len(values) < VALUES_SHOWN:
             values.append(TagValue(value, count, count / totals[name]))
     return tags
+
+
+def list_events(*, issue_id: int) -> QuerySet[ErrorEvent]:
+    """Return an issue's events that are kept, the newest first."""
+    return ErrorEvent.objects.filter(group_id__in=list_group_ids(issue_id)).order_by("-id")
+
+
+def find_ends(*, group_ids: Sequence[int]) -> tuple[int | None, int | None]:
+    """Return the ids of an issue's first and newest events that are kept."""
+    events = ErrorEvent.objects.filter(group_id__in=group_ids)
+    first = events.order_by("id").values_list("pk", flat=True).first()
+    return first, events.order_by("-id").values_list("pk", flat=True).first()
+
+
+_PEOPLE_SQL = """
+WITH newest AS (
+    SELECT id, user_key FROM monitoring_errorevent WHERE group_id = ANY(%s) ORDER BY id DESC LIMIT %s
+)
+SELECT user_key, count(*), max(id) FROM newest WHERE user_key IS NOT NULL
+GROUP BY user_key ORDER BY count(*) DESC, max(id) DESC LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """Somebody an issue happened to: how the newest event calls them, and of how many of the newest events it was them."""
+
+    key: str
+    name: str
+    count: int
+
+
+def list_people(*, group_ids: Sequence[int], limit: int = VALUES_SHOWN) -> list[Met]:
+    """Return whom the newest events happened to most often."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PEOPLE_SQL, [list(group_ids), TAGGED_EVENTS, limit])
+        rows = cursor.fetchall()
+    events = {
+        event.pk: event for event in ErrorEvent.objects.filter(pk__in=[pk for _, _, pk in rows], group_id__in=group_ids)
+    }
+    return [Met(bytes(key).hex(), name_person(events[pk]), count) for key, count, pk in rows if pk in events]
+
+
+def name_person(event: ErrorEvent) -> str:
+    """Return how an event calls the person it happened to."""
+    user = read_event(read_document(event), received_at=event.received_at).user
+    return next(
+        (user[name] for name in ("email", "username", "name", "id", "ip_address") if user.get(name)), "Somebody"
+    )
 
 
 def find_event(*, group_ids: Sequence[int], pk: int | None = None) -> ErrorEvent | None:

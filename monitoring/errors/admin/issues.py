@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 from config.actors import Actor, actor_of_user
 from config.admin.pages import admin_page
 from config.related import find_related
+from monitoring.applications.links import find_admin_url, find_release_url, find_trace_url
 from monitoring.applications.views import find_base_url
 from monitoring.attachments.selectors import list_attachments
 from monitoring.errors.display import show_crumbs, show_exceptions, show_facts, write_raw, write_stack
@@ -116,6 +117,7 @@ def describe_event(request: HttpRequest, issue: ErrorIssue, event: ErrorEvent, g
         "crumbs": show_crumbs(document),
         "facts": show_facts(document, data),
         "raw": write_raw(document),
+        "around": list_around(event, issue),
         "stack_text": write_stack(data),
         "attachments": (
             list_attachments(application_id=event.application_id, event_id=event.event_id)
@@ -126,6 +128,25 @@ def describe_event(request: HttpRequest, issue: ErrorIssue, event: ErrorEvent, g
         "before": before,
         "after": after,
     }
+
+
+def list_around(event: ErrorEvent, issue: ErrorIssue) -> list[tuple[str, str, str]]:
+    """Return where the event leads: (what, its name, address), as far as there are pages."""
+    found = [
+        ("Trace", event.trace_id[:16], find_trace_url(event.trace_id)),
+        ("Release", event.release, _find_release_url(event)),
+    ]
+    if event.user_key is not None:
+        key = bytes(event.user_key).hex()
+        found.append(("Person", key[:8], find_admin_url(f"monitoring/people/{key}/")))
+    return [each for each in found if each[2]]
+
+
+def _find_release_url(event: ErrorEvent) -> str:
+    if not event.release:
+        return ""
+    known = Release.objects.filter(application_id=event.application_id, version=event.release).first()
+    return find_release_url(known.pk if known is not None else None)
 
 
 def _describe_unresolved(request: HttpRequest, issue: ErrorIssue, data: ErrorData) -> dict[str, str] | None:

@@ -20,6 +20,8 @@ from config.templatetags.look import ago, chip, short, sparkline
 from monitoring.errors.admin.issues import show_issue
 from monitoring.errors.enums import OPEN_STATES, IssueState, Level
 from monitoring.errors.models import ErrorIssue
+from monitoring.errors.querysets import ErrorIssueQuerySet
+from monitoring.errors.search import parse_search
 from monitoring.errors.selectors import count_by_hour
 from monitoring.errors.services.issues import mute_issue, reopen_issue, resolve_issue
 from monitoring.errors.services.merging import MergeInvalid, merge_issues
@@ -117,7 +119,7 @@ class ErrorIssueAdmin(ReadOnlyAdmin):
     list_filter = [StateFilter, CriticalFilter, "level", WhoseFilter, "application"]
     list_select_related = ["application", "last_release", "assignee"]
     search_fields = ["title", "culprit", "type"]
-    search_help_text = "Message, type or place in the code"
+    search_help_text = "Message, type, place, or company:main, release:2.1, environment:prod, user:ada@example.org"
     actions = ["resolve_selected", "mute_selected", "reopen_selected", "merge_selected"]
     sortable_by = ("show_count", "show_users", "show_seen")
     empty_title = "No open errors"
@@ -133,6 +135,18 @@ class ErrorIssueAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ErrorIssue]:
         """Issues, the ones merged into others left out."""
         return ErrorIssue.objects.unmerged()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ErrorIssue], search_term: str
+    ) -> tuple[QuerySet[ErrorIssue], bool]:
+        """The issues that a search finds, see monitoring/errors/search.py."""
+        search = parse_search(search_term)
+        found = (
+            ErrorIssue.objects.filter(pk__in=queryset.values("pk"))
+            if not isinstance(queryset, ErrorIssueQuerySet)
+            else queryset
+        )
+        return found.having(search).saying(search.words), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """The list that reads the hours along."""

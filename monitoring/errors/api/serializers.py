@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from monitoring.errors.critical import PatternInvalid, check_pattern
 from monitoring.errors.enums import IssueState, Level, NoteKind, PatternKind, PatternPlace, ResolvedIn
-from monitoring.errors.models import CriticalPattern, ErrorGroup, ErrorIssue, IssueNote, IssueTransition
+from monitoring.errors.models import CriticalPattern, ErrorEvent, ErrorGroup, ErrorIssue, IssueNote, IssueTransition
 from monitoring.errors.services.issues import MAX_COMMENT_LENGTH, MAX_MUTED_EVENTS
 
 #: What can be asked for: merged issues are not listed.
@@ -114,7 +114,38 @@ class IssueFilter(serializers.Serializer[Any]):
         choices=[("open", "new, ongoing or regressed"), *SHOWN_STATES], required=False, help_text="State, or `open`."
     )
     level = serializers.ChoiceField(choices=Level.choices, required=False)
-    search = serializers.CharField(max_length=200, required=False, help_text="Part of the title or culprit.")
+    search = serializers.CharField(
+        max_length=200,
+        required=False,
+        help_text="Words of the title, culprit or type; `name:value` for a tag, `release:`, `environment:` or `user:`.",
+    )
+    release = serializers.CharField(max_length=200, required=False, help_text="An event of it is kept.")
+    environment = serializers.CharField(max_length=64, required=False)
+    user = serializers.CharField(
+        max_length=200, required=False, help_text="Id, e-mail, name or IP address of somebody it happened to."
+    )
+
+
+class ErrorEventOutput(serializers.ModelSerializer[ErrorEvent]):
+    """One event that is kept; `events/<event_id>/` has it whole."""
+
+    tags = serializers.DictField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = ErrorEvent
+        fields = [
+            "event_id",
+            "received_at",
+            "occurred_at",
+            "level",
+            "handled",
+            "title",
+            "release",
+            "environment",
+            "trace_id",
+            "tags",
+        ]
+        read_only_fields = fields
 
 
 class ResolveInput(serializers.Serializer[Any]):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
@@ -20,6 +22,7 @@ from config.api.errors import BodyInvalid, Conflict, NotFound
 from config.api.idempotency import answer_once
 from monitoring.errors.api.serializers import (
     AssignInput,
+    ErrorEventOutput,
     IssueCommentInput,
     IssueDetailOutput,
     IssueFilter,
@@ -29,8 +32,11 @@ from monitoring.errors.api.serializers import (
     ResolveInput,
 )
 from monitoring.errors.enums import OPEN_STATES, ResolvedIn
+from monitoring.errors.events import read_event_id
 from monitoring.errors.models import ErrorIssue
-from monitoring.errors.selectors import list_issues
+from monitoring.errors.querysets import ErrorIssueQuerySet
+from monitoring.errors.search import parse_search
+from monitoring.errors.selectors import list_events, list_issues, read_document
 from monitoring.errors.services.issues import (
     CommentInvalid,
     IssueMerged,
@@ -109,6 +115,24 @@ class IssueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         """Add a comment."""
         return answer_once(request, lambda: self._comment(request))
 
+    @extend_schema(summary="The events of an issue that are kept", responses=ErrorEventOutput(many=True))
+    @action(detail=True, methods=["get"], filter_backends=[])
+    def events(self, request: Request, pk: str) -> Response:
+        """List events, the newest first."""
+        events: Any = list_events(issue_id=self.get_object().pk)
+        page: Any = self.paginate_queryset(events)
+        return self.get_paginated_response(ErrorEventOutput(page, many=True).data)
+
+    @extend_schema(summary="One event, whole", responses=OpenApiTypes.OBJECT)
+    @action(detail=True, methods=["get"], url_path="events/(?P<event_id>[0-9a-fA-F-]{32,36})", filter_backends=[])
+    def event(self, request: Request, pk: str, event_id: str) -> Response:
+        """Return what the client sent, without secrets."""
+        wanted = read_event_id(event_id)
+        found = list_events(issue_id=self.get_object().pk).filter(event_id=wanted).first() if wanted else None
+        if found is None:
+            raise NotFound
+        return Response(read_document(found))
+
     def _comment(self, request: Request) -> Response:
         issue = self.get_object()
         text = _read(IssueCommentInput(data=request.data))["text"]
@@ -131,17 +155,16 @@ class IssueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         return Response(IssueDetailOutput(self.get_object()).data)
 
 
-def _narrow(issues: QuerySet[ErrorIssue], chosen: dict[str, Any]) -> QuerySet[ErrorIssue]:
+def _narrow(issues: ErrorIssueQuerySet, chosen: dict[str, Any]) -> ErrorIssueQuerySet:
     if chosen.get("state") == "open":
         issues = issues.filter(state__in=OPEN_STATES)
     elif chosen.get("state"):
         issues = issues.filter(state=chosen["state"])
     if chosen.get("level"):
         issues = issues.filter(level=chosen["level"])
-    if chosen.get("search"):
-        text = chosen["search"]
-        issues = issues.filter(Q(title__icontains=text) | Q(culprit__icontains=text))
-    return issues
+    search = parse_search(chosen.get("search", ""))
+    asked = {name: chosen[name] for name in ("release", "environment", "user") if chosen.get(name)}
+    return issues.having(replace(search, **asked)).saying(search.words)
 
 
 def _find_person(name: str) -> Any:

@@ -152,7 +152,7 @@ def test_endpoint__with_everything_around_it__links_to_all_of_it(reader: Client,
     assert reverse("admin:monitoring_statement", args=[Statement.objects.get().pk]) in page
     assert "p95 100 % slower" in page or "p95 50 % faster" in page
     assert user is not None
-    assert f"user={user.hex()}" in page
+    assert reverse("admin:monitoring_person", args=[user.hex()]) in page
 
 
 def test_statement__with_runs__says_who_runs_it(reader: Client, application: Application) -> None:
