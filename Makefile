@@ -19,7 +19,7 @@ JOBS ?= auto
 PYTEST := $(BIN)/python -m pytest --dist loadfile --maxprocesses 8
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help up test test-fast test-long test-services check format bench lock vendor clean
+.PHONY: help up test test-fast test-long test-services check format bench lock vendor script clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,7 +72,12 @@ vendor: ## Copy the browser libraries that package-lock.json pins into config/st
 	npm ci --ignore-scripts --no-audit --no-fund
 	install -m 644 node_modules/uplot/dist/uPlot.iife.min.js config/static/vendor/uplot/uPlot.min.js
 	install -m 644 node_modules/uplot/dist/uPlot.min.css node_modules/uplot/LICENSE config/static/vendor/uplot/
+	install -D -m 644 node_modules/web-vitals/LICENSE config/static/vendor/web-vitals/LICENSE
 	rm -rf node_modules
+
+# Needs the JavaScript clients of the tests (esbuild, web-vitals). The result is committed: running the product needs no node.
+script: $(CLIENTS_STAMP) ## Build monitoring/static/postlaunch.js from monitoring/browser/script
+	NODE_PATH=$(CLIENTS)/node_modules $(BIN)/node monitoring/browser/script/build.mjs $(CLIENTS)/node_modules monitoring/static/postlaunch.js
 
 clean: ## Remove what can be made again; the data in var/ stays
 	rm -rf $(VENV) build artefacts staticfiles .mypy_cache .ruff_cache .hypothesis .import_linter_cache

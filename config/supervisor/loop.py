@@ -154,6 +154,8 @@ class Loop:
             kill_session(running.process.pid)
             running.process.wait()
             running.process = None
+        # Their last words stand in the log before those of the ones that are stopped next.
+        self._read_output(timeout_seconds=0)
         for running in runnings:
             self._clear_up(running)
 

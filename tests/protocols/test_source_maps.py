@@ -174,6 +174,10 @@ def test_upload__build_throws_in_chromium__stored_frame_is_the_code_that_people_
     assert newest["minified"]["filename"] == f"{address}/assets/main.js"
     assert (caller["function"], caller["lineno"]) == ("bookInvoice", 6)
     assert any("@sentry" in frame["filename"] and not frame["in_app"] for frame in frames)
+    # The client sent everything across origins: it reports no loss of its own.
+    losses = "from monitoring.losses.models import LossAccount\n"
+    losses += f"print(LossAccount.objects.filter(application_id={connection['application_id']}, lost__gt=0).count())"
+    assert product.manage("shell", "--no-imports", "-c", losses).strip() == "0"
 
 
 def test_cli__releases_and_info__work(product: Product) -> None:

@@ -132,7 +132,7 @@ def test_store_chunks__bad_pieces__are_refused(
     assert not SourceChunk.objects.exists()
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"x" * 1000)[:-9]])
+@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"x" * 1000)[:-9]], ids=["no gzip", "cut"])
 def test_store_chunks__broken_gzip__is_refused(builder: Builder, data: bytes) -> None:
     files = {"file_gzip": SimpleUploadedFile("0" * 40, data)}
     answer = builder.client.post(f"{ROOT}/chunk-upload/", files, headers=builder.headers)

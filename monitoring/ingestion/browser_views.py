@@ -1,0 +1,74 @@
+"""Doors for browsers: the product's own script, and vitals and usage events as plain JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+
+from config.api.authentication import KeyGrant
+from config.api.errors import BodyInvalid, BodyTooLarge, MediaTypeUnsupported, problem_response
+from monitoring.errors.services.digesting import read_rules
+from monitoring.ingestion.bodies import read_body
+from monitoring.ingestion.doors import door
+from monitoring.ingestion.native_browser import (
+    SHOWN_REFUSALS,
+    BrowserBatch,
+    BrowserMalformed,
+    Caller,
+    TooManyItems,
+    decode_events,
+    decode_script,
+    decode_vitals,
+)
+from monitoring.ingestion.sentry.doors import find_kept_ip
+from monitoring.ingestion.storing import store_batch
+
+#: What browsers call a body that needs no preflight; a beacon without a type sends none.
+_TYPES = frozenset({"", "application/json", "text/plain"})
+
+
+@door(problem_response)
+def receive_script(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
+    """A batch of the script: 200 with how many items were stored; 400 when none was. The key stands in the address."""
+    return _receive(request, grant, "items", decode_script)
+
+
+@door(problem_response)
+def receive_vitals(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
+    """Web vitals as JSON: 200 with how many were stored and what was refused; 400 when none was taken."""
+    return _receive(request, grant, "vitals", decode_vitals)
+
+
+@door(problem_response)
+def receive_events(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
+    """Usage events as JSON: 200 with how many were stored and what was refused; 400 when none was taken."""
+    return _receive(request, grant, "events", decode_events)
+
+
+def _receive(
+    request: HttpRequest, grant: KeyGrant, member: str, decode: Callable[[bytes, Caller], BrowserBatch]
+) -> HttpResponse:
+    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() not in _TYPES:
+        raise MediaTypeUnsupported("Send application/json or text/plain.")
+    caller = Caller(
+        application_id=grant.application_id,
+        received_at=timezone.now(),
+        rules=read_rules(),
+        user_agent=request.headers.get("User-Agent", "")[:500],
+        client_ip=find_kept_ip(request),
+    )
+    try:
+        made = decode(read_body(request), caller)
+    except BrowserMalformed as error:
+        raise BodyInvalid(str(error)) from error
+    except TooManyItems as error:
+        raise BodyTooLarge(str(error)) from error
+    store_batch(made.batch)
+    shown = made.refused[:SHOWN_REFUSALS]
+    if made.refused and not made.stored:
+        errors = [{"field": f"{member}.{index}.{name}", "detail": reason} for index, name, reason in shown]
+        return problem_response(BodyInvalid(f"None of the {member} could be taken; errors say why.", errors=errors))
+    refused = [{"index": index, "field": name, "reason": reason} for index, name, reason in shown]
+    return JsonResponse({"stored": made.stored, "refused_count": len(made.refused), "refused": refused})
