@@ -82,7 +82,7 @@ OPTIONS: tuple[Option, ...] = (
         "ADMIN_PASSWORD", "str", "", "Password of the first administrator. Empty: made at first start and printed once."
     ),
     Option("WEB_WORKERS", "int", 2, "Web processes."),
-    Option("WEB_THREADS", "int", 4, "Threads in each web process."),
+    Option("WEB_THREADS", "int", 8, "Threads in each web process."),
     Option("AGENT_INTERVAL_SECONDS", "int", 10, "How often this host is measured."),
     Option("RULE_INTERVAL_SECONDS", "int", 15, "How often alert rules are evaluated."),
     Option("POINT_RETENTION_DAYS", "int", 7, "How long raw points are kept."),

@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "monitoring.own_telemetry.requests.RecordOwnRequests",
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.ContentSecurityPolicyMiddleware",
+    "monitoring.ingestion.middleware.DoorsFirst",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -35,6 +35,9 @@ MAX_GROUP_BYTES = 4 * 1024 * 1024
 #: A record without a `size` of its own counts as this many bytes.
 RECORD_BYTES = 500
 
+#: What waiting for the others of a busy moment costs an answer; it saves most of the commits then.
+GATHER_SECONDS = 0.005
+
 Writer = Callable[[Sequence[Any]], None]
 
 #: Who writes which kind of record, in the order in which everybody writes, so that two transactions never wait for each
@@ -112,6 +115,7 @@ _commits = GroupCommit(
     _commit,
     size=_measure,
     max_size=MAX_GROUP_BYTES,
+    gather_seconds=GATHER_SECONDS,
     # An application that was removed a moment ago has neither tables nor account any more.
     alone_after=(IntegrityError,),
 )

@@ -12,6 +12,8 @@ from monitoring.ingestion.sentry import views as sentry
 __all__ = ["browser_schema", "error_schema", "performance_schema", "schema", "urlpatterns"]
 
 urlpatterns = [
+    # The busiest first.
+    re_path(r"^api/(?P<application_id>[0-9]{1,18})/envelope/?$", sentry.receive_envelope, name="sentry-envelope"),
     path("prometheus/api/v1/write", views.receive_remote_write, name="remote-write"),
     # With or without the slash: a redirect would lose the body.
     re_path(r"^api/v1/metrics/?$", views.receive_metrics, name="receive-metrics"),
@@ -21,7 +23,6 @@ urlpatterns = [
     re_path(r"^api/v1/events/?$", browser_views.receive_events, name="receive-events"),
     re_path(r"^api/v1/requests/?$", views.receive_requests, name="receive-requests"),
     re_path(r"^api/v1/queries/?$", views.receive_queries, name="receive-queries"),
-    re_path(r"^api/(?P<application_id>[0-9]{1,18})/envelope/?$", sentry.receive_envelope, name="sentry-envelope"),
     re_path(r"^api/(?P<application_id>[0-9]{1,18})/store/?$", sentry.receive_store, name="sentry-store"),
     re_path(
         r"^api/(?P<application_id>[0-9]{1,18})/(?:security|csp-report)/?$",

@@ -7,6 +7,7 @@ whatever waits, its own included; the others sleep until theirs is durable.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -27,6 +28,9 @@ class GroupCommit(Generic[Work]):
 
     ``size`` tells how large a piece of work is; a group takes no further piece once it has reached ``max_size``. After
     an error of ``alone_after`` each piece of the group is tried by itself, so that one can't spoil the others.
+
+    ``gather_seconds``: how long a leader waits for more after a group that had several pieces; after one that had a single
+    piece nobody waits. It makes groups larger, and commits fewer, where pieces are small and commits are most of the work.
     """
 
     def __init__(
@@ -36,8 +40,11 @@ class GroupCommit(Generic[Work]):
         size: Callable[[Work], int],
         max_size: int = 50_000,
         alone_after: tuple[type[Exception], ...] = (),
+        gather_seconds: float = 0.0,
     ) -> None:
         self._commit, self._size, self._max_size, self._alone_after = commit, size, max_size, alone_after
+        self._gather_seconds = gather_seconds
+        self._last_count = 0
         self._lock = threading.Lock()
         self._queue: list[_Waiting[Work]] = []
         self._led = False
@@ -58,8 +65,11 @@ class GroupCommit(Generic[Work]):
 
     def _lead(self) -> None:
         """Commit one group and hand the lead to the first who came meanwhile."""
+        if self._gather_seconds and self._last_count > 1:
+            time.sleep(self._gather_seconds)
         with self._lock:
             group = self._take()
+            self._last_count = len(group)
         try:
             self._commit_group(group)
         finally:

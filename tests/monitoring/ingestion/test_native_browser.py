@@ -44,7 +44,9 @@ JSON = st.recursive(
 )
 ITEM = st.fixed_dictionaries(
     {"t": st.sampled_from(["vital", "event", "error", "session", "cookie"])},
-    optional=dict.fromkeys(["n", "v", "url", "d", "nav", "at", "id", "k", "p", "target", "error", "sid", "started", "status"], JSON),
+    optional=dict.fromkeys(
+        ["n", "v", "url", "d", "nav", "at", "id", "k", "p", "target", "error", "sid", "started", "status"], JSON
+    ),
 )
 
 

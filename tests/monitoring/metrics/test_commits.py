@@ -87,3 +87,18 @@ def test_group_commit__after_a_failure__goes_on() -> None:
         group.run(13)
     group.run(1)
     assert recorder.groups == [[13], [1]]
+
+
+def test_group_commit__busy__waits_a_moment_for_more_but_never_after_a_single_piece(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("monitoring.metrics.commits.time.sleep", waited.append)
+    recorder = Recorder()
+    group = GroupCommit(recorder.commit, size=lambda work: 1, max_size=2, gather_seconds=0.5)
+    run_together(group, recorder, [1, 2, 3, 4, 5])
+    assert [len(works) for works in recorder.groups] == [1, 2, 2]
+    assert waited == [0.5]
+    group.run(6)
+    group.run(7)
+    assert waited == [0.5, 0.5]
