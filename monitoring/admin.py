@@ -8,6 +8,7 @@ from monitoring.attachments import admin as attachments_admin
 from monitoring.browser import admin as browser_admin
 from monitoring.charts import explorer, views
 from monitoring.errors import admin as errors_admin
+from monitoring.logs import admin as logs_admin
 from monitoring.losses import admin as losses_admin
 from monitoring.people import admin as people_admin
 from monitoring.performance import admin as performance_admin
@@ -23,6 +24,7 @@ __all__ = [
     "current",
     "errors_admin",
     "explorer",
+    "logs_admin",
     "losses_admin",
     "people_admin",
     "performance_admin",

@@ -11,7 +11,7 @@ from django.utils.text import slugify
 
 from config.bootstrap import BootstrapContext, step, write_command
 from config.secrets import write_secret
-from monitoring.applications.enums import HOST_ENVIRONMENT, OWN_ENVIRONMENT, KeyKind, Scope
+from monitoring.applications.enums import AGENT_KEY_LABEL, HOST_ENVIRONMENT, OWN_ENVIRONMENT, KeyKind, Scope
 from monitoring.applications.models import Application
 from monitoring.applications.selectors import find_grant, find_own_application
 from monitoring.applications.services import create_application, issue_key, revoke_key
@@ -20,7 +20,6 @@ from monitoring.metrics.partitions import ensure_partitions
 from monitoring.partitions import DAILY
 
 AGENT_KEY_FILE = "agent.key"
-AGENT_KEY_LABEL = "agent of this host"
 
 
 @step("monitoring: partitions", order=10)

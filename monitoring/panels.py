@@ -12,7 +12,7 @@ from config.admin.states import State
 from config.figures import write_ago, write_value
 from config.panels import Need, Panel, Step, first_step, need, panel
 from monitoring.applications.current import find_current_application
-from monitoring.applications.enums import KeyKind
+from monitoring.applications.enums import AGENT_KEY_LABEL, KeyKind
 from monitoring.applications.models import Application, IngestKey
 from monitoring.applications.overview import count_recent, find_stopped
 from monitoring.applications.selectors import find_host_application
@@ -33,7 +33,6 @@ WARN, ALARM = 0.8, 0.95
 SHARES = (Threshold(WARN, "watch"), Threshold(ALARM, "bad"))
 MEMORY_SHARES = (Threshold(0.85, "watch"), Threshold(ALARM, "bad"))
 #: Metrics of the agent and of this product itself; anything else was sent by an ERP.
-OWN_PREFIXES = ("system_", "postgresql_", "postlaunch_")
 
 #: A new application's charts begin with what there is and grow to an hour.
 RANGES_SECONDS = (300, 900, 1800, 3600)
@@ -264,13 +263,12 @@ def host_reports(request: HttpRequest) -> Step:
 @first_step(key="erp", title="Your ERP is connected", order=20, permission=VIEW)
 def erp_connected(request: HttpRequest) -> Step:
     """Whether anything but the host agent was heard."""
-    found = MetricSeries.objects.all()
-    for prefix in OWN_PREFIXES:
-        found = found.exclude(name__startswith=prefix)
-    first = found.select_related("application").order_by("pk").first()
+    # By keys, not by what is stored: the product records figures of its own for every application that it watches.
+    used = IngestKey.objects.exclude(last_used_at=None).exclude(label=AGENT_KEY_LABEL)
+    first = used.select_related("application").order_by("pk").first()
     if first is not None:
         url = reverse("admin:monitoring_application_connect", args=[first.application_id])
-        return Step(True, f"{first.application} sends its own metrics.", url, "Open")
+        return Step(True, f"We hear from {first.application}.", url, "Open")
     keyed = IngestKey.objects.usable().filter(kind=KeyKind.PUBLIC).select_related("application").first()
     if keyed is not None:
         url = reverse("admin:monitoring_application_connect", args=[keyed.application_id])

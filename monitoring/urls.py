@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("monitoring.ingestion.urls")),
     path("prometheus/api/v1/", include("monitoring.metrics.urls")),
     path("api/v1/", include("monitoring.applications.api.urls")),
     path("api/v1/", include("monitoring.browser.api.urls")),
@@ -16,4 +15,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("monitoring.uptime.urls")),
     path("api/v1/", include("monitoring.uptime.api.urls")),
     path("api/v1/", include("monitoring.user_reports.api.urls")),
+    path("api/v1/", include("monitoring.logs.api.urls")),
+    path("api/v1/", include("monitoring.losses.api.urls")),
+    path("api/v1/", include("monitoring.performance.api.urls")),
+    # After REST: what is read where it was sent to has one address. What is sent takes the short way (DoorsFirst).
+    path("", include("monitoring.ingestion.urls")),
 ]

@@ -55,6 +55,7 @@ SIDEBAR: tuple[Group, ...] = (
             ),
             Entry("Web vitals", "speed", "admin:monitoring_web_vitals", "monitoring.view_application"),
             Entry("Performance", "avg_pace", "admin:monitoring_performance", "monitoring.view_application"),
+            Entry("Logs", "subject", "admin:monitoring_logs", "monitoring.view_application"),
             Entry("Releases", "rocket_launch", "admin:monitoring_release_changelist", "monitoring.view_release"),
             Entry("Uptime", "radar", "admin:monitoring_check_changelist", "monitoring.view_check"),
             Entry("People", "person_search", "admin:monitoring_people", "monitoring.view_errorissue"),

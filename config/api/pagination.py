@@ -13,7 +13,7 @@ from config.api.errors import ParameterInvalid
 class CursorPagination(pagination.CursorPagination):
     """Newest first; `page_size` up to 500. Raises ParameterInvalid for a cursor that is not one of ours."""
 
-    ordering = "-id"
+    ordering: str | tuple[str, ...] = "-id"
     page_size_query_param = "page_size"
     max_page_size = 500
 

@@ -8,6 +8,8 @@ from django.db import models
 HOST_ENVIRONMENT = "host"
 #: Environment of the application that stands for this product itself.
 OWN_ENVIRONMENT = "itself"
+#: What the key of the agent that starts with the product is for.
+AGENT_KEY_LABEL = "agent of this host"
 
 
 class KeyKind(models.TextChoices):

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, TypeGuard
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -33,26 +34,18 @@ from monitoring.browser.records import (
 )
 from monitoring.errors.scrubbing import ScrubRules, scrub
 from monitoring.ingestion.batches import Batch
+from monitoring.ingestion.items import ItemBatch, ItemRefused, ItemsMalformed, check_count, decode_items, decode_json
 from monitoring.ingestion.native_errors import ErrorsMalformed, TooManyErrors, decode_errors
+from monitoring.ingestion.times import is_number, read_time
 from monitoring.releases.records import SessionInvalid, SessionItem, make_user_key, read_session
 from monitoring.usage.records import KINDS, MAX_NAME, MAX_PROPERTIES, MAX_TARGET, UsageEvent
 
-MAX_ITEMS = 1_000
-SHOWN_REFUSALS = 20
 MAX_MISSING = 1_000_000
 
 #: What an item of the script is counted as.
 SIGNALS = {"vital": "vitals", "event": "events", "error": "errors", "session": "sessions"}
 #: Values whose unit is the millisecond where the client says so.
 _MILLISECONDS = frozenset({"ms", "millisecond", "milliseconds"})
-
-
-class BrowserMalformed(Exception):
-    """A body that is none of the forms."""
-
-
-class TooManyItems(Exception):
-    """More than one body may bring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +57,6 @@ class Caller:
     rules: ScrubRules
     user_agent: str = ""
     client_ip: str = ""
-
-
-@dataclass(slots=True)
-class BrowserBatch:
-    """What a body brought: the batch to store, how many are in it, and what was refused (index, field, reason)."""
-
-    batch: Batch
-    stored: int = 0
-    refused: list[tuple[int, str, str]] = field(default_factory=list)
-
-
-class _Refused(Exception):
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(reason)
-        self.name, self.reason = name, reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,83 +76,54 @@ class _Around:
     shift: float = 0.0
 
 
-def decode_script(body: bytes, caller: Caller) -> BrowserBatch:
+def decode_script(body: bytes, caller: Caller) -> ItemBatch:
     """Return what a batch of the script holds, and what the script says it could not or should not send.
 
     Times are those of the visitor's clock; how far it is off shows by when the batch says that it was sent.
-    Raises BrowserMalformed, TooManyItems.
+    Raises ItemsMalformed, TooManyItems.
     """
-    document = _read_object(body)
-    items = document.get("items")
+    document = decode_json(body)
+    items = document.get("items") if isinstance(document, dict) else None
     if not isinstance(items, list):
-        raise BrowserMalformed('Send {"items": [...]}.')
-    if len(items) > MAX_ITEMS:
-        raise TooManyItems(f"{len(items)} items in one body; at most {MAX_ITEMS} are taken.")
+        raise ItemsMalformed('Send {"items": [...]}.')
+    check_count(items, "items")
     around = _read_around(document, caller)
-    made = BrowserBatch(Batch(caller.application_id))
+    made = ItemBatch(Batch(caller.application_id))
     for index, item in enumerate(items):
         kind = item.get("t") if isinstance(item, dict) else None
-        take = _TAKERS.get(kind) if isinstance(kind, str) else None
         signal = SIGNALS.get(kind, "other") if isinstance(kind, str) else "other"
-        try:
-            if take is None:
-                raise _Refused("t", f"is none of {', '.join(SIGNALS)}")
-            record = take(item, around, index)
-        except _Refused as error:
-            made.refused.append((index, error.name, error.reason))
-            made.batch.account.add(signal, "refused")
-        else:
-            made.batch.add(record, signal=signal)
-            made.stored += 1
+        made.take(index, signal, partial(_take, kind, item, around, index))
     _count_missing(document.get("missing"), made.batch)
     return made
 
 
-def decode_vitals(body: bytes, caller: Caller) -> BrowserBatch:
-    """Return vitals as plain JSON: one, {"vitals": [...]} or a list. Raises BrowserMalformed, TooManyItems."""
-    return _decode(body, "vitals", "vitals", caller, _read_vital)
+def _take(kind: Any, item: Any, around: _Around, index: int) -> Any:
+    take = _TAKERS.get(kind) if isinstance(kind, str) else None
+    if take is None:
+        raise ItemRefused("t", f"is none of {', '.join(SIGNALS)}")
+    return take(item, around, index)
 
 
-def decode_events(body: bytes, caller: Caller) -> BrowserBatch:
-    """Return usage events as plain JSON: one, {"events": [...]} or a list. Raises BrowserMalformed, TooManyItems."""
-    return _decode(body, "events", "events", caller, _read_event)
+def decode_vitals(body: bytes, caller: Caller) -> ItemBatch:
+    """Return vitals as plain JSON: one, {"vitals": [...]} or a list. Raises ItemsMalformed, TooManyItems."""
+    return decode_items(
+        body,
+        member="vitals",
+        signal="vitals",
+        application_id=caller.application_id,
+        read=lambda told: _read_vital(told, _read_around(told, caller)),
+    )
 
 
-def _decode(
-    body: bytes, member: str, signal: str, caller: Caller, read: Callable[[Mapping[str, Any], _Around], Any]
-) -> BrowserBatch:
-    try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BrowserMalformed(f"The body is not JSON: {error}") from error
-    many = found.get(member, [found]) if isinstance(found, dict) else found
-    if not isinstance(many, list):
-        raise BrowserMalformed(f'Send a JSON object, or several as {{"{member}": [...]}}.')
-    if len(many) > MAX_ITEMS:
-        raise TooManyItems(f"{len(many)} {member} in one body; at most {MAX_ITEMS} are taken.")
-    made = BrowserBatch(Batch(caller.application_id))
-    for index, item in enumerate(many):
-        try:
-            if not isinstance(item, dict):
-                raise _Refused("record", "is not a JSON object")
-            record = read(item, _read_around(item, caller))
-        except _Refused as error:
-            made.refused.append((index, error.name, error.reason))
-            made.batch.account.add(signal, "refused")
-        else:
-            made.batch.add(record, signal=signal)
-            made.stored += 1
-    return made
-
-
-def _read_object(body: bytes) -> dict[str, Any]:
-    try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BrowserMalformed(f"The body is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise BrowserMalformed("The body is not a JSON object.")
-    return found
+def decode_events(body: bytes, caller: Caller) -> ItemBatch:
+    """Return usage events as plain JSON: one, {"events": [...]} or a list. Raises ItemsMalformed, TooManyItems."""
+    return decode_items(
+        body,
+        member="events",
+        signal="events",
+        application_id=caller.application_id,
+        read=lambda told: _read_event(told, _read_around(told, caller)),
+    )
 
 
 def _read_around(document: Mapping[str, Any], caller: Caller) -> _Around:
@@ -220,11 +169,11 @@ def _read_vital(told: Mapping[str, Any], around: _Around) -> VitalRecord:
     name = _text(told, "name", MAX_WORD).lower()
     value = told.get("value")
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
-        raise _Refused("value", "is not a number")
+        raise ItemRefused("value", "is not a number")
     if _text(told, "unit", MAX_WORD).lower() in _MILLISECONDS:
         value /= 1000
     if not is_plausible(name, float(value)):
-        raise _Refused("name", f"{name[:32]!r} is not measured, or {value!r} can't be its value")
+        raise ItemRefused("name", f"{name[:32]!r} is not measured, or {value!r} can't be its value")
     url = _text(told, "url", 4_000)
     detail = _text(told, "detail", 1_000)
     return VitalRecord(
@@ -268,9 +217,9 @@ def _read_event(told: Mapping[str, Any], around: _Around) -> UsageEvent:
     )
     name = _text(told, "name", MAX_NAME) or _text(told, "feature_name", MAX_NAME) or _text(told, "feature", MAX_NAME)
     if kind not in KINDS:
-        raise _Refused("kind", f"is none of {', '.join(KINDS)}")
+        raise ItemRefused("kind", f"is none of {', '.join(KINDS)}")
     if kind == "feature" and not name:
-        raise _Refused("name", "is missing: name the feature")
+        raise ItemRefused("name", "is missing: name the feature")
     url = _text(told, "url", 4_000)
     properties = told.get("properties") or told.get("context")
     return UsageEvent(
@@ -304,7 +253,7 @@ def _clean_properties(properties: Any, rules: ScrubRules) -> dict[str, Any]:
 def _take_error(item: Mapping[str, Any], around: _Around, index: int) -> Any:
     error = item.get("error")
     if not isinstance(error, dict):
-        raise _Refused("error", "is not a JSON object")
+        raise ItemRefused("error", "is not a JSON object")
     told = {
         **error,
         "platform": "javascript",
@@ -324,10 +273,10 @@ def _take_error(item: Mapping[str, Any], around: _Around, index: int) -> Any:
             user_agent=around.caller.user_agent,
         )
     except (ErrorsMalformed, TooManyErrors, UnicodeEncodeError) as problem:
-        raise _Refused("error", f"can't be read: {problem}") from problem
+        raise ItemRefused("error", f"can't be read: {problem}") from problem
     if made.refused:
         _, name, reason = made.refused[0]
-        raise _Refused(f"error.{name}", reason)
+        raise ItemRefused(f"error.{name}", reason)
     return made.batch.records[0]
 
 
@@ -339,7 +288,7 @@ def _take_session(item: Mapping[str, Any], around: _Around, index: int) -> Sessi
         "started": _read_time(started, around).isoformat(),
         "status": item.get("status"),
         "errors": item.get("errors"),
-        "duration": (at - started) / 1000 if _is_number(at) and _is_number(started) else None,
+        "duration": (at - started) / 1000 if is_number(at) and is_number(started) else None,
         "attrs": {"release": around.release, "environment": around.environment},
     }
     try:
@@ -347,7 +296,7 @@ def _take_session(item: Mapping[str, Any], around: _Around, index: int) -> Sessi
             document, application_id=around.caller.application_id, received_at=around.caller.received_at
         )
     except SessionInvalid as error:
-        raise _Refused("session", str(error)) from error
+        raise ItemRefused("session", str(error)) from error
     return SessionItem(reports=(record,))
 
 
@@ -380,20 +329,7 @@ def _derive_id(around: _Around, index: int) -> UUID | None:
 
 def _read_time(value: Any, around: _Around) -> datetime:
     """Return when something happened: epoch milliseconds, seconds or RFC 3339; what can't be right is now."""
-    moment: datetime | None = None
-    try:
-        if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        elif _is_number(value):
-            moment = datetime.fromtimestamp((value / 1000 if value > 1e11 else value) + around.shift, UTC)
-    except (ValueError, OverflowError, OSError):
-        moment = None
-    return settle_time(moment, received_at=around.caller.received_at)
-
-
-def _is_number(value: Any) -> TypeGuard[int | float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return settle_time(read_time(value, shift=around.shift), received_at=around.caller.received_at)
 
 
 def _read_id(value: Any) -> UUID | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from monitoring.ingestion import browser_schema, browser_views, error_schema, performance_schema, schema, views
+from monitoring.ingestion import error_schema, item_schema, item_views, performance_schema, schema, views
 from monitoring.ingestion.otlp.log_views import receive_logs
 from monitoring.ingestion.otlp.trace_views import receive_traces
 from monitoring.ingestion.sentry import views as sentry
 
-__all__ = ["browser_schema", "error_schema", "performance_schema", "schema", "urlpatterns"]
+__all__ = ["error_schema", "item_schema", "performance_schema", "schema", "urlpatterns"]
 
 urlpatterns = [
     # The busiest first.
@@ -18,9 +18,10 @@ urlpatterns = [
     # With or without the slash: a redirect would lose the body.
     re_path(r"^api/v1/metrics/?$", views.receive_metrics, name="receive-metrics"),
     re_path(r"^api/v1/errors/?$", views.receive_errors, name="receive-errors"),
-    re_path(r"^api/v1/browser/?$", browser_views.receive_script, name="receive-browser"),
-    re_path(r"^api/v1/vitals/?$", browser_views.receive_vitals, name="receive-vitals"),
-    re_path(r"^api/v1/events/?$", browser_views.receive_events, name="receive-events"),
+    re_path(r"^api/v1/browser/?$", item_views.receive_script, name="receive-browser"),
+    re_path(r"^api/v1/vitals/?$", item_views.receive_vitals, name="receive-vitals"),
+    re_path(r"^api/v1/events/?$", item_views.receive_events, name="receive-events"),
+    re_path(r"^api/v1/logs/?$", item_views.receive_logs, name="receive-logs"),
     re_path(r"^api/v1/requests/?$", views.receive_requests, name="receive-requests"),
     re_path(r"^api/v1/queries/?$", views.receive_queries, name="receive-queries"),
     re_path(r"^api/(?P<application_id>[0-9]{1,18})/store/?$", sentry.receive_store, name="sentry-store"),

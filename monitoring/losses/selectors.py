@@ -33,10 +33,11 @@ class Account:
     lost: int = 0
 
 
-def list_accounts(*, application_id: int, since: datetime) -> list[Account]:
-    """Return an application's accounts, one for each hour and signal, newest first."""
+def list_accounts(*, application_id: int, since: datetime, signal: str = "") -> list[Account]:
+    """Return an application's accounts, one for each hour and signal, newest first; of all signals or of one."""
+    accounts = LossAccount.objects.filter(application_id=application_id, hour__gte=since)
     rows = (
-        LossAccount.objects.filter(application_id=application_id, hour__gte=since)
+        (accounts.filter(signal=signal) if signal else accounts)
         .values_list("hour", "signal")
         .annotate(*(Sum(column) for column in COLUMNS))
         .order_by("-hour", "signal")

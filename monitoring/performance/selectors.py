@@ -197,6 +197,25 @@ def list_requests(*, application_id: int, since: datetime, wanted: Wanted) -> Qu
     return found.order_by("-started_at")
 
 
+def list_queries(
+    *,
+    application_id: int,
+    since: datetime,
+    statement_id: int | None = None,
+    at_least: float | None = None,
+    trace_id: str = "",
+) -> QuerySet[Query]:
+    """Return single queries, the newest first; `at_least` in seconds."""
+    found = Query.objects.filter(application_id=application_id, started_at__gte=since).select_related("statement")
+    if statement_id is not None:
+        found = found.filter(statement_id=statement_id)
+    if at_least is not None:
+        found = found.filter(duration__gte=at_least)
+    if trace_id:
+        found = found.filter(trace_id=trace_id)
+    return found.order_by("-started_at")
+
+
 def list_slowest_queries(*, statement: Statement, since: datetime, limit: int = 20) -> list[Query]:
     """Return a statement's slowest runs."""
     found = Query.objects.filter(

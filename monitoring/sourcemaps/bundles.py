@@ -72,7 +72,15 @@ class Bundle:
         try:
             with self._archive.open(info) as stream:
                 data = stream.read(limit + 1)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, RuntimeError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            NotImplementedError,
+            EOFError,
+            OSError,
+            RuntimeError,
+            ValueError,
+        ) as error:
             raise BundleInvalid(f"{path} can't be read: {error}") from error
         if len(data) > limit:
             raise BundleInvalid(f"{path} has more than {limit} bytes")

@@ -21,9 +21,9 @@ from django_celery_beat.models import PeriodicTask
 from config.bootstrap import BootstrapContext, registered_steps, step, write_command
 from config.options import OPTIONS
 from config.settings import BASE_DIR, OPTION
+from monitoring.applications.enums import AGENT_KEY_LABEL
 from monitoring.applications.models import Application
 from monitoring.applications.selectors import find_grant, forget_grants
-from monitoring.bootstrapping import AGENT_KEY_LABEL
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_first_hour__fresh_installation__host_watched_and_erp_connected(
     take_picture(page, "connect-green")
 
     page.goto("/admin/")
-    expect(page.get_by_title("Acme ERP (production) sends its own metrics.")).to_be_visible(timeout=SOON)
+    expect(page.get_by_title("We hear from Acme ERP (production).")).to_be_visible(timeout=SOON)
 
     # Explore what it sent.
     page.get_by_role("link", name="Metrics", exact=True).click()

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config.admin.states import State
-from monitoring.applications.enums import KeyKind
+from monitoring.applications.enums import AGENT_KEY_LABEL, KeyKind
 from monitoring.applications.models import Application, IngestKey
 from monitoring.applications.services import issue_key
 from monitoring.losses.models import LossAccount
@@ -159,10 +159,20 @@ def test_steps__only_the_agent__erp_is_not_connected(admin_client: Client, appli
     assert "Add your ERP" in text
 
 
-def test_steps__erp_metric__ticks_the_erp(admin_client: Client, application: Application) -> None:
-    report_now(application, invoices_posted=1)
+def test_steps__key_was_used__ticks_the_erp(admin_client: Client, application: Application) -> None:
+    hear(application, minutes_ago=1)
 
-    assert f"{application} sends its own metrics." in text_of(admin_client, "admin:home_steps")
+    assert f"We hear from {application}." in text_of(admin_client, "admin:home_steps")
+
+
+def test_steps__only_what_the_product_records_itself__erp_is_not_connected(
+    admin_client: Client, application: Application
+) -> None:
+    report_now(application, http_server_requests=5, uptime_up=1)
+    key = issue_key(application=application, kind=KeyKind.SECRET, label=AGENT_KEY_LABEL).key
+    IngestKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
+
+    assert "Add your ERP" in text_of(admin_client, "admin:home_steps")
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_board__new_release_slower__says_by_how_much(reader: Client, application
         view_pages(application, now, "/orders", views=60, slow=slow, release=version)
     roll_up()
     text = read(reader, BOARD)
-    assert text.index('row">1.1') < text.index('row">1.0')
+    assert text.index(">1.1</a></th>") < text.index(">1.0</a></th>")
     assert re.search(r"(4[7-9]|5[0-3]) % (slower|more)", text)
 
 

@@ -17,16 +17,8 @@ from monitoring.applications.models import Application
 from monitoring.applications.services import issue_key
 from monitoring.browser.models import BrowserVital
 from monitoring.errors.scrubbing import ScrubRules
-from monitoring.ingestion.native_browser import (
-    MAX_ITEMS,
-    BrowserBatch,
-    BrowserMalformed,
-    Caller,
-    TooManyItems,
-    decode_events,
-    decode_script,
-    decode_vitals,
-)
+from monitoring.ingestion.items import MAX_ITEMS, ItemBatch, ItemsMalformed, TooManyItems
+from monitoring.ingestion.native_browser import Caller, decode_events, decode_script, decode_vitals
 from monitoring.losses.enums import Signal
 from monitoring.losses.selectors import sum_by_signal
 from monitoring.usage.models import UsageEvent
@@ -50,7 +42,7 @@ ITEM = st.fixed_dictionaries(
 )
 
 
-def read_script(*items: Any, **around: Any) -> BrowserBatch:
+def read_script(*items: Any, **around: Any) -> ItemBatch:
     return decode_script(json.dumps({"items": items, **around}).encode(), CALLER)
 
 
@@ -112,7 +104,7 @@ def test_decode_script__what_the_script_left_out__is_in_the_account() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b'{"items": 7}', b"\xff", b"[" * 100_000])
 def test_decode_script__body_of_another_form__is_refused(body: bytes) -> None:
-    with pytest.raises(BrowserMalformed):
+    with pytest.raises(ItemsMalformed):
         decode_script(body, CALLER)
 
 
@@ -153,7 +145,7 @@ def test_decode_vitals_and_events__any_json__is_read_or_refused(document: Any) -
     for decode in (decode_vitals, decode_events):
         try:
             made = decode(json.dumps(document).encode(), CALLER)
-        except BrowserMalformed:
+        except ItemsMalformed:
             continue
         assert made.stored == len(made.batch.records)
 

@@ -1,4 +1,4 @@
-"""The doors for web vitals and usage events as JSON, as the OpenAPI document shows them."""
+"""The doors for web vitals, usage events and log lines as JSON, as the OpenAPI document shows them."""
 
 from __future__ import annotations
 
@@ -52,6 +52,25 @@ _EVENT = {
     "required": ["kind"],
 }
 
+_LOG = {
+    "type": "object",
+    "description": "One log line. The names that Monolog and other loggers use are understood too: level_name, channel, datetime, context, extra.",
+    "properties": {
+        "message": {"type": "string", "minLength": 1},
+        "level": {"description": "A word such as warn, or a logging library's number.", "anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}]},
+        "severity_number": {"description": "OpenTelemetry's number.", "anyOf": [{"type": "integer", "minimum": 1, "maximum": 24}, {"type": "null"}]},
+        "logger": _nullable(type="string"),
+        "template": _nullable(type="string"),
+        "timestamp": _COMMON["timestamp"],
+        "release": _nullable(type="string"),
+        "environment": _nullable(type="string"),
+        "trace_id": _nullable(type="string"),
+        "span_id": _nullable(type="string"),
+        "attributes": _nullable(type="object"),
+    },
+    "required": ["message"],
+}  # fmt: skip
+
 
 def _document(member: str, name: str, words: str, schema: dict[str, Any]) -> None:
     reference = {"$ref": f"#/components/schemas/{name}"}
@@ -88,3 +107,4 @@ def _document(member: str, name: str, words: str, schema: dict[str, Any]) -> Non
 
 _document("vitals", "NativeVital", "web vitals", _VITAL)
 _document("events", "NativeEvent", "usage events", _EVENT)
+_document("logs", "NativeLog", "log lines", _LOG)

@@ -1,4 +1,4 @@
-"""Doors for browsers: the product's own script, and vitals and usage events as plain JSON."""
+"""Doors for items as JSON: batches of the browser script; web vitals, usage events and log lines of any program."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from config.api.errors import BodyInvalid, BodyTooLarge, MediaTypeUnsupported, p
 from monitoring.errors.services.digesting import read_rules
 from monitoring.ingestion.bodies import read_body
 from monitoring.ingestion.doors import door
+from monitoring.ingestion.items import SHOWN_REFUSALS, ItemBatch, ItemsMalformed, TooManyItems
 from monitoring.ingestion.native_browser import (
-    SHOWN_REFUSALS,
-    BrowserBatch,
-    BrowserMalformed,
     Caller,
-    TooManyItems,
     decode_events,
     decode_script,
     decode_vitals,
 )
+from monitoring.ingestion.native_logs import decode_logs
 from monitoring.ingestion.sentry.doors import find_kept_ip
 from monitoring.ingestion.storing import store_batch
 
@@ -47,8 +45,18 @@ def receive_events(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
     return _receive(request, grant, "events", decode_events)
 
 
+@door(problem_response)
+def receive_logs(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
+    """Log lines as JSON: 200 with how many were stored and what was refused; 400 when none was taken."""
+    return _receive(request, grant, "logs", _decode_logs)
+
+
+def _decode_logs(body: bytes, caller: Caller) -> ItemBatch:
+    return decode_logs(body, application_id=caller.application_id, received_at=caller.received_at, rules=caller.rules)
+
+
 def _receive(
-    request: HttpRequest, grant: KeyGrant, member: str, decode: Callable[[bytes, Caller], BrowserBatch]
+    request: HttpRequest, grant: KeyGrant, member: str, decode: Callable[[bytes, Caller], ItemBatch]
 ) -> HttpResponse:
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() not in _TYPES:
         raise MediaTypeUnsupported("Send application/json or text/plain.")
@@ -61,7 +69,7 @@ def _receive(
     )
     try:
         made = decode(read_body(request), caller)
-    except BrowserMalformed as error:
+    except ItemsMalformed as error:
         raise BodyInvalid(str(error)) from error
     except TooManyItems as error:
         raise BodyTooLarge(str(error)) from error

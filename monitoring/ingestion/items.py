@@ -1,0 +1,89 @@
+"""Items as plain JSON: one object, a list, or a list under a name. Each is read by itself. Pure.
+
+One that makes no sense is refused by its index and field and leaves the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from monitoring.ingestion.batches import Batch
+
+MAX_ITEMS = 1_000
+SHOWN_REFUSALS = 20
+
+
+class ItemsMalformed(Exception):
+    """A body that is none of the forms."""
+
+
+class TooManyItems(Exception):
+    """More than one body may bring."""
+
+
+class ItemRefused(Exception):
+    """Why one item is not taken: the field `name`, and a reason that reads on after it."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(reason)
+        self.name, self.reason = name, reason
+
+
+@dataclass(slots=True)
+class ItemBatch:
+    """What a body brought: the batch to store, how many are in it, and what was refused (index, field, reason)."""
+
+    batch: Batch
+    stored: int = 0
+    refused: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def take(self, index: int, signal: str, read: Callable[[], Any]) -> None:
+        """Add the record that `read` returns, or the refusal that it raises."""
+        try:
+            record = read()
+        except ItemRefused as error:
+            self.refused.append((index, error.name, error.reason))
+            self.batch.account.add(signal, "refused")
+        else:
+            self.batch.add(record, signal=signal)
+            self.stored += 1
+
+
+def decode_json(body: bytes) -> Any:
+    """Return what a body says. Raises ItemsMalformed."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ItemsMalformed(f"The body is not JSON: {error}") from error
+
+
+def check_count(items: list[Any], member: str) -> None:
+    """Raise TooManyItems where there are more than one body may bring."""
+    if len(items) > MAX_ITEMS:
+        raise TooManyItems(f"{len(items)} {member} in one body; at most {MAX_ITEMS} are taken.")
+
+
+def decode_items(
+    body: bytes, *, member: str, signal: str, application_id: int, read: Callable[[dict[str, Any]], Any]
+) -> ItemBatch:
+    """Return the items of a body: one object, {member: [...]} or a list. Raises ItemsMalformed, TooManyItems."""
+    found = decode_json(body)
+    many = found.get(member, [found]) if isinstance(found, dict) else found
+    if not isinstance(many, list):
+        raise ItemsMalformed(f'Send a JSON object, or several as {{"{member}": [...]}}.')
+    check_count(many, member)
+    made = ItemBatch(Batch(application_id))
+    for index, item in enumerate(many):
+        made.take(index, signal, partial(_read_object, read, item))
+    return made
+
+
+def _read_object(read: Callable[[dict[str, Any]], Any], item: Any) -> Any:
+    if not isinstance(item, dict):
+        raise ItemRefused("record", "is not a JSON object")
+    return read(item)

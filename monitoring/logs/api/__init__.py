@@ -1,0 +1,3 @@
+"""REST: log lines."""
+
+from __future__ import annotations

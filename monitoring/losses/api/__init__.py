@@ -1,0 +1,3 @@
+"""REST: the loss account."""
+
+from __future__ import annotations

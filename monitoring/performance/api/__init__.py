@@ -1,0 +1,3 @@
+"""REST: requests, queries and traces."""
+
+from __future__ import annotations
