@@ -14,6 +14,7 @@ from django.core.validators import validate_email
 from django.db import DatabaseError, connections
 from django.http.request import validate_host
 
+from config.options import OPTIONS
 from config.settings import OPTION
 
 #: Its checks are what bootstrap insists on, so that nothing is started with settings that cannot work.
@@ -28,9 +29,6 @@ AT_LEAST_ONE = (
     "WEB_THREADS",
     "AGENT_INTERVAL_SECONDS",
     "RULE_INTERVAL_SECONDS",
-    "POINT_RETENTION_DAYS",
-    "ROLLUP_MINUTE_RETENTION_DAYS",
-    "ROLLUP_HOUR_RETENTION_DAYS",
     "POINT_SLOT_MAX_ROWS",
     "POINT_SLOT_MAX_AGE_SECONDS",
     "MAX_BODY_BYTES",
@@ -38,8 +36,8 @@ AT_LEAST_ONE = (
     "MAX_SERIES_PER_APPLICATION",
     "KEY_REQUESTS_PER_MINUTE",
     "PUBLIC_KEY_REQUESTS_PER_MINUTE",
-    "DELIVERY_RETENTION_DAYS",
-    "EVENT_RETENTION_DAYS",
+    "CHECK_THREADS",
+    *(option.name for option in OPTIONS if option.name.endswith("_RETENTION_DAYS")),
 )
 
 

@@ -95,6 +95,12 @@ OPTIONS: tuple[Option, ...] = (
     Option("MAX_SERIES_PER_APPLICATION", "int", 100_000, "Default limit of metric series for a new application."),
     Option("KEY_REQUESTS_PER_MINUTE", "int", 60_000, "Default rate limit of a secret key."),
     Option("PUBLIC_KEY_REQUESTS_PER_MINUTE", "int", 3_000, "Default rate limit of a public (browser) key."),
+    Option(
+        "KEY_ITEMS_PER_MINUTE",
+        "list",
+        [],
+        "How many things of a kind a key may send by Sentry's SDKs, as errors=6000,spans=60000; kinds are those of the loss account.",
+    ),
     Option("WEBHOOK_ALLOW_PRIVATE", "bool", False, "Let webhooks reach loopback and private addresses."),
     Option(
         "CHECK_ALLOW_PRIVATE",

@@ -12,7 +12,8 @@ class MonitoringConfig(AppConfig):
     verbose_name = "Monitoring"
 
     def ready(self) -> None:
-        """Have this process notice what it does itself."""
+        """Have the settings checked, and this process notice what it does itself."""
+        import monitoring.checks  # noqa: F401  (registers itself)
         from monitoring.own_telemetry.wiring import watch_itself
 
         watch_itself()

@@ -1,4 +1,4 @@
-"""How much a key may send: requests in fixed ten-second windows, counted in the cache for all processes together.
+"""How much a key may send: in fixed ten-second windows, counted in the cache for all processes together.
 
 A process does not ask for every request: it takes a lease, a sixteenth of what is left of the window and never more than
 MAX_LEASE, and gives its requests out of that. So no more is ever let in than the limit says. A process that takes a lease and
@@ -50,39 +50,48 @@ class _Lease:
         return True
 
 
-_leases: dict[int, _Lease] = {}
+_leases: dict[str, _Lease] = {}
 _lock = threading.Lock()
 
 
 def check_rate(grant: KeyGrant, *, cost: int = 1) -> None:
-    """Count a request against the key's limit; raise RateLimited beyond it.
+    """Count a request against the key's limit; raise RateLimited beyond it."""
+    wait = find_wait(str(grant.key_id), per_minute=grant.requests_per_minute, cost=cost)
+    if wait is not None:
+        text = f"This key may send {grant.requests_per_minute} requests a minute."
+        raise RateLimited(text, retry_after_seconds=wait)
 
-    While the cache is away nothing is limited: telemetry must not be lost because a counter is.
+
+def find_wait(name: str, *, per_minute: int, cost: int = 1) -> int | None:
+    """Count `cost` things against the limit of that name; return after how many seconds to come back, None if they are let in.
+
+    What costs more than a whole window has is let in by a window nothing was taken of. While the cache is away nothing is
+    limited: telemetry must not be lost because a counter is.
     """
     now = time.time()
     window = int(now // WINDOW_SECONDS)
+    limit = max(1, per_minute * WINDOW_SECONDS // 60)
+    cost = min(cost, limit)
     with _lock:
-        lease = _find_lease(grant.key_id, window)
+        lease = _find_lease(name, window)
         if lease.give(cost):
-            return
+            return None
         wanted = max(cost, min(lease.left // LEASED_PART, MAX_LEASE))
     if not lease.is_used_up:
-        limit = max(1, grant.requests_per_minute * WINDOW_SECONDS // 60)
         # Others of this process may ask meanwhile too; each adds what it was given.
         try:
-            used = _take(grant.key_id, window, wanted)
+            used = _take(name, window, wanted)
         except (RedisError, ValueError):
             logger.warning("rate limits are off: the cache does not answer")
-            return
+            return None
         with _lock:
             lease.left = max(0, limit - used)
             lease.is_used_up = used >= limit
             # Of what was taken beyond the limit nothing is ours; the first part of it may be.
             lease.granted += wanted - max(0, min(wanted, used - limit))
             if lease.give(cost):
-                return
-    wait = max(1, round((window + 1) * WINDOW_SECONDS - now))
-    raise RateLimited(f"This key may send {grant.requests_per_minute} requests a minute.", retry_after_seconds=wait)
+                return None
+    return max(1, round((window + 1) * WINDOW_SECONDS - now))
 
 
 def forget_leases() -> None:
@@ -91,18 +100,18 @@ def forget_leases() -> None:
         _leases.clear()
 
 
-def _find_lease(key_id: int, window: int) -> _Lease:
+def _find_lease(name: str, window: int) -> _Lease:
     if len(_leases) >= MAX_REMEMBERED:
         _leases.clear()
-    lease = _leases.get(key_id)
+    lease = _leases.get(name)
     if lease is None or lease.window != window:
-        lease = _leases[key_id] = _Lease(window)
+        lease = _leases[name] = _Lease(window)
     return lease
 
 
-def _take(key_id: int, window: int, count: int) -> int:
-    """Return how many requests of a window are given away once `count` more are."""
-    name = f"rate:{key_id}:{window}"
+def _take(name: str, window: int, count: int) -> int:
+    """Return how much of a window is given away once `count` more are."""
+    name = f"rate:{name}:{window}"
     if cache.add(name, count, timeout=WINDOW_SECONDS * 2):
         return count
     return int(cache.incr(name, count))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from config.api import throttling
 from config.api.authentication import KeyGrant
 from config.api.errors import RateLimited
-from config.api.throttling import WINDOW_SECONDS, check_rate, forget_leases
+from config.api.throttling import WINDOW_SECONDS, check_rate, find_wait, forget_leases
 
 GRANT = KeyGrant(0, 1, "erp", False, frozenset({"ingest"}), (), 600)
 _numbers = itertools.count(7_000_000)
@@ -42,7 +42,7 @@ def test_rate__several_processes__never_more_than_the_limit(per_minute: int, tur
     grant = replace(GRANT, key_id=next(_numbers), requests_per_minute=per_minute)
     limit = per_minute * WINDOW_SECONDS // 60
     let_in = 0
-    leases: list[dict[int, throttling._Lease]] = [{}, {}, {}]
+    leases: list[dict[str, throttling._Lease]] = [{}, {}, {}]
     with time_machine.travel(1_800_000_000, tick=False):
         for turn, count in enumerate(turns):
             throttling._leases = leases[turn % 3]
@@ -67,3 +67,12 @@ def test_rate__process_that_starts_again__counts_on(monkeypatch: pytest.MonkeyPa
         assert is_let_in(grant)
         forget_leases()
         assert not is_let_in(grant)
+
+
+def test_rate__costs_more_than_a_window_has__is_let_in_by_a_fresh_one() -> None:
+    name = f"{next(_numbers)}:spans"
+    with time_machine.travel(1_800_000_000, tick=False) as clock:
+        assert find_wait(name, per_minute=60, cost=1_000) is None
+        assert find_wait(name, per_minute=60, cost=1) == WINDOW_SECONDS
+        clock.shift(WINDOW_SECONDS)
+        assert find_wait(name, per_minute=60, cost=10) is None

@@ -130,9 +130,7 @@ def _kill_and_count(directory: Path, *, kills: int, seed: int) -> None:
 def _kill_one(product: Product, chance: random.Random, victim: str) -> str:
     """Kill one process of the kind at a random moment of the next second; return what it was."""
     time.sleep(chance.random() * RULE_INTERVAL_SECONDS * 1.5)
-    candidates = product.find_processes(*VICTIMS[victim])
-    assert candidates, f"no process of kind {victim} is running"
-    process = chance.choice(candidates)
+    process = chance.choice(product.wait_for_processes(*VICTIMS[victim]))
     command = " ".join(process.cmdline())[:80]
     process.send_signal(signal.SIGKILL)
     return f"{victim}: {command}"

@@ -95,9 +95,7 @@ def test_errors__processes_killed_while_they_pour_in__are_all_there_and_counted_
             client.start()
         for victim in VICTIMS * 2:
             time.sleep(0.5 + chance.random())
-            candidates = product.find_processes(*victim)
-            assert candidates, victim
-            chance.choice(candidates).send_signal(signal.SIGKILL)
+            chance.choice(product.wait_for_processes(*victim)).send_signal(signal.SIGKILL)
             product.wait_until_ready()
         for client in clients:
             client.stop()

@@ -53,6 +53,14 @@ class Product:
         """Processes whose command line holds all of `words`."""
         return [process for process in self.processes() if all(word in _command_of(process) for word in words)]
 
+    def wait_for_processes(self, *words: str, seconds: float = READY_SECONDS) -> list[psutil.Process]:
+        """Return the same once there are any: one that was killed is started again after a moment."""
+        deadline = time.monotonic() + seconds
+        while not (found := self.find_processes(*words)):
+            assert time.monotonic() < deadline, f"no process of {words}:\n{self.log_path.read_text()[-4000:]}"
+            time.sleep(0.1)
+        return found
+
     def wait_until_ready(self, seconds: float = READY_SECONDS) -> None:
         """Return once /health/ready answers 200; raise AssertionError with the log's end when it does not in time."""
         deadline = time.monotonic() + seconds

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from config.api.authentication import KeyGrant, check_scope
-from config.api.errors import ApiError, KeyWrong, MethodNotAllowed, OriginRefused, RateLimited, TemporarilyUnavailable
+from config.api.errors import ApiError, KeyWrong, MethodNotAllowed, OriginRefused, TemporarilyUnavailable
 from config.settings import OPTION
 from monitoring.applications.selectors import find_grant
 from monitoring.errors.scrubbing import truncate_ip
@@ -26,12 +26,6 @@ ALLOWED_HEADERS = (
     "sentry-trace, baggage"
 )
 EXPOSED_HEADERS = "X-Sentry-Error, X-Sentry-Rate-Limits, Retry-After"
-#: Everything that can be limited but reports of losses: those must get through for the account to add up.
-LIMITED_CATEGORIES = (
-    "default;error;transaction;span;log_item;session;feedback;monitor;attachment;security;profile;profile_chunk;replay;"
-    "trace_metric"
-)
-
 Receive = Callable[..., HttpResponse]
 """Takes grant, inflated body, request, and what else the address names."""
 View = Callable[..., HttpResponse]
@@ -109,13 +103,11 @@ def _admit(request: HttpRequest, application_id: str, key: str, *, in_query: boo
 
 
 def refuse(error: ApiError) -> HttpResponse:
-    """Return an error as SDKs know it: {"detail": ...}, with the limits they are to keep."""
+    """Return an error as SDKs know it: {"detail": ...}, with the time to wait."""
     response = JsonResponse({"detail": f"{error.title} {error.detail}"}, status=error.status)
     response["X-Sentry-Error"] = error.title
     if error.retry_after_seconds is not None:
         response["Retry-After"] = str(error.retry_after_seconds)
-    if isinstance(error, RateLimited):
-        response["X-Sentry-Rate-Limits"] = f"{error.retry_after_seconds}:{LIMITED_CATEGORIES}:key:rate_limited"
     if isinstance(error, MethodNotAllowed):
         response["Allow"] = "POST, OPTIONS"
     return response

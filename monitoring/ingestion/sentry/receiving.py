@@ -15,6 +15,7 @@ from monitoring.ingestion.sentry.items.losses import take_client_report
 from monitoring.ingestion.sentry.items.sessions import take_session, take_session_counts
 from monitoring.ingestion.sentry.items.spans import take_spans, take_transaction
 from monitoring.ingestion.sentry.items.user_reports import take_feedback, take_user_report
+from monitoring.ingestion.sentry.limits import Limiter
 from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received, Taker
 from monitoring.ingestion.sentry.security import SecurityReports
 
@@ -34,25 +35,19 @@ TAKERS: dict[str, Taker] = {
 }
 
 
-def sort_out(envelope: Envelope, context: Context, *, is_limited: bool = False) -> Received:
-    """Return the records to store and what becomes of everything else.
-
-    With `is_limited` nothing is stored but reports of losses are still counted.
-    """
+def sort_out(envelope: Envelope, context: Context, limiter: Limiter) -> Received:
+    """Return the records to store and what becomes of everything else."""
     received = Received(Batch(context.application_id), event_id=envelope.event_id)
     for refused in envelope.refused:
         received.refuse(refused)
     for signal, count in envelope.limited.items():
         received.batch.account.add(signal, "limited", count)
     for item in envelope.items:
-        if is_limited and item.type != "client_report":
-            received.batch.account.add(item.signal, "limited", item.count)
-        else:
-            _take(received, item, context)
+        _take(received, item, context, limiter)
     return received
 
 
-def sort_out_store(body: bytes, context: Context, *, is_limited: bool = False) -> Received:
+def sort_out_store(body: bytes, context: Context, limiter: Limiter) -> Received:
     """Return the same for the body of an older client, which is one event."""
     envelope = Envelope({})
     limit = MAX_ITEM_BYTES["event"]
@@ -61,13 +56,14 @@ def sort_out_store(body: bytes, context: Context, *, is_limited: bool = False) -
         envelope.refused.append(Refused("errors", reason, is_size=True))
     else:
         envelope.items.append(Item("event", {}, body))
-    return sort_out(envelope, context, is_limited=is_limited)
+    return sort_out(envelope, context, limiter)
 
 
-def sort_out_security(reports: SecurityReports, context: Context, *, is_limited: bool = False) -> Received:
+def sort_out_security(reports: SecurityReports, context: Context, limiter: Limiter) -> Received:
     """Return the same for reports of browsers: they are errors to whoever reads them, and counted as what they are."""
     received = Received(Batch(context.application_id))
     account = received.batch.account
+    is_limited = bool(reports.events) and not limiter.admits("security", len(reports.events))
     account.add("security", "limited", reports.limited + (len(reports.events) if is_limited else 0))
     account.add("security", "dropped", reports.foreign)
     if reports.refused:
@@ -80,11 +76,13 @@ def sort_out_security(reports: SecurityReports, context: Context, *, is_limited:
     return received
 
 
-def _take(received: Received, item: Item, context: Context) -> None:
+def _take(received: Received, item: Item, context: Context, limiter: Limiter) -> None:
     try:
         item = find_kind(item) if item.type == "event" else item
         take = TAKERS.get(item.type)
-        if take is None:
+        if not limiter.admits(item.signal, item.count):
+            received.batch.account.add(item.signal, "limited", item.count)
+        elif take is None:
             received.batch.account.add(item.signal, "dropped", item.count)
         else:
             take(received, item, context)

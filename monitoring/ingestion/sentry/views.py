@@ -10,12 +10,12 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from config.api.authentication import KeyGrant
-from config.api.errors import ApiError, BodyInvalid, BodyTooLarge, RateLimited
-from config.api.throttling import check_rate
+from config.api.errors import ApiError, BodyInvalid, BodyTooLarge
 from monitoring.ingestion.batches import Batch
 from monitoring.ingestion.sentry.doors import find_kept_ip, open_door, read_client_ip, refuse, sentry_door
 from monitoring.ingestion.sentry.envelopes import EnvelopeInvalid, Refused, parse_envelope
 from monitoring.ingestion.sentry.items.check_ins import add_check_in
+from monitoring.ingestion.sentry.limits import Limiter
 from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received
 from monitoring.ingestion.sentry.receiving import describe_refusals, sort_out, sort_out_security, sort_out_store
 from monitoring.ingestion.sentry.security import SecurityReportInvalid, read_reports
@@ -32,22 +32,21 @@ def receive_envelope(grant: KeyGrant, body: bytes, request: HttpRequest) -> Http
         envelope = parse_envelope(body)
     except EnvelopeInvalid as error:
         raise BodyInvalid(str(error)) from error
-    limit = _find_limit(grant)
-    context = _describe(grant, request, envelope.header)
-    return _store(sort_out(envelope, context, is_limited=limit is not None), limit)
+    limiter = Limiter.of_request(grant)
+    return _store(sort_out(envelope, _describe(grant, request, envelope.header), limiter), limiter)
 
 
 @sentry_door
 def receive_store(grant: KeyGrant, body: bytes, request: HttpRequest) -> HttpResponse:
     """One event, as clients sent them before there were envelopes."""
-    limit = _find_limit(grant)
-    return _store(sort_out_store(body, _describe(grant, request, {}), is_limited=limit is not None), limit)
+    limiter = Limiter.of_request(grant)
+    return _store(sort_out_store(body, _describe(grant, request, {}), limiter), limiter)
 
 
 @sentry_door
 def receive_security(grant: KeyGrant, body: bytes, request: HttpRequest) -> HttpResponse:
     """Reports of browsers about broken rules of a page (CSP and its like), as report-uri and the Reporting API send them."""
-    limit = _find_limit(grant)
+    limiter = Limiter.of_request(grant)
     context = _describe(grant, request, {})
     try:
         reports = read_reports(
@@ -60,17 +59,17 @@ def receive_security(grant: KeyGrant, body: bytes, request: HttpRequest) -> Http
         )
     except SecurityReportInvalid as error:
         raise BodyInvalid(str(error)) from error
-    return _store(sort_out_security(reports, context, is_limited=limit is not None), limit)
+    return _store(sort_out_security(reports, context, limiter), limiter)
 
 
 @open_door
 def receive_cron(grant: KeyGrant, body: bytes, request: HttpRequest, slug: str) -> HttpResponse:
     """One check-in of a job, by an address that it calls: `?status=ok`, or a JSON body as SDKs send it."""
-    limit = _find_limit(grant)
+    limiter = Limiter.of_request(grant)
     received = Received(Batch(grant.application_id))
-    if limit is not None:
+    if not limiter.admits("check_ins"):
         received.batch.account.add("check_ins", "limited")
-        return _store(received, limit)
+        return _store(received, limiter)
     try:
         told = msgspec.json.decode(body, type=dict[str, Any]) if body.strip() else {}
         told = {**told, **{name: value for name, value in request.GET.items() if name in {"status", "check_in_id"}}}
@@ -81,7 +80,7 @@ def receive_cron(grant: KeyGrant, body: bytes, request: HttpRequest, slug: str) 
         received.refuse(Refused("check_ins", f"the body is no JSON object: {error}"))
     except (CheckInInvalid, ItemInvalid) as error:
         received.refuse(Refused("check_ins", str(error)))
-    return _store(received, None)
+    return _store(received, limiter)
 
 
 def _read_duration(request: HttpRequest, told: dict[str, Any]) -> Any:
@@ -103,22 +102,22 @@ def _describe(grant: KeyGrant, request: HttpRequest, header: dict[str, Any]) -> 
     )
 
 
-def _store(received: Received, limit: RateLimited | None) -> HttpResponse:
+def _store(received: Received, limiter: Limiter) -> HttpResponse:
     store_batch(received.batch)
-    if limit is not None and received.batch.account.total("limited"):
-        return refuse(limit)
+    response = _answer(received, limiter)
+    if told := limiter.describe():
+        response["X-Sentry-Rate-Limits"] = told
+    return response
+
+
+def _answer(received: Received, limiter: Limiter) -> HttpResponse:
+    if limiter.whole is not None and received.batch.account.total("limited"):
+        return refuse(limiter.whole)
+    if limiter.waits and not received.batch.records:
+        return refuse(limiter.refuse_kinds())
     if received.refused and not _holds_anything(received):
         return refuse(_describe_refusal(received))
     return JsonResponse({"id": received.event_id} if received.event_id else {})
-
-
-def _find_limit(grant: KeyGrant) -> RateLimited | None:
-    """Count the request; return the limit it is beyond. It is looked through all the same, for the account."""
-    try:
-        check_rate(grant)
-    except RateLimited as error:
-        return error
-    return None
 
 
 def _holds_anything(received: Received) -> bool:

@@ -129,17 +129,6 @@ def test_envelope__any_bytes__are_answered(
     assert answer.status_code in {200, 400}
 
 
-def test_envelope__cut_at_every_byte__is_answered_and_accounted(
-    client: Client, application: Application, key: str
-) -> None:
-    whole = make_envelope(("event", {"message": "hi"}), ("session", {"sid": 1}), event_id="a" * 32)
-    for size in range(len(whole) + 1):
-        assert send_envelope(client, application, key, whole[:size]).status_code in {200, 400}
-    for total in totals(application).values():
-        assert total.received == total.stored + total.refused + total.limited + total.dropped
-    assert measure_inbox().waiting == 1
-
-
 ENCODINGS: dict[str, Any] = {
     "gzip": gzip.compress,
     "deflate": zlib.compress,
@@ -231,6 +220,42 @@ def test_doors__too_many_requests__are_told_and_accounted_by_kind(client: Client
     }
     only = send_envelope(client, application, key, make_envelope(("client_report", report)))
     assert only.status_code == 200
+
+
+@pytest.fixture
+def few_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPTION, "KEY_ITEMS_PER_MINUTE", ["errors=6", "spans=60"])
+
+
+@pytest.mark.usefixtures("few_errors")
+def test_doors__too_many_of_one_kind__others_still_come_in(client: Client, application: Application, key: str) -> None:
+    session = {"sid": "e" * 32, "init": True, "started": timezone.now().isoformat(), "attrs": {"release": "1"}}
+    both = make_envelope(("event", make_event()), ("session", session))
+    assert "X-Sentry-Rate-Limits" not in send_envelope(client, application, key, both)
+    answer = send_envelope(client, application, key, both)
+    seconds, categories, scope, reason = answer["X-Sentry-Rate-Limits"].split(":")
+    assert (answer.status_code, categories, scope, reason) == (200, "default;error", "key", "rate_limited")
+    assert 1 <= int(seconds) <= 10
+    assert totals(application) == {
+        Signal.ERRORS: Total(received=2, stored=1, limited=1),
+        Signal.SESSIONS: Total(2, 2),
+    }
+
+
+@pytest.mark.usefixtures("few_errors")
+def test_doors__nothing_but_what_is_limited__is_told_with_429(
+    client: Client, application: Application, key: str
+) -> None:
+    report = {"discarded_events": [{"reason": "queue_overflow", "category": "error", "quantity": 2}]}
+    body = make_envelope(("event", make_event()), ("client_report", report))
+    assert send_envelope(client, application, key, body).status_code == 200
+    answer = send_envelope(client, application, key, body)
+    assert (answer.status_code, answer["Access-Control-Allow-Origin"]) == (429, "*")
+    assert answer["X-Sentry-Rate-Limits"].startswith(f"{answer['Retry-After']}:default;error:key")
+    assert "no more errors" in answer.json()["detail"]
+    assert totals(application)[Signal.ERRORS] == Total(received=2, stored=1, limited=1, lost=4)
+    store = f"/api/{application.pk}/store/?sentry_key={key}"
+    assert client.post(store, b"{}", "application/json").status_code == 429
 
 
 def test_doors__database_away__say_when_to_come_back(
