@@ -236,6 +236,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     # One name for a set of choices that several fields share.
     "ENUM_NAME_OVERRIDES": {
+        "LogSeverityEnum": "monitoring.logs.enums.Severity",
+        "ErrorLevelEnum": "monitoring.errors.enums.Level",
         "AlertStateEnum": "alerts.enums.AlertState",
         "CheckStateEnum": "monitoring.uptime.enums.STATE_CHOICES",
         "CheckKindEnum": "monitoring.uptime.enums.KIND_CHOICES",
