@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
@@ -21,16 +22,18 @@ from config.related import find_related
 from monitoring.applications.links import find_admin_url, find_release_url, find_trace_url
 from monitoring.applications.views import find_base_url
 from monitoring.attachments.selectors import list_attachments
+from monitoring.errors.courses import DEFAULT, STRETCHES, draw_course
 from monitoring.errors.display import show_crumbs, show_exceptions, show_facts, write_raw, write_stack
 from monitoring.errors.enums import IssueState, Level, ResolvedIn
 from monitoring.errors.events import ErrorData, find_unresolved, read_event
 from monitoring.errors.models import ErrorEvent, ErrorIssue
 from monitoring.errors.selectors import (
-    HOURS_SHOWN,
     count_by_hour,
     count_tags,
+    find_ends,
     find_event,
     find_neighbours,
+    list_people,
     read_document,
 )
 from monitoring.errors.services.issues import (
@@ -54,8 +57,7 @@ from monitoring.user_reports.selectors import list_reports_of_groups
 
 VIEW, CHANGE = "monitoring.view_errorissue", "monitoring.change_errorissue"
 ADDRESS = "monitoring/errorissue/<int:pk>"
-DAYS_SHOWN = 14
-HOURS_PER_DAY = 24
+RELEASES_MARKED = 20
 #: What the mute form offers: hours, and numbers of events.
 MUTE_HOURS = {"1": 1, "24": 24, "168": 168, "720": 720}
 MUTE_EVENTS = {"10": 10, "100": 100, "1000": 1000}
@@ -87,18 +89,16 @@ def describe_issue(request: HttpRequest, issue: ErrorIssue) -> dict[str, Any]:
         "state": IssueState(issue.state),
         "level": Level(issue.level),
         "groups": groups,
-        "hours": count_by_hour(issue_ids=[issue.pk], now=now)[issue.pk],
-        "days": _count_by_day(issue, now=now),
+        **_describe_course(request, issue, now=now),
+        "met": list_people(group_ids=ids),
         "tags": count_tags(group_ids=ids),
         "story": _tell(issue),
         "releases": list(Release.objects.filter(application_id=issue.application_id)[:RELEASES_OFFERED]),
         "reports": list_reports_of_groups(ids),
         "merged": list(issue.merged.order_by("pk")),
-        "people": list(_list_people()),
+        "assignees": list(_list_assignees()),
         "can_change": request.user.has_perm(CHANGE),
         "related": find_related(request, "error_issue", application_id=issue.application_id, pk=issue.pk),
-        "hours_shown": HOURS_SHOWN,
-        "days_shown": DAYS_SHOWN,
         "is_fullwidth": "1",
         **(describe_event(request, issue, event, ids) if event is not None else {"event": None}),
     }
@@ -110,6 +110,7 @@ def describe_event(request: HttpRequest, issue: ErrorIssue, event: ErrorEvent, g
     resolve_document(document, application_id=event.application_id, is_stored=True)
     data = read_event(document, received_at=event.received_at)
     before, after = find_neighbours(group_ids=group_ids, pk=event.pk)
+    first, newest = find_ends(group_ids=group_ids)
     return {
         "event": event,
         "data": data,
@@ -125,8 +126,12 @@ def describe_event(request: HttpRequest, issue: ErrorIssue, event: ErrorEvent, g
             else []
         ),
         "unresolved": _describe_unresolved(request, issue, data),
-        "before": before,
-        "after": after,
+        "steps": [  # (word, event, relation)
+            ("First", first if before is not None else None, "first"),
+            ("Older", before, "prev"),
+            ("Newer", after, "next"),
+            ("Newest", newest if after is not None else None, "last"),
+        ],
     }
 
 
@@ -220,7 +225,7 @@ def unmerge(request: HttpRequest, pk: int) -> HttpResponseBase:
 def assign(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Give it to someone."""
     chosen = request.POST.get("assignee", "")
-    person = _list_people().filter(pk=chosen).first() if chosen.isdecimal() else None
+    person = _list_assignees().filter(pk=chosen).first() if chosen.isdecimal() else None
     if chosen and person is None:
         messages.error(request, "This person can't be given errors (any more).")
         return redirect("admin:monitoring_errorissue_change", pk)
@@ -275,11 +280,24 @@ def _tell(issue: ErrorIssue) -> list[Entry]:
     return tell_story(issue.transitions.all(), issue.notes.all())
 
 
-def _count_by_day(issue: ErrorIssue, *, now: Any) -> list[int]:
-    hours = count_by_hour(issue_ids=[issue.pk], now=now, hours=DAYS_SHOWN * HOURS_PER_DAY)[issue.pk]
-    return [sum(hours[start : start + HOURS_PER_DAY]) for start in range(0, len(hours), HOURS_PER_DAY)]
+def _describe_course(request: HttpRequest, issue: ErrorIssue, *, now: datetime) -> dict[str, Any]:
+    """Return how often it happened in the chosen stretch of time, and the other stretches."""
+    chosen = request.GET.get("range", DEFAULT)
+    chosen = chosen if chosen in STRETCHES else DEFAULT
+    stretch = STRETCHES[chosen]
+    releases = Release.objects.filter(
+        application_id=issue.application_id, first_seen__gte=now - timedelta(hours=stretch.hours)
+    )
+    marks = list(releases.order_by("-first_seen").values_list("first_seen", "version")[:RELEASES_MARKED])
+    hours = count_by_hour(issue_ids=[issue.pk], now=now, hours=stretch.hours)[issue.pk]
+    kept = {name: value for name, value in request.GET.items() if name != "range"}
+    return {
+        "course": draw_course(hours, stretch, now=now, releases=marks),
+        "course_words": stretch.words,
+        "ranges": [(urlencode({**kept, "range": key}), one.words, key == chosen) for key, one in STRETCHES.items()],
+    }
 
 
-def _list_people() -> QuerySet[Any]:
+def _list_assignees() -> QuerySet[Any]:
     """Return who can be given issues."""
     return get_user_model().objects.filter(is_active=True, is_staff=True).order_by("username")

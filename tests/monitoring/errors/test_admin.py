@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+from html import unescape
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from monitoring.applications.models import Application
-from monitoring.errors.models import ErrorIssue
+from monitoring.errors.models import ErrorHour, ErrorIssue
 from monitoring.errors.services.digesting import digest_batch
 from monitoring.errors.services.inbox import Incoming, write_events
 from monitoring.losses.enums import Signal
@@ -129,16 +133,56 @@ def test_issue__odd_event__is_shown_all_the_same(client: Client, person: User, a
     assert "<b>odd</b>" not in answer.content.decode()
 
 
+def follow(client: Client, page: Any, word: str) -> Any:
+    """Follow the step of that name to another event."""
+    (query,) = re.findall(rf'href="(\?[^"]+)" rel="\w+">{word}<', page.content.decode())
+    return client.get(f"{page.request['PATH_INFO']}{unescape(query)}")
+
+
+def value_on(page: Any) -> str:
+    value: str = page.context["exceptions"][0].record.value
+    return value
+
+
 def test_issue__several_events__can_be_walked_through(client: Client, person: User, application: Application) -> None:
-    report(application, make_event(value="first"), make_event(value="second"))
-    issue = ErrorIssue.objects.get()
-    address = issue.get_absolute_url()
-    newest = client.get(address)
-    assert "second" in newest.context["exceptions"][0].record.value
-    older = client.get(f"{address}?event={newest.context['before']}")
-    assert older.context["exceptions"][0].record.value == "first"
-    assert (older.context["before"], older.context["after"]) == (None, newest.context["event"].pk)
+    report(application, *(make_event(value=value) for value in ("first", "second", "third")))
+    address = ErrorIssue.objects.get().get_absolute_url()
+    newest = client.get(address, {"range": "14d"})
+    older = follow(client, newest, "Older")
+    oldest = follow(client, older, "First")
+    assert [value_on(page) for page in (newest, older, oldest)] == ["third", "second", "first"]
+    assert value_on(follow(client, oldest, "Newer")) == "second"
+    assert value_on(follow(client, oldest, "Newest")) == "third"
+    assert all(f'rel="{rel}"' not in oldest.content.decode() for rel in ("first", "prev"))
+    assert 'aria-current="true">14 days' in oldest.content.decode()
     assert client.get(f"{address}?event={'9' * 30}").status_code == 200
+
+
+def test_issue__course__shows_when_and_the_releases_meanwhile(
+    client: Client, person: User, application: Application
+) -> None:
+    report(application, make_event(release="1.0 <beta>"), make_event(release="1.0 <beta>"))
+    issue = ErrorIssue.objects.get()
+    page = " ".join(client.get(issue.get_absolute_url()).content.decode().split())
+    assert "2 events in 2 days" in re.sub(r"<[^>]+>", "", page)
+    assert "Events over time: 2 in all" in page
+    assert "1.0 &lt;beta&gt;</title>" in page
+    assert re.search(r"<td>[^<]+</td><td>2</td>", page)
+    ErrorHour.objects.update(hour=timezone.now() - timedelta(days=30))
+    assert "It did not happen in this time" in client.get(issue.get_absolute_url()).content.decode()
+    later = client.get(issue.get_absolute_url(), {"range": "90d"}).content.decode()
+    assert "Events over time: 2 in all" in later
+
+
+def test_issue__people__are_listed_and_lead_to_their_page(
+    client: Client, person: User, application: Application
+) -> None:
+    for name in ("anna", "anna", "bo"):
+        report(application, make_event(user={"id": name, "email": f"{name}@example.com"}))
+    page = client.get(ErrorIssue.objects.get().get_absolute_url()).content.decode()
+    (link,) = re.findall(r'href="([^"]+)">anna@example.com</a></div><span[^>]*><span[^>]*>2</span> times', page)
+    assert client.get(link).status_code == 200
+    assert "bo@example.com" in page
 
 
 def test_issue__life__is_told_in_its_history(client: Client, person: User, application: Application) -> None:
