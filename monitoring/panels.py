@@ -19,21 +19,21 @@ from monitoring.applications.selectors import find_host_application
 from monitoring.browser import panels as browser_panels
 from monitoring.charts.now import Found, largest, read_now
 from monitoring.charts.spec import Chart, Line, Threshold
+from monitoring.errors import panels as errors_panels
 from monitoring.errors.enums import IssueState
 from monitoring.errors.selectors import count_waiting_issues, measure_inbox
 from monitoring.metrics.models import MetricSeries
+from monitoring.performance import panels as performance_panels
 from monitoring.performance import sections as performance_sections
 from monitoring.uptime import panels as uptime_panels
 
-__all__ = ["browser_panels", "performance_sections", "uptime_panels"]
+__all__ = ["browser_panels", "errors_panels", "performance_panels", "performance_sections", "uptime_panels"]
 
 VIEW = "monitoring.view_application"
 #: Shares at which the built-in rules warn and alarm.
 WARN, ALARM = 0.8, 0.95
 SHARES = (Threshold(WARN, "watch"), Threshold(ALARM, "bad"))
 MEMORY_SHARES = (Threshold(0.85, "watch"), Threshold(ALARM, "bad"))
-#: Metrics of the agent and of this product itself; anything else was sent by an ERP.
-
 #: A new application's charts begin with what there is and grow to an hour.
 RANGES_SECONDS = (300, 900, 1800, 3600)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 from django.db.models.expressions import RawSQL
 
 from monitoring.errors.enums import OPEN_STATES, IssueState
@@ -34,6 +34,20 @@ class ErrorIssueQuerySet(models.QuerySet["ErrorIssue"]):
     def open(self) -> ErrorIssueQuerySet:
         """New, ongoing or regressed: they wait for somebody."""
         return self.filter(state__in=OPEN_STATES)
+
+    def waiting(self) -> ErrorIssueQuerySet:
+        """New, or back after being resolved: nobody has dealt with them."""
+        return self.filter(state__in=[IssueState.NEW, IssueState.REGRESSED])
+
+    def by_need(self) -> ErrorIssueQuerySet:
+        """Those that came back and the critical ones on top, then the newest seen."""
+        return self.annotate(
+            need=Case(
+                When(state=IssueState.REGRESSED, then=Value(0)),
+                When(critical_at__isnull=False, then=Value(1)),
+                default=Value(2),
+            )
+        ).order_by("need", "-last_seen", "-pk")
 
     def unmerged(self) -> ErrorIssueQuerySet:
         """All but those that were merged into another."""

@@ -222,7 +222,7 @@ def list_set_aside(*, limit: int = 20) -> list[dict[str, Any]]:
 
 def count_waiting_issues() -> dict[str, int]:
     """Return how many issues are new and how many have come back, by state."""
-    issues = ErrorIssue.objects.filter(state__in=["new", "regressed"])
+    issues = ErrorIssue.objects.waiting()
     return dict(issues.values_list("state").annotate(found=Count("pk")).order_by())
 
 
