@@ -28,6 +28,12 @@ def find_alerts_of_statement(application_id: int, pk: int) -> list[Related]:
     return _describe(application_id, "statement_id", str(pk))
 
 
+@relates("check", name="alerts", permission=VIEW)
+def find_alerts_of_check(application_id: int, pk: int) -> list[Related]:
+    """Return the newest alerts whose labels name the uptime check."""
+    return _describe(application_id, "check_id", str(pk))
+
+
 @relates("release", name="alerts", permission=VIEW)
 def find_alerts_of_release(application_id: int, pk: int) -> list[Related]:
     """Return the newest alerts whose labels name the release."""

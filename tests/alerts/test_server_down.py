@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.test import Client
+from django.urls import reverse
 
 from alerts.builtin import BUILTIN_RULES
 from alerts.models import Alert, Rule
@@ -55,6 +57,15 @@ def test_server_down__no_answer_or_slower_than_30_s__critical_with_what_and_why(
     assert mail.subject == "Critical: Login page is down"
     assert finding.reason in mail.text
     assert "https://erp.example.com/health" in mail.text
+
+
+def test_server_down__alert__stands_on_the_page_of_its_check(admin_client: Client) -> None:
+    check = make_check(name="Login page", retries=0)
+    find(check, DOWN)
+    evaluate(1)
+
+    page = admin_client.get(reverse("admin:monitoring_check_case", args=[check.pk])).content.decode()
+    assert f'href="{Alert.objects.get().get_absolute_url()}">Login page is down</a>' in page
 
 
 def test_server_down__up_again__resolved() -> None:

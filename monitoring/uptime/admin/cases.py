@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from config.admin.pages import admin_page
 from config.admin.states import State
 from config.lengths import describe_seconds
+from config.related import find_related
 from monitoring.charts.spec import Chart, Line, Mark, Threshold
 from monitoring.uptime.admin.checks import write_availability
 from monitoring.uptime.availability import Downtime, list_downtimes, measure_availability
@@ -104,6 +105,7 @@ def describe_case(request: HttpRequest, check: Check) -> dict[str, Any]:
         "grace": describe_seconds(check.grace_seconds),
         "timeout": describe_seconds(check.timeout_seconds),
         "expectations": _describe_expectations(check),
+        "related": find_related(request, "check", application_id=check.application_id, pk=check.pk),
         "is_fullwidth": "1",
     }
 
