@@ -1,4 +1,4 @@
-"""Doors for items as JSON: batches of the browser script; web vitals, usage events and log lines of any program."""
+"""Doors for items as JSON: errors, requests, queries, web vitals, usage events and log lines of any program; batches of the script."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from monitoring.ingestion.native_browser import (
     decode_script,
     decode_vitals,
 )
+from monitoring.ingestion.native_errors import decode_errors
 from monitoring.ingestion.native_logs import decode_logs
+from monitoring.ingestion.native_performance import decode_queries, decode_requests
 from monitoring.ingestion.sentry.doors import find_kept_ip
 from monitoring.ingestion.storing import store_batch
 
@@ -34,21 +36,57 @@ def receive_script(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
 
 
 @door(problem_response)
+def receive_errors(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
+    """Errors as JSON: 200 with how many were stored, their ids, and what was refused; 400 when none was taken."""
+    return _receive(request, grant, "errors", _decode_errors)
+
+
+@door(problem_response)
+def receive_requests(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
+    """Requests as JSON: 200 with how many were stored, and what was refused; 400 when none was taken."""
+    return _receive(request, grant, "requests", _decode_requests)
+
+
+@door(problem_response)
+def receive_queries(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
+    """Database queries as JSON: 200 with how many were stored, and what was refused; 400 when none was taken."""
+    return _receive(request, grant, "queries", _decode_queries)
+
+
+@door(problem_response)
 def receive_vitals(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
-    """Web vitals as JSON: 200 with how many were stored and what was refused; 400 when none was taken."""
+    """Web vitals as JSON: 200 with how many were stored, and what was refused; 400 when none was taken."""
     return _receive(request, grant, "vitals", decode_vitals)
 
 
 @door(problem_response)
 def receive_events(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
-    """Usage events as JSON: 200 with how many were stored and what was refused; 400 when none was taken."""
+    """Usage events as JSON: 200 with how many were stored, and what was refused; 400 when none was taken."""
     return _receive(request, grant, "events", decode_events)
 
 
 @door(problem_response)
 def receive_logs(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
-    """Log lines as JSON: 200 with how many were stored and what was refused; 400 when none was taken."""
+    """Log lines as JSON: 200 with how many were stored, and what was refused; 400 when none was taken."""
     return _receive(request, grant, "logs", _decode_logs)
+
+
+def _decode_errors(body: bytes, caller: Caller) -> ItemBatch:
+    return decode_errors(
+        body,
+        application_id=caller.application_id,
+        received_at=caller.received_at,
+        client_ip=caller.client_ip,
+        user_agent=caller.user_agent,
+    )
+
+
+def _decode_requests(body: bytes, caller: Caller) -> ItemBatch:
+    return decode_requests(body, application_id=caller.application_id, received_at=caller.received_at)
+
+
+def _decode_queries(body: bytes, caller: Caller) -> ItemBatch:
+    return decode_queries(body, application_id=caller.application_id, received_at=caller.received_at)
 
 
 def _decode_logs(body: bytes, caller: Caller) -> ItemBatch:
@@ -79,4 +117,7 @@ def _receive(
         errors = [{"field": f"{member}.{index}.{name}", "detail": reason} for index, name, reason in shown]
         return problem_response(BodyInvalid(f"None of the {member} could be taken; errors say why.", errors=errors))
     refused = [{"index": index, "field": name, "reason": reason} for index, name, reason in shown]
-    return JsonResponse({"stored": made.stored, "refused_count": len(made.refused), "refused": refused})
+    answer = {"stored": made.stored, "refused_count": len(made.refused), "refused": refused}
+    if member == "errors":
+        answer["ids"] = [record.event_id.hex for record in made.batch.records]
+    return JsonResponse(answer)

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from monitoring.ingestion.batches import Batch
+
+Read = TypeVar("Read")
 
 MAX_ITEMS = 1_000
 SHOWN_REFUSALS = 20
@@ -62,10 +64,47 @@ def decode_json(body: bytes) -> Any:
         raise ItemsMalformed(f"The body is not JSON: {error}") from error
 
 
-def check_count(items: list[Any], member: str) -> None:
+def split_items(body: bytes, member: str, *, limit: int) -> list[bytes | msgspec.Raw]:
+    """Return the items of a body, each unread: one object, {member: [...]} or a list. Raises ItemsMalformed, TooManyItems."""
+    start = body.lstrip()[:1]
+    many: list[bytes | msgspec.Raw]
+    try:
+        if start == b"[":
+            many = list(msgspec.json.decode(body, type=list[msgspec.Raw]))
+        elif start == b"{":
+            found = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+            many = list(msgspec.json.decode(found[member], type=list[msgspec.Raw])) if member in found else [body]
+        else:
+            raise ItemsMalformed(f'Send a JSON object, or several as {{"{member}": [...]}}.')
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ItemsMalformed(f"The body is not the JSON of {member}: {error}") from error
+    check_count(many, member, limit=limit)
+    return many
+
+
+def read_item(raw: bytes | msgspec.Raw, kind: type[Read], *, name: str, max_bytes: int) -> Read:
+    """Return an item as a struct; `name` is what the item as a whole is called. Raises ItemRefused."""
+    if len(memoryview(raw)) > max_bytes:
+        raise ItemRefused(name, f"has more than {max_bytes} bytes")
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as problem:
+        raise describe_mistake(problem, name) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise ItemRefused(name, f"can't be read: {problem}") from None
+
+
+def describe_mistake(problem: msgspec.ValidationError, name: str) -> ItemRefused:
+    """Return the refusal of an item of which a field is not what it must be."""
+    reason, _, path = str(problem).partition(" - at `")
+    field_name = path.removeprefix("$").removesuffix("`").strip(".") or name
+    return ItemRefused(field_name, reason[:1].lower() + reason[1:])
+
+
+def check_count(items: list[Any], member: str, *, limit: int = MAX_ITEMS) -> None:
     """Raise TooManyItems where there are more than one body may bring."""
-    if len(items) > MAX_ITEMS:
-        raise TooManyItems(f"{len(items)} {member} in one body; at most {MAX_ITEMS} are taken.")
+    if len(items) > limit:
+        raise TooManyItems(f"{len(items)} {member} in one body; at most {limit} are taken.")
 
 
 def decode_items(

@@ -34,8 +34,16 @@ from monitoring.browser.records import (
 )
 from monitoring.errors.scrubbing import ScrubRules, scrub
 from monitoring.ingestion.batches import Batch
-from monitoring.ingestion.items import ItemBatch, ItemRefused, ItemsMalformed, check_count, decode_items, decode_json
-from monitoring.ingestion.native_errors import ErrorsMalformed, TooManyErrors, decode_errors
+from monitoring.ingestion.items import (
+    ItemBatch,
+    ItemRefused,
+    ItemsMalformed,
+    TooManyItems,
+    check_count,
+    decode_items,
+    decode_json,
+)
+from monitoring.ingestion.native_errors import decode_errors
 from monitoring.ingestion.times import is_number, read_time
 from monitoring.releases.records import SessionInvalid, SessionItem, make_user_key, read_session
 from monitoring.usage.records import KINDS, MAX_NAME, MAX_PROPERTIES, MAX_TARGET, UsageEvent
@@ -272,7 +280,7 @@ def _take_error(item: Mapping[str, Any], around: _Around, index: int) -> Any:
             client_ip=around.caller.client_ip,
             user_agent=around.caller.user_agent,
         )
-    except (ErrorsMalformed, TooManyErrors, UnicodeEncodeError) as problem:
+    except (ItemsMalformed, TooManyItems, UnicodeEncodeError) as problem:
         raise ItemRefused("error", f"can't be read: {problem}") from problem
     if made.refused:
         _, name, reason = made.refused[0]

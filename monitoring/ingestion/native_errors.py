@@ -5,8 +5,8 @@ Source: seed, “Error Tracking System”: what its ErrorTracker (browsers) and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,10 +17,10 @@ from monitoring.errors.events import LEVELS, read_event_id
 from monitoring.errors.services.inbox import Incoming
 from monitoring.errors.stack_texts import MAX_FRAMES, Frame, StackText, make_frame, place_calls, read_stack_text
 from monitoring.ingestion.batches import Batch
+from monitoring.ingestion.items import ItemBatch, ItemRefused, read_item, split_items
 
 MAX_ERRORS = 1_000
 MAX_ERROR_BYTES = 1024 * 1024
-SHOWN_REFUSALS = 20
 
 #: PHP's numbers for what it reports. Source: php.net/manual/en/errorfunc.constants.php.
 _PHP_LEVELS = {
@@ -88,85 +88,29 @@ class NativeError(msgspec.Struct):
     event_id: str | None = None
 
 
-class _Many(msgspec.Struct):
-    errors: list[msgspec.Raw]
-
-
-class ErrorsMalformed(Exception):
-    """A body that is no error and no batch of them."""
-
-
-class TooManyErrors(Exception):
-    """More errors than one request may bring."""
-
-
-@dataclass(slots=True)
-class ErrorBatch:
-    """What a body brought: the batch to store, ids of what is in it, and what was refused (index, field, reason)."""
-
-    batch: Batch
-    ids: list[str] = field(default_factory=list)
-    refused: list[tuple[int, str, str]] = field(default_factory=list)
-
-
 def decode_errors(
     body: bytes, *, application_id: int, received_at: datetime, client_ip: str = "", user_agent: str = ""
-) -> ErrorBatch:
-    """Return the errors of a body: one object, {"errors": [...]} or a list. Raises ErrorsMalformed, TooManyErrors.
+) -> ItemBatch:
+    """Return the errors of a body: one object, {"errors": [...]} or a list. Raises ItemsMalformed, TooManyItems.
 
     An error that makes no sense is refused by itself. `client_ip` is empty unless it may be kept.
     """
-    made = ErrorBatch(Batch(application_id))
-    for index, raw in enumerate(_split(body)):
-        try:
-            event_id, document = _read(raw, received_at=received_at, user_agent=user_agent)
-        except _ErrorInvalid as error:
-            made.refused.append((index, error.field, error.reason))
-            made.batch.account.add("errors", "refused")
-            continue
+    made = ItemBatch(Batch(application_id))
+
+    def read(raw: bytes | msgspec.Raw) -> Incoming:
+        event_id, document = _read(raw, received_at=received_at, user_agent=user_agent)
         payload = msgspec.json.encode(document)
-        incoming = Incoming.pack(application_id, event_id, received_at, payload, client_ip=client_ip)
-        made.batch.add(incoming, signal="errors")
-        made.ids.append(event_id.hex)
+        return Incoming.pack(application_id, event_id, received_at, payload, client_ip=client_ip)
+
+    for index, raw in enumerate(split_items(body, "errors", limit=MAX_ERRORS)):
+        made.take(index, "errors", partial(read, raw))
     return made
 
 
-class _ErrorInvalid(Exception):
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(reason)
-        self.field, self.reason = field, reason
-
-
-def _split(body: bytes) -> list[bytes | msgspec.Raw]:
-    start = body.lstrip()[:1]
-    try:
-        if start == b"[":
-            many: list[bytes | msgspec.Raw] = list(msgspec.json.decode(body, type=list[msgspec.Raw]))
-        elif start == b"{":
-            found = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-            many = list(msgspec.json.decode(body, type=_Many).errors) if "errors" in found else [body]
-        else:
-            raise ErrorsMalformed('Send an error as a JSON object, or several as {"errors": [...]}.')
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ErrorsMalformed(f"The body is not the JSON of errors: {error}") from error
-    if len(many) > MAX_ERRORS:
-        raise TooManyErrors(f"{len(many)} errors in one request; at most {MAX_ERRORS} are taken.")
-    return many
-
-
 def _read(raw: bytes | msgspec.Raw, *, received_at: datetime, user_agent: str) -> tuple[UUID, dict[str, Any]]:
-    if len(memoryview(raw)) > MAX_ERROR_BYTES:
-        raise _ErrorInvalid("error", f"has more than {MAX_ERROR_BYTES} bytes")
-    try:
-        error = msgspec.json.decode(raw, type=NativeError)
-    except msgspec.ValidationError as problem:
-        reason, _, path = str(problem).partition(" - at `")
-        name = path.removeprefix("$").removesuffix("`").strip(".") or "error"
-        raise _ErrorInvalid(name, reason[:1].lower() + reason[1:]) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise _ErrorInvalid("error", f"can't be read: {problem}") from None
+    error = read_item(raw, NativeError, name="error", max_bytes=MAX_ERROR_BYTES)
     if not error.message.strip() and not (error.class_ or error.type):
-        raise _ErrorInvalid("message", "is empty, and neither type nor class says what happened")
+        raise ItemRefused("message", "is empty, and neither type nor class says what happened")
     event_id = read_event_id(error.event_id) or uuid4()
     return event_id, make_event(error, event_id=event_id, received_at=received_at, user_agent=user_agent)
 

@@ -6,10 +6,9 @@ they are, milliseconds and names included, beside one object with plain names fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -17,6 +16,7 @@ import msgspec
 from monitoring.browser.pages import clean_url
 from monitoring.browser.records import cut
 from monitoring.ingestion.batches import Batch
+from monitoring.ingestion.items import ItemBatch, ItemRefused, describe_mistake, read_item, split_items
 from monitoring.performance.endpoints import name_endpoint
 from monitoring.performance.records import (
     MAX_ENDPOINT,
@@ -32,9 +32,9 @@ from monitoring.releases.records import make_user_key
 MAX_RECORDS = 10_000
 MAX_RECORD_BYTES = 64 * 1024
 MAX_SECONDS = 86_400.0
-SHOWN_REFUSALS = 20
 
 Text = str | int | float | None
+Told = TypeVar("Told", "NativeRequest", "NativeQuery")
 
 
 class NativeRequest(msgspec.Struct):
@@ -88,85 +88,26 @@ class _Metric(msgspec.Struct):
     timestamp: str | float | None = None
 
 
-class PerformanceMalformed(Exception):
-    """A body that is none of the forms."""
-
-
-class TooManyRecords(Exception):
-    """More than one request may bring."""
-
-
-@dataclass(slots=True)
-class PerformanceBatch:
-    """What a body brought: the batch to store, how many are in it, and what was refused (index, field, reason)."""
-
-    batch: Batch
-    stored: int = 0
-    refused: list[tuple[int, str, str]] = field(default_factory=list)
-
-
-class _Refused(Exception):
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(reason)
-        self.name, self.reason = name, reason
-
-
-def decode_requests(body: bytes, *, application_id: int, received_at: datetime) -> PerformanceBatch:
-    """Return the requests of a body: one object, {"requests": [...]} or a list. Raises PerformanceMalformed, TooManyRecords."""
-    return _decode(body, "requests", "transactions", application_id, received_at, _read_request)
-
-
-def decode_queries(body: bytes, *, application_id: int, received_at: datetime) -> PerformanceBatch:
-    """Return the queries of a body: one object, {"queries": [...]} or a list. Raises PerformanceMalformed, TooManyRecords."""
-    return _decode(body, "queries", "queries", application_id, received_at, _read_query)
-
-
-def _decode(
-    body: bytes,
-    member: str,
-    signal: str,
-    application_id: int,
-    received_at: datetime,
-    read: Callable[[Any, int, datetime], Any],
-) -> PerformanceBatch:
-    made = PerformanceBatch(Batch(application_id))
-    for index, raw in enumerate(_split(body, member)):
-        try:
-            if len(memoryview(raw)) > MAX_RECORD_BYTES:
-                raise _Refused("record", f"has more than {MAX_RECORD_BYTES} bytes")
-            record = read(raw, application_id, received_at)
-        except _Refused as error:
-            made.refused.append((index, error.name, error.reason))
-            made.batch.account.add(signal, "refused")
-            continue
-        made.batch.add(record, signal=signal)
-        made.stored += 1
+def decode_requests(body: bytes, *, application_id: int, received_at: datetime) -> ItemBatch:
+    """Return the requests of a body: one object, {"requests": [...]} or a list. Raises ItemsMalformed, TooManyItems."""
+    made = ItemBatch(Batch(application_id))
+    for index, raw in enumerate(split_items(body, "requests", limit=MAX_RECORDS)):
+        made.take(index, "transactions", partial(_read_request, raw, application_id, received_at))
     return made
 
 
-def _split(body: bytes, member: str) -> list[Any]:
-    start = body.lstrip()[:1]
-    try:
-        if start == b"[":
-            many = list(msgspec.json.decode(body, type=list[msgspec.Raw]))
-        elif start == b"{":
-            found = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-            many = (
-                msgspec.json.decode(found[member], type=list[msgspec.Raw]) if member in found else [msgspec.Raw(body)]
-            )
-        else:
-            raise PerformanceMalformed(f'Send a JSON object, or several as {{"{member}": [...]}}.')
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise PerformanceMalformed(f"The body is not the JSON of {member}: {error}") from error
-    if len(many) > MAX_RECORDS:
-        raise TooManyRecords(f"{len(many)} {member} in one request; at most {MAX_RECORDS} are taken.")
-    return many
+def decode_queries(body: bytes, *, application_id: int, received_at: datetime) -> ItemBatch:
+    """Return the queries of a body: one object, {"queries": [...]} or a list. Raises ItemsMalformed, TooManyItems."""
+    made = ItemBatch(Batch(application_id))
+    for index, raw in enumerate(split_items(body, "queries", limit=MAX_RECORDS)):
+        made.take(index, "queries", partial(_read_query, raw, application_id, received_at))
+    return made
 
 
 def _read_request(raw: Any, application_id: int, received_at: datetime) -> RequestRecord:
-    told: NativeRequest = _read(raw, NativeRequest, metric="request_duration")
+    told = _read(raw, NativeRequest, metric="request_duration")
     if not (told.endpoint or told.route or told.url):
-        raise _Refused("endpoint", "is missing: name the route, or send the url")
+        raise ItemRefused("endpoint", "is missing: name the route, or send the url")
     route = told.route or told.endpoint or ""
     address = told.url or ""
     if "://" in route or "?" in route:
@@ -174,7 +115,7 @@ def _read_request(raw: Any, application_id: int, received_at: datetime) -> Reque
         route, address = "", address or route
     status = told.status_code if told.status_code is not None else told.status or 0
     if not 0 <= status <= 999:
-        raise _Refused("status_code", "is not a status")
+        raise ItemRefused("status_code", "is not a status")
     seconds = _read_seconds(told)
     return RequestRecord(
         application_id=application_id,
@@ -195,16 +136,16 @@ def _read_request(raw: Any, application_id: int, received_at: datetime) -> Reque
 
 
 def _read_query(raw: Any, application_id: int, received_at: datetime) -> QueryRecord:
-    told: NativeQuery = _read(raw, NativeQuery, metric="db_query_duration")
+    told = _read(raw, NativeQuery, metric="db_query_duration")
     statement = told.query or told.statement or ""
     if not statement and told.query_type:
         # Without a text a query is known by what it does to which table.
         statement = f"{told.query_type.upper()} {told.table_name or ''}".strip()
     if not statement:
-        raise _Refused("query", "is missing: send the statement, or query_type and table_name")
+        raise ItemRefused("query", "is missing: send the statement, or query_type and table_name")
     count = told.params_count
     if count is not None and not 0 <= count < 1 << 31:
-        raise _Refused("params_count", "is not a number of parameters")
+        raise ItemRefused("params_count", "is not a number of parameters")
     seconds = _read_seconds(told)
     return QueryRecord(
         application_id=application_id,
@@ -225,33 +166,27 @@ def _read_query(raw: Any, application_id: int, received_at: datetime) -> QueryRe
     )
 
 
-def _read(raw: Any, kind: type[Any], *, metric: str) -> Any:
+def _read(raw: Any, kind: type[Told], *, metric: str) -> Told:
+    found = read_item(raw, dict[str, Any], name="record", max_bytes=MAX_RECORD_BYTES)
+    if "metric" not in found:
+        return read_item(raw, kind, name="record", max_bytes=MAX_RECORD_BYTES)
+    told = read_item(raw, _Metric, name="record", max_bytes=MAX_RECORD_BYTES)
+    if told.metric != metric:
+        raise ItemRefused("metric", f"is {told.metric[:50]!r}; only {metric} is taken here, others at /api/v1/metrics/")
     try:
-        found = msgspec.json.decode(raw, type=dict[str, Any])
-        if "metric" not in found:
-            return msgspec.json.decode(raw, type=kind)
-        told = msgspec.json.decode(raw, type=_Metric)
-        if told.metric != metric:
-            raise _Refused(
-                "metric", f"is {told.metric[:50]!r}; only {metric} is taken here, others at /api/v1/metrics/"
-            )
         return msgspec.convert(
             {**told.tags, "duration_ms": told.value, "timestamp": told.timestamp}, type=kind, strict=False
         )
     except msgspec.ValidationError as problem:
-        reason, _, path = str(problem).partition(" - at `")
-        name = path.removeprefix("$").removesuffix("`").strip(".") or "record"
-        raise _Refused(name, reason[:1].lower() + reason[1:]) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise _Refused("record", f"can't be read: {problem}") from None
+        raise describe_mistake(problem, "record") from None
 
 
 def _read_seconds(told: NativeRequest | NativeQuery) -> float:
     value = told.duration_ms / 1000 if told.duration_ms is not None else told.duration
     if value is None:
-        raise _Refused("duration_ms", "is missing: send milliseconds, or seconds as duration")
+        raise ItemRefused("duration_ms", "is missing: send milliseconds, or seconds as duration")
     if not 0 <= value <= MAX_SECONDS:
-        raise _Refused("duration_ms", "is not a duration within a day")
+        raise ItemRefused("duration_ms", "is not a duration within a day")
     return float(value)
 
 
@@ -266,7 +201,7 @@ def _read_start(value: str | float | None, received_at: datetime, seconds: float
         # Milliseconds, as Date.now() has them, are told by their size.
         return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
     except (ValueError, OverflowError, OSError):
-        raise _Refused("timestamp", "is no time: RFC 3339, or seconds since 1970") from None
+        raise ItemRefused("timestamp", "is no time: RFC 3339, or seconds since 1970") from None
 
 
 def _read_hex(value: str | None, digits: int) -> str:
@@ -283,4 +218,4 @@ def _read_id(value: str | None) -> UUID | None:
     try:
         return UUID(value)
     except ValueError:
-        raise _Refused("id", "is no UUID") from None
+        raise ItemRefused("id", "is no UUID") from None

@@ -17,13 +17,13 @@ urlpatterns = [
     path("prometheus/api/v1/write", views.receive_remote_write, name="remote-write"),
     # With or without the slash: a redirect would lose the body.
     re_path(r"^api/v1/metrics/?$", views.receive_metrics, name="receive-metrics"),
-    re_path(r"^api/v1/errors/?$", views.receive_errors, name="receive-errors"),
+    re_path(r"^api/v1/errors/?$", item_views.receive_errors, name="receive-errors"),
     re_path(r"^api/v1/browser/?$", item_views.receive_script, name="receive-browser"),
     re_path(r"^api/v1/vitals/?$", item_views.receive_vitals, name="receive-vitals"),
     re_path(r"^api/v1/events/?$", item_views.receive_events, name="receive-events"),
     re_path(r"^api/v1/logs/?$", item_views.receive_logs, name="receive-logs"),
-    re_path(r"^api/v1/requests/?$", views.receive_requests, name="receive-requests"),
-    re_path(r"^api/v1/queries/?$", views.receive_queries, name="receive-queries"),
+    re_path(r"^api/v1/requests/?$", item_views.receive_requests, name="receive-requests"),
+    re_path(r"^api/v1/queries/?$", item_views.receive_queries, name="receive-queries"),
     re_path(r"^api/(?P<application_id>[0-9]{1,18})/store/?$", sentry.receive_store, name="sentry-store"),
     re_path(
         r"^api/(?P<application_id>[0-9]{1,18})/(?:security|csp-report)/?$",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -21,26 +20,12 @@ from config.settings import OPTION
 from monitoring.ingestion.bodies import read_body, read_wire_body
 from monitoring.ingestion.doors import door
 from monitoring.ingestion.native import BodyMalformed, TooManyPoints, decode_points
-from monitoring.ingestion.native_errors import SHOWN_REFUSALS as SHOWN_ERRORS
-from monitoring.ingestion.native_errors import ErrorBatch, ErrorsMalformed, TooManyErrors, decode_errors
-from monitoring.ingestion.native_performance import (
-    SHOWN_REFUSALS as SHOWN_RECORDS,
-)
-from monitoring.ingestion.native_performance import (
-    PerformanceBatch,
-    PerformanceMalformed,
-    TooManyRecords,
-    decode_queries,
-    decode_requests,
-)
 from monitoring.ingestion.remote_write import (
     MalformedRequest,
     RequestTooLarge,
     decode_write_request,
     inflate_snappy,
 )
-from monitoring.ingestion.sentry.doors import find_kept_ip
-from monitoring.ingestion.storing import store_batch
 from monitoring.metrics.points import Refusal, StoreResult
 from monitoring.metrics.series import spellings
 from monitoring.metrics.services import describe_metrics, store_points
@@ -125,72 +110,6 @@ def receive_metrics(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
         describe_metrics(application_id=grant.application_id, descriptions=units)
     result = store_points(application_id=grant.application_id, batch=batch, now=now)
     return _answer_points(result)
-
-
-@door(problem_response)
-def receive_errors(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
-    """Errors as JSON: 200 with the ids of those that were taken and what was refused; 400 when none was taken."""
-    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind not in {"", "application/json", "text/plain"}:
-        raise MediaTypeUnsupported("Send application/json.")
-    try:
-        made = decode_errors(
-            read_body(request),
-            application_id=grant.application_id,
-            received_at=timezone.now(),
-            client_ip=find_kept_ip(request),
-            user_agent=request.headers.get("User-Agent", "")[:500],
-        )
-    except ErrorsMalformed as error:
-        raise BodyInvalid(str(error)) from error
-    except TooManyErrors as error:
-        raise BodyTooLarge(str(error)) from error
-    store_batch(made.batch)
-    return _answer_errors(made)
-
-
-@door(problem_response)
-def receive_requests(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
-    """Requests as JSON: 200 with how many were stored and what was refused; 400 when none was taken."""
-    return _receive_performance(request, grant, "requests", decode_requests)
-
-
-@door(problem_response)
-def receive_queries(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
-    """Database queries as JSON: 200 with how many were stored and what was refused; 400 when none was taken."""
-    return _receive_performance(request, grant, "queries", decode_queries)
-
-
-def _receive_performance(
-    request: HttpRequest, grant: KeyGrant, member: str, decode: Callable[..., PerformanceBatch]
-) -> HttpResponse:
-    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind not in {"", "application/json", "text/plain"}:
-        raise MediaTypeUnsupported("Send application/json.")
-    try:
-        made = decode(read_body(request), application_id=grant.application_id, received_at=timezone.now())
-    except PerformanceMalformed as error:
-        raise BodyInvalid(str(error)) from error
-    except TooManyRecords as error:
-        raise BodyTooLarge(str(error)) from error
-    store_batch(made.batch)
-    shown = made.refused[:SHOWN_RECORDS]
-    if made.refused and not made.stored:
-        errors = [{"field": f"{member}.{index}.{name}", "detail": reason} for index, name, reason in shown]
-        return problem_response(BodyInvalid(f"None of the {member} could be taken; errors say why.", errors=errors))
-    refused = [{"index": index, "field": name, "reason": reason} for index, name, reason in shown]
-    return JsonResponse({"stored": made.stored, "refused_count": len(made.refused), "refused": refused})
-
-
-def _answer_errors(made: ErrorBatch) -> HttpResponse:
-    shown = made.refused[:SHOWN_ERRORS]
-    if made.refused and not made.ids:
-        errors = [{"field": f"errors.{index}.{name}", "detail": reason} for index, name, reason in shown]
-        return problem_response(BodyInvalid("None of the errors could be taken; errors say why.", errors=errors))
-    refused = [{"index": index, "field": name, "reason": reason} for index, name, reason in shown]
-    return JsonResponse(
-        {"stored": len(made.ids), "ids": made.ids, "refused_count": len(made.refused), "refused": refused}
-    )
 
 
 def _answer_points(result: StoreResult) -> HttpResponse:

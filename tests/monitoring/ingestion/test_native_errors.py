@@ -17,7 +17,8 @@ from monitoring.applications.services import issue_key
 from monitoring.errors.models import ErrorEvent, ErrorIssue
 from monitoring.errors.selectors import read_document
 from monitoring.errors.services.digesting import digest_batch
-from monitoring.ingestion.native_errors import ErrorsMalformed, decode_errors
+from monitoring.ingestion.items import ItemsMalformed
+from monitoring.ingestion.native_errors import decode_errors
 from monitoring.losses.models import LossAccount
 from tests.support.metrics import make_application
 
@@ -147,7 +148,7 @@ def test_decode__any_document__is_taken_or_refused_and_adds_up(document: Any) ->
     now = timezone.now()
     try:
         made = decode_errors(json.dumps(document).encode(), application_id=1, received_at=now)
-    except ErrorsMalformed:
+    except ItemsMalformed:
         return
-    assert len(made.batch.records) == len(made.ids) == made.batch.account.total("stored")
+    assert len(made.batch.records) == made.stored == made.batch.account.total("stored")
     assert len(made.refused) == made.batch.account.total("refused")

@@ -13,12 +13,8 @@ from hypothesis import strategies as st
 
 from monitoring.applications.enums import KeyKind
 from monitoring.applications.services import issue_key
-from monitoring.ingestion.native_performance import (
-    PerformanceMalformed,
-    TooManyRecords,
-    decode_queries,
-    decode_requests,
-)
+from monitoring.ingestion.items import ItemsMalformed, TooManyItems
+from monitoring.ingestion.native_performance import decode_queries, decode_requests
 from monitoring.losses.enums import Signal
 from monitoring.losses.selectors import sum_by_signal
 from monitoring.performance.models import Query, Request
@@ -122,12 +118,12 @@ def test_decode_requests__one_that_makes_no_sense__is_refused_by_its_field(told:
     "body", [b"", b"x", b"{", b"7", b'{"requests": 7}', b"\xff", b"[" * 100_000, b'{"a":' * 100_000]
 )
 def test_decode_requests__no_such_form__is_malformed(body: bytes) -> None:
-    with pytest.raises(PerformanceMalformed):
+    with pytest.raises(ItemsMalformed):
         decode_requests(body, application_id=7, received_at=NOW)
 
 
 def test_decode_queries__too_many__are_too_large() -> None:
-    with pytest.raises(TooManyRecords):
+    with pytest.raises(TooManyItems):
         decode_queries(b"[" + b"{}," * 10_000 + b"{}]", application_id=7, received_at=NOW)
 
 
