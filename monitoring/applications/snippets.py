@@ -27,16 +27,20 @@ def list_snippets(
     *, base_url: str, application_id: int, secret_key: str = "", public_key: str = "", slug: str = "erp"
 ) -> list[Snippet]:
     """Return the ways to send to a site reached at `base_url` (no trailing slash), keys filled in where given."""
-    secret = secret_key or SECRET_PLACEHOLDER
+    secret, public = secret_key or SECRET_PLACEHOLDER, public_key or PUBLIC_PLACEHOLDER
     return [
+        _sentry(base_url, application_id, public),
+        _browser(base_url, public),
+        _opentelemetry(base_url, secret, slug),
+        _php_errors(base_url, secret),
+        _php_requests(base_url, secret),
+        _source_maps(base_url, secret, slug),
+        _jobs(base_url, application_id, public),
         _agent(base_url, secret),
         _prometheus(base_url, secret),
-        _sentry(base_url, application_id, public_key or PUBLIC_PLACEHOLDER),
-        _source_maps(base_url, secret, slug),
-        _php_errors(base_url, secret),
         _curl(base_url, secret),
         _php(base_url, secret),
-        _javascript(base_url, public_key or PUBLIC_PLACEHOLDER),
+        _javascript(base_url, public),
     ]
 
 
@@ -74,18 +78,117 @@ def _sentry(base_url: str, application_id: int, public: str) -> Snippet:
     dsn = f"{parts.scheme}://{public}@{parts.netloc}{parts.path}/{application_id}"
     return Snippet(
         key="sentry",
-        title="Errors",
-        who="Report what breaks, from PHP, Laravel, JavaScript, Vue, Python, Java and whatever else has a Sentry SDK.",
+        title="Sentry SDK",
+        who="Report what breaks and how long requests and queries take, from PHP, Laravel, JavaScript, Vue, Python, Java and whatever else has a Sentry SDK.",
         how="Install the SDK of your language as its makers say, and give it this DSN. It is made of a public key, so it can only send.",
         language="shell",
         code=(
             f"# Laravel: composer require sentry/sentry-laravel, then in .env\n"
-            f"SENTRY_LARAVEL_DSN={dsn}\n\n"
-            f"# PHP:     \\Sentry\\init(['dsn' => '{dsn}']);\n"
-            f'# Python:  sentry_sdk.init(dsn="{dsn}")\n'
+            f"SENTRY_LARAVEL_DSN={dsn}\n"
+            f"SENTRY_TRACES_SAMPLE_RATE=1.0\n\n"
+            f"# PHP:     \\Sentry\\init(['dsn' => '{dsn}', 'traces_sample_rate' => 1.0]);\n"
+            f'# Python:  sentry_sdk.init(dsn="{dsn}", traces_sample_rate=1.0)\n'
             f'# Browser: Sentry.init({{ dsn: "{dsn}" }})'
         ),
         then="Name your release and environment there too: then you see which release broke it, and whether it is back.",
+    )
+
+
+def _browser(base_url: str, public: str) -> Snippet:
+    return Snippet(
+        key="browser",
+        title="Browsers",
+        who="Know how fast your pages feel, what breaks in them and which features are used.",
+        how="Put this into the head of your pages. List your ERP's address with the key. No cookies; 7 KB; it waits for consent where you say so.",
+        language="html",
+        code=(
+            f'<script src="{base_url}/static/postlaunch.js" data-key="{public}"\n'
+            '        data-release="1.0.0" data-environment="production" defer></script>\n\n'
+            '<!-- Where visitors have to agree first: add data-consent="required", then call postlaunch.consent(true).\n'
+            '     Which features are used:  postlaunch.track("invoice_export", { format: "pdf" });\n'
+            '     Who it is:                postlaunch.identify("4711"); -->'
+        ),
+        then="Figures show up under Web vitals a minute later, errors under Errors at once.",
+    )
+
+
+def _opentelemetry(base_url: str, secret: str, slug: str) -> Snippet:
+    return Snippet(
+        key="opentelemetry",
+        title="OpenTelemetry",
+        who="Your program is instrumented with OpenTelemetry, in whatever language, or can be without changing its code.",
+        how="Set this in its environment. Protobuf and JSON are understood, over HTTP.",
+        language="shell",
+        code=(
+            f"OTEL_SERVICE_NAME={slug}\n"
+            "OTEL_RESOURCE_ATTRIBUTES=service.version=1.0.0,deployment.environment.name=production\n"
+            f"OTEL_EXPORTER_OTLP_ENDPOINT={base_url}/otlp\n"
+            "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n"
+            f"OTEL_EXPORTER_OTLP_HEADERS=Authorization=Bearer%20{secret}\n"
+            "OTEL_METRICS_EXPORTER=none"
+        ),
+        then="Traces become requests, queries and waterfalls under Performance; log records show up under Logs, their exceptions under Errors.",
+    )
+
+
+def _php_requests(base_url: str, secret: str) -> Snippet:
+    return Snippet(
+        key="php-requests",
+        title="PHP requests without an SDK",
+        who="Know how long pages and database queries of a PHP program take where no package can be installed.",
+        how=(
+            "Put this where your program begins, and the key into the environment as POSTLAUNCH_KEY. Have your database layer call "
+            "report_query(); in Laravel: DB::listen(fn ($q) => report_query($q->sql, $q->time));"
+        ),
+        language="php",
+        code=f"""<?php
+// .env: POSTLAUNCH_KEY={secret}
+$postlaunch = ['started' => microtime(true), 'trace' => bin2hex(random_bytes(16)), 'queries' => []];
+
+function report_query(string $sql, float $milliseconds): void
+{{
+    $GLOBALS['postlaunch']['queries'][] = ['query' => $sql, 'duration_ms' => $milliseconds,
+        'endpoint' => strtok($_SERVER['REQUEST_URI'] ?? '', '?'), 'trace_id' => $GLOBALS['postlaunch']['trace']];
+}}
+
+function post_to_postlaunch(string $path, array $body): void
+{{
+    @file_get_contents('{base_url}/api/v1/' . $path . '/', false, stream_context_create(['http' => [
+        'method' => 'POST',
+        'header' => ['Content-Type: application/json', 'Authorization: Bearer ' . getenv('POSTLAUNCH_KEY')],
+        'content' => json_encode($body, JSON_PARTIAL_OUTPUT_ON_ERROR),
+        'timeout' => 2,
+        'ignore_errors' => true,
+    ]]));
+}}
+
+register_shutdown_function(function (): void {{
+    $own = $GLOBALS['postlaunch'];
+    // The visitor has the page already.
+    function_exists('fastcgi_finish_request') && fastcgi_finish_request();
+    post_to_postlaunch('requests', ['url' => $_SERVER['REQUEST_URI'] ?? 'cli', 'method' => $_SERVER['REQUEST_METHOD'] ?? '',
+        'status_code' => http_response_code() ?: 0, 'duration_ms' => (microtime(true) - $own['started']) * 1000,
+        'trace_id' => $own['trace'], 'release' => '1.0.0']);
+    $own['queries'] && post_to_postlaunch('queries', ['queries' => array_slice($own['queries'], 0, 1000)]);
+}});""",
+        then="Ids in addresses are taken out, so /orders/17 and /orders/18 are one endpoint; name 'route' where your framework knows it.",
+    )
+
+
+def _jobs(base_url: str, application_id: int, public: str) -> Snippet:
+    return Snippet(
+        key="jobs",
+        title="Jobs",
+        who="Be told when a nightly job did not run, failed or took too long.",
+        how="Have the script that cron starts say how it ended. Its name becomes a heartbeat under Uptime, expected by its cron line.",
+        language="shell",
+        code=(
+            "/srv/erp/nightly.sh && STATUS=ok || STATUS=error\n"
+            f"curl -fsS -m 10 --retry 3 {base_url}/api/{application_id}/cron/nightly/{public}/ \\\n"
+            '  -H "Content-Type: application/json" \\\n'
+            """  -d '{"status": "'$STATUS'", "monitor_config": {"schedule": {"type": "crontab", "value": "30 2 * * *"}, "checkin_margin": 30}}'"""
+        ),
+        then="Jobs that run Sentry's SDK report by themselves: @monitor(...) in Python, ->sentryMonitor() in Laravel.",
     )
 
 
