@@ -153,7 +153,7 @@ declare(
 declare(
     Schedule(
         name="releases: compare",
-        task="monitoring.releases.tasks.compare_releases",
+        task="monitoring.tasks.compare_releases",
         when=timedelta(minutes=5),
         queue="default",
         description="Compares new releases with those before them.",

@@ -1,4 +1,4 @@
-"""Tasks of the inner rooms, gathered for Celery, and the one they share."""
+"""Tasks of the inner rooms, gathered for Celery, and those that several share."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from monitoring.losses.tasks import prune_loss_accounts
 from monitoring.metrics.tasks import maintain_point_partitions, pack_points, rotate_point_slots
 from monitoring.own_metrics.tasks import record_own_metrics
 from monitoring.partitions import DAILY
+from monitoring.performance.comparing import Requests
 from monitoring.performance.tasks import roll_up_performance
-from monitoring.releases.tasks import compare_releases, forget_seen_bodies, record_release_health
+from monitoring.releases.services.judging import judge_releases
+from monitoring.releases.tasks import forget_seen_bodies, record_release_health
 from monitoring.sourcemaps.tasks import prune_source_maps
 from monitoring.uptime.tasks import probe_checks, prune_check_stories, record_check_states
 from monitoring.user_reports.tasks import match_user_reports, prune_user_reports
@@ -58,3 +60,9 @@ def maintain_daily_partitions() -> None:
         partitions.ensure_ahead(now=now)
         for name in partitions.drop_expired(now=now):
             logger.info("dropped %s", name)
+
+
+@shared_task(ignore_result=True)
+def compare_releases() -> None:
+    """Compare new releases with those before: by sessions, new errors and failed requests."""
+    judge_releases(now=timezone.now(), sources=[Requests()])

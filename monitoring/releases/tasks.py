@@ -5,7 +5,6 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from monitoring.releases.services.judging import judge_releases
 from monitoring.releases.services.recording import record_releases
 from monitoring.repetitions import forget_bodies
 
@@ -14,12 +13,6 @@ from monitoring.repetitions import forget_bodies
 def record_release_health() -> None:
     """Record what rules and charts read."""
     record_releases(now=timezone.now())
-
-
-@shared_task(ignore_result=True)
-def compare_releases() -> None:
-    """Compare new releases with those before."""
-    judge_releases(now=timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -21,6 +21,7 @@ from monitoring.browser.enums import Dimension
 from monitoring.browser.hours import Bundle, HourRow, make_hour
 from monitoring.browser.models import VitalHour
 from monitoring.partitions import BROWSER_VITALS
+from monitoring.releases.services import note_releases
 
 RUN_SECONDS = 40.0
 """How long one run goes on while more hours wait; then the next one takes over."""
@@ -102,6 +103,9 @@ def roll_up_hour(*, application_id: int, hour: datetime, now: datetime) -> bool:
     if not rows:
         return False
     _write(application_id, hour, rows)
+    # Hours are made every minute, so what is new in this one was first seen just now.
+    seen = min(now, hour + timedelta(hours=1))
+    note_releases(seen={(application_id, one.members[-1]): seen for one in bundles if one.members[-1]})
     return True
 
 

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from monitoring.metrics.sketch import Sketch
 from monitoring.partitions import ENDPOINT_MINUTES, STATEMENT_MINUTES, DailyPartitions
 from monitoring.performance.buckets import SIZE, SLOW_QUERY_SECONDS, SLOW_REQUEST_SECONDS, Sum, sum_groups
+from monitoring.releases.services import note_releases
 
 MAX_MARKS = 2_000
 MAX_MINUTES = 120
@@ -140,16 +141,21 @@ def _sum_application(kind: Kind, application_id: int, minutes: Sequence[datetime
         cursor.execute(_LOCK_SQL, [kind.minutes, application_id])
     kind.partitions.ensure(days={minute.date() for minute in minutes})
     grown: dict[int, list[tuple[int, Sum]]] = {}
-    for minute in minutes:
+    released: dict[tuple[int, str], datetime] = {}
+    for minute in sorted(minutes):
         before = _take_old(kind, application_id, minute)
         after = _read_minute(kind, application_id, minute)
         _write(kind, _MINUTE_SQL, application_id, minute, after)
+        for _, release, _ in after:
+            if release:
+                released.setdefault((application_id, release), minute)
         for sign, sums in ((1, after), (-1, before)):
             for member, found in sums.items():
                 grown.setdefault(member[0], []).append((sign, found))
     for hour in sorted({minute.replace(minute=0) for minute in minutes}):
         _write(kind, _HOUR_SQL, application_id, hour, _read_hour(kind, application_id, hour))
     _grow_totals(kind, grown, now)
+    note_releases(seen=released)
 
 
 def _read_minute(kind: Kind, application_id: int, minute: datetime) -> dict[Member, Sum]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
 
 from django.db import transaction
 from django.db.models import Sum
@@ -44,12 +47,30 @@ class _Numbers:
     finding: Finding | None
 
 
-def judge_releases(*, now: datetime) -> int:
+class Source(Protocol):
+    """Something else that is counted by release, with a share of bad ones: requests. Other rooms know of it."""
+
+    @property
+    def reason(self) -> Reason:
+        """What it is called when the share rose."""
+
+    def list_busy(
+        self, *, application_ids: Sequence[int], since: datetime
+    ) -> list[tuple[int, str, str, int, datetime]]:
+        """Return (application id, version, environment, how many, the newest hour) of what was counted since then."""
+
+    def count(self, *, application_id: int, version: str, environment: str, since: datetime) -> tuple[int, int]:
+        """Return how many were bad, and of how many."""
+
+
+def judge_releases(*, now: datetime, sources: Sequence[Source] = ()) -> int:
     """Compare every application's newest releases with those before; return how many comparisons say that one is worse."""
-    pairs = _find_pairs(now=now)
     current: set[int] = set()
-    for pair in pairs:
+    for pair in _find_pairs(now=now):
         current.update(_judge(pair, now=now))
+    for source in sources:
+        for pair in _find_pairs_of(source, now=now):
+            current.update(_judge_source(source, pair, now=now))
     Comparison.objects.filter(is_current=True).exclude(pk__in=current).update(is_current=False)
     return Comparison.objects.filter(pk__in=current, is_regressed=True).count()
 
@@ -62,10 +83,33 @@ def _find_pairs(*, now: datetime) -> list[_Pair]:
         ReleaseHour.objects.filter(hour__gte=now - ACTIVE_WITHIN).values_list("release_id", "environment").distinct()
     )
     releases = Release.objects.select_related("application").in_bulk({row["release_id"] for row in busy})
+    return _pair_up([(releases[row["release_id"]], row["environment"]) for row in busy], active, now=now)
+
+
+def _find_pairs_of(source: Source, *, now: datetime) -> list[_Pair]:
+    """Return the same of what a source counts."""
+    fresh = Release.objects.filter(first_seen__gte=now - NEW_FOR).order_by("application_id")
+    application_ids = list(fresh.values_list("application_id", flat=True).distinct())
+    found_busy = source.list_busy(application_ids=application_ids, since=now - NEW_FOR - BASELINE)
+    busy = [row for row in found_busy if row[3] >= MIN_TOTAL]
+    found = Release.objects.select_related("application").filter(
+        application_id__in={row[0] for row in busy}, version__in={row[1] for row in busy}
+    )
+    releases = {(release.application_id, release.version): release for release in found}
+    places, active = [], set()
+    for application_id, version, environment, _, newest in busy:
+        release = releases.get((application_id, version))
+        if release is not None:
+            places.append((release, environment))
+            if newest >= now - ACTIVE_WITHIN:
+                active.add((release.pk, environment))
+    return _pair_up(places, active, now=now)
+
+
+def _pair_up(busy: Iterable[tuple[Release, str]], active: Set[tuple[int, str]], *, now: datetime) -> list[_Pair]:
     places: dict[tuple[int, str], list[Release]] = {}
-    for row in busy:
-        release = releases[row["release_id"]]
-        places.setdefault((release.application_id, row["environment"]), []).append(release)
+    for release, environment in busy:
+        places.setdefault((release.application_id, environment), []).append(release)
     pairs: list[_Pair] = []
     for (_, environment), found in sorted(places.items()):
         found.sort(key=lambda release: (release.first_seen, release.pk))
@@ -75,6 +119,19 @@ def _find_pairs(*, now: datetime) -> list[_Pair]:
         if newest.first_seen >= now - NEW_FOR and (newest.pk, environment) in active:
             pairs.append(_Pair(newest, before, environment))
     return pairs
+
+
+def _judge_source(source: Source, pair: _Pair, *, now: datetime) -> list[int]:
+    count_in = partial(source.count, application_id=pair.release.application_id, environment=pair.environment)
+    count, total = count_in(version=pair.release.version, since=now - NEW_FOR)
+    before, before_total = count_in(version=pair.before.version, since=pair.release.first_seen - BASELINE)
+    known = Comparison.objects.filter(release=pair.release, environment=pair.environment, reason=source.reason).first()
+    was_regressed = known is not None and known.is_regressed
+    finding = compare_shares(count, total, before, before_total, was_regressed=was_regressed)
+    if finding is None:
+        return []
+    numbers = _Numbers(source.reason, pair.environment, count, total, before, before_total, finding)
+    return [_keep(pair, numbers, now=now)]
 
 
 def _judge(pair: _Pair, *, now: datetime) -> list[int]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from config.outbox.models import Event
 from monitoring.applications.models import Application
+from monitoring.browser.services.rolling_up import roll_up_vitals
 from monitoring.charts.now import read_now
+from monitoring.performance.comparing import Requests
+from monitoring.performance.models import Endpoint, EndpointHour
+from monitoring.performance.services.recording import write_requests
+from monitoring.performance.services.rolling_up import REQUEST_SUMS, roll_up
 from monitoring.releases.models import Comparison, Release
 from monitoring.releases.selectors import describe_releases, find_release_before, list_deployments, measure_health
 from monitoring.releases.services.deployments import announce_deployment
@@ -15,7 +23,9 @@ from monitoring.releases.services.judging import judge_releases
 from monitoring.releases.services.recording import record_releases
 from tests.support.errors import make_event, report
 from tests.support.metrics import make_application
+from tests.support.performance import make_request
 from tests.support.releases import count_sessions, hours_ago, make_session, store_sessions
+from tests.support.vitals import view_pages
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +87,52 @@ def test_judge__few_sessions_or_one_release__says_nothing(application: Applicati
     assert found(application) == {}
 
 
+def answer_requests(application: Application, release: str, *, hours: float, count: int, failed: int = 0) -> None:
+    """Have requests of a release counted, as many an hour; the release is first seen then."""
+    at = hours_ago(hours)
+    Release.objects.get_or_create(application=application, version=release, defaults={"first_seen": at})
+    endpoint, _ = Endpoint.objects.get_or_create(
+        application=application, endpoint="/orders", method="GET", defaults={"last_seen": at}
+    )
+    EndpointHour.objects.create(
+        application=application,
+        endpoint=endpoint,
+        hour=at.replace(minute=0, second=0, microsecond=0),
+        release=release,
+        environment="production",
+        count=count,
+        failed=failed,
+        slow=0,
+        seconds=1.0,
+        longest=1.0,
+        sketch=b"",
+    )
+
+
+def test_judge__more_requests_fail__is_found_without_sessions(application: Application) -> None:
+    answer_requests(application, "erp@1", hours=30, count=10_000, failed=20)
+    answer_requests(application, "erp@2", hours=2, count=2_000, failed=60)
+    assert judge_releases(now=timezone.now(), sources=[Requests()]) == 1
+    assert found(application) == {("production", "failed_requests"): True}
+    assert regressions() == ["failed_requests"]
+    comparison = Comparison.objects.get()
+    assert (comparison.count, comparison.total) == (60, 2_000)
+    assert (comparison.before_count, comparison.before_total) == (20, 10_000)
+    assert judge_releases(now=timezone.now(), sources=[Requests()]) == 1
+    assert len(regressions()) == 1
+
+
+def test_judge__requests_as_before_or_too_few__are_not_worse(application: Application) -> None:
+    answer_requests(application, "erp@1", hours=30, count=10_000, failed=200)
+    answer_requests(application, "erp@2", hours=2, count=2_000, failed=42)
+    other = make_application()
+    answer_requests(other, "erp@1", hours=30, count=10_000)
+    answer_requests(other, "erp@2", hours=2, count=199, failed=199)
+    assert judge_releases(now=timezone.now(), sources=[Requests()]) == 0
+    assert found(application) == {("production", "failed_requests"): False}
+    assert found(other) == {}
+
+
 def test_judge__more_new_errors__is_found(application: Application) -> None:
     count_sessions(application, "erp@1", at=hours_ago(48), healthy=1_000)
     report(application, make_event("Known", release="erp@1"), at=hours_ago(47))
@@ -130,3 +186,15 @@ def test_announce_deployment__again__is_the_same_one(application: Application) -
     assert [each.release.version for each in list_deployments(application_id=application.pk, since=hours_ago(29))] == [
         "erp@1", "erp@2", "erp@1",
     ]  # fmt: skip
+
+
+def test_releases__named_by_requests_and_page_views_alone__are_known(application: Application) -> None:
+    now = timezone.now()
+    at = now - timedelta(minutes=10)
+    with transaction.atomic():
+        write_requests([make_request(application.pk, started_at=at, release="api@1")])
+    view_pages(application, now, "/orders", release="web@1")
+    roll_up(REQUEST_SUMS, now=now)
+    roll_up_vitals(now=now)
+    found = dict(Release.objects.filter(application=application).values_list("version", "first_seen"))
+    assert found == {"api@1": at.replace(second=0, microsecond=0), "web@1": now}
