@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from tests.support.product import ROOT, Product, running_product
 
@@ -97,6 +106,15 @@ def open_context(browser: Browser, product: Product) -> Iterator[Callable[..., B
     yield open_one
     for context in opened:
         context.close()
+
+
+def sign_in(page: Page) -> None:
+    """Log in as the first administrator; ends on the home page."""
+    page.goto("/")
+    page.get_by_label("Username").fill(USERNAME)
+    page.locator("#id_password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Home")).to_be_visible()
 
 
 def take_picture(page: Page, name: str) -> Path:

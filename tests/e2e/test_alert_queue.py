@@ -8,19 +8,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.conftest import PASSWORD, USERNAME, Complaints, take_picture
+from tests.e2e.conftest import Complaints, sign_in, take_picture
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 OpenContext = Callable[..., BrowserContext]
 SOON, ONE_MINUTE = 20_000, 60_000
-
-
-def sign_in(page: Page) -> None:
-    page.goto("/admin/login/")
-    page.get_by_label("Username").fill(USERNAME)
-    page.locator("#id_password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Home")).to_be_visible()
 
 
 def write_rule(page: Page) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.conftest import PASSWORD, USERNAME, Complaints, take_picture
+from tests.e2e.conftest import Complaints, sign_in, take_picture
 from tests.support.product import Product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -39,14 +39,6 @@ batch.add(RequestRecord(app, now, 1.9, "/invoices/{id}/post", "POST", 502, True,
 batch.add(QueryRecord(app, now, 0.21, "SELECT * FROM invoices WHERE id = 7", "mysql", trace_id=trace, span_id=f"{3:016x}"), signal="queries")
 store_batch(batch)
 """
-
-
-def sign_in(page: Page) -> None:
-    page.goto("/")
-    page.get_by_label("Username").fill(USERNAME)
-    page.locator("#id_password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Home")).to_be_visible()
 
 
 def wait_for_text(page: Page, address: str, text: str | re.Pattern[str]) -> None:

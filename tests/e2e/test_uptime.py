@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.conftest import PASSWORD, USERNAME, Complaints, take_picture
+from tests.e2e.conftest import PASSWORD, Complaints, sign_in, take_picture
 from tests.support.product import Product, find_free_port, running_product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -22,14 +22,6 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     data_dir: Path = tmp_path_factory.mktemp("uptime")
     with running_product(data_dir, ADMIN_PASSWORD=PASSWORD, CHECK_ALLOW_PRIVATE="true", WEB_WORKERS="1") as running:
         yield running
-
-
-def sign_in(page: Page) -> None:
-    page.goto("/")
-    page.get_by_label("Username").fill(USERNAME)
-    page.locator("#id_password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Home")).to_be_visible()
 
 
 def add_check(page: Page, name: str, address: str, *, kind: str = "http") -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.conftest import PASSWORD, USERNAME, Complaints, take_picture
+from tests.e2e.conftest import Complaints, sign_in, take_picture
 from tests.support.product import Product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -59,14 +59,6 @@ roll_up_vitals(now=now)
 for minute in range(90, -1, -1):
     record_vitals(now=now - timedelta(minutes=minute))
 """
-
-
-def sign_in(page: Page) -> None:
-    page.goto("/")
-    page.get_by_label("Username").fill(USERNAME)
-    page.locator("#id_password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Home")).to_be_visible()
 
 
 def show_all_charts(page: Page) -> None:
