@@ -116,6 +116,12 @@ def test_errors__one_broken_page__leads_to_all_that_belongs_to_it(
     page.goto(PAGES["errors"])
     page.get_by_role("link", name=re.compile("LedgerLocked")).first.click()
     expect(page.get_by_text("1 event in 2 days")).to_be_visible()
+    # What people say is matched with errors once a minute.
+    for _ in range(90):
+        if page.get_by_text("I can't post my invoice.").count():
+            break
+        page.wait_for_timeout(1_000)
+        page.reload()
     expect(page.get_by_text("I can't post my invoice.")).to_be_visible()
     expect(page.get_by_role("img", name="screen.png")).to_be_visible()
     issue = page.url
