@@ -1,7 +1,8 @@
 """Counts over time drawn by the server as bars in SVG, with marks at moments. Pure.
 
-Colours come from classes (config/admin.css). Every bar tells its figure on hover, the whole picture what it shows to
-screen readers; the page has a table beside it.
+Places along the time are percentages and the height is in pixels, so that the picture takes the width it gets and its words
+stay as large as they are. Colours come from classes (config/admin.css). Every bar tells its figure on hover, the whole
+picture what it shows to screen readers; the page has a table beside it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, HEIGHT = 720, 120
-LEFT, RIGHT, TOP, BOTTOM = 2, 2, 22, 18
+HEIGHT = 120
+TOP, BOTTOM = 22, 18
 MIN_BAR = 2.0
-MARK_ROOM = 60
-"""Marks that stand closer than this to the one before are drawn without their words."""
+WORD = 24
+"""Characters shown of a mark's word."""
+CHARACTER = 1.3
+"""Percent of the width that a character takes in a picture of 500 px; a word that would touch the one before is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,41 +39,44 @@ class Flag:
 def draw_bars(bars: Sequence[Bar], *, label: str, first: str, last: str, flags: Sequence[Flag] = ()) -> str:
     """Return bars, the oldest first, with flags above; `first` and `last` stand below their ends."""
     most = max((bar.count for bar in bars), default=0)
-    room, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-    step = room / max(len(bars), 1)
+    height = HEIGHT - TOP - BOTTOM
+    step = 100 / max(len(bars), 1)
     base = TOP + height
     parts = []
     for place, bar in enumerate(bars):
         size = max(height * bar.count / most, MIN_BAR) if bar.count else 0.0
-        x = LEFT + place * step
+        x = place * step
         words = f"<title>{escape(bar.words)}</title>"
         # A whole column to point at, however small its bar is.
         parts.append(
-            f'<g class="pl-bar">{words}<rect class="pl-bar__room" x="{x:.1f}" y="{TOP}" width="{step:.2f}" height="{height}"/>'
-            f'<rect class="pl-bar__size" x="{x + 0.5:.1f}" y="{base - size:.1f}" width="{max(step - 1, 0.5):.2f}" height="{size:.1f}"/></g>'
+            f'<g class="pl-bar">{words}<rect class="pl-bar__room" x="{x:.3f}%" y="{TOP}" width="{step:.3f}%" height="{height}"/>'
+            f'<rect class="pl-bar__size" x="{x + step * 0.05:.3f}%" y="{base - size:.1f}" width="{step * 0.9:.3f}%" height="{size:.1f}"/></g>'
         )
-    parts += _draw_flags(flags, room, base)
+    parts += _draw_flags(flags, base)
     parts.append(
-        f'<line class="pl-bars__axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}"/>'
-        f'<text x="{LEFT}" y="{HEIGHT - 4}">{escape(first)}</text>'
-        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{escape(last)}</text>'
+        f'<line class="pl-bars__axis" x1="0" x2="100%" y1="{base}" y2="{base}"/>'
+        f'<text x="0" y="{HEIGHT - 4}">{escape(first)}</text>'
+        f'<text x="100%" y="{HEIGHT - 4}" text-anchor="end">{escape(last)}</text>'
     )
     words = f"{label}: {sum(bar.count for bar in bars):,} in all, at most {most:,} in one step"
-    return f'<svg class="pl-bars" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(words)}">{"".join(parts)}</svg>'
+    return f'<svg class="pl-bars" height="{HEIGHT}" role="img" aria-label="{escape(words)}">{"".join(parts)}</svg>'
 
 
-def _draw_flags(flags: Sequence[Flag], room: float, base: float) -> list[str]:
-    parts, taken = [], -float(MARK_ROOM)
-    for flag in sorted(flags, key=lambda one: one.place):
-        x = LEFT + room * min(max(flag.place, 0.0), 1.0)
+def _draw_flags(flags: Sequence[Flag], base: float) -> list[str]:
+    """Flags with their words, the newest's first: where two are too close, the older one tells its word on hover only."""
+    parts, free = [], 100.0
+    for flag in sorted(flags, key=lambda one: -one.place):
+        x = 100 * min(max(flag.place, 0.0), 1.0)
+        word = flag.word[:WORD]
+        room = len(word) * CHARACTER
         parts.append(
-            f'<g class="pl-bars__flag"><title>{escape(flag.word)}</title><line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 8}" y2="{base}"/>'
+            f'<g class="pl-bars__flag"><title>{escape(flag.word)}</title><line x1="{x:.2f}%" x2="{x:.2f}%" y1="{TOP - 8}" y2="{base}"/>'
         )
-        if x - taken >= MARK_ROOM:
-            side = "end" if x > WIDTH * 0.85 else "start"
-            parts.append(
-                f'<text x="{x + (-3 if side == "end" else 3):.1f}" y="{TOP - 9}" text-anchor="{side}">{escape(flag.word[:24])}</text>'
-            )
-            taken = x
+        # A word stands right of its mark, or left of it where the picture ends.
+        is_last = x + room > 100
+        if x + (0 if is_last else room) <= free:
+            side = 'dx="-3" text-anchor="end"' if is_last else 'dx="3"'
+            parts.append(f'<text x="{x:.2f}%" y="{TOP - 9}" {side}>{escape(word)}</text>')
+            free = x - (room if is_last else 0)
         parts.append("</g>")
     return parts
