@@ -131,6 +131,11 @@ class ErrorIssue(models.Model):
         """Whether it waits for somebody."""
         return self.state in OPEN_STATES
 
+    @property
+    def tone(self) -> str:
+        """Colour of its state on every screen."""
+        return IssueState(self.state).tone
+
 
 class CriticalPattern(models.Model):
     """What makes an error critical: somebody is told as soon as it happens. Services write these rows.

@@ -19,6 +19,14 @@ const element = (tag, className = "", text = "") => {
   return made;
 };
 
+// A value between two gaps has no line to be seen by; it gets a point.
+const lonePoints = (plot, series, isShown) => {
+  if (isShown) return null;
+  const values = plot.data[series];
+  const isThere = (index) => values[index] !== null && values[index] !== undefined;
+  return values.flatMap((_, index) => (isThere(index) && !isThere(index - 1) && !isThere(index + 1) ? [index] : []));
+};
+
 class Chart {
   constructor(figure) {
     this.figure = figure;
@@ -155,7 +163,7 @@ class Chart {
       width: 1.6,
       fill: count === 1 ? () => `color-mix(in srgb, ${colour(index)} 12%, transparent)` : undefined,
       spanGaps: false,
-      points: { show: (plot, series, from, to) => to - from < 3, size: 5 },
+      points: { show: (plot, series, from, to) => to - from < 3, filter: lonePoints, size: 5 },
     };
   }
 

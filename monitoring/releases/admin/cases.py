@@ -167,7 +167,7 @@ def _explain(verdict: Verdict) -> str:
     return {
         Verdict.WORSE: "The numbers below are too far apart for chance.",
         Verdict.GOOD: "Nothing measured is clearly worse than in the release before.",
-        Verdict.UNKNOWN: "Two releases are compared once each has 200 sessions, or 200 requests, in the same environment.",
+        Verdict.UNKNOWN: "Two releases are compared every 5 minutes, once each has 200 sessions, or 200 requests, in the same environment.",
         Verdict.FIRST: "It is the first release that was seen of this application.",
     }[verdict]
 
