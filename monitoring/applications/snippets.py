@@ -124,10 +124,9 @@ def _opentelemetry(base_url: str, secret: str, slug: str) -> Snippet:
             "OTEL_RESOURCE_ATTRIBUTES=service.version=1.0.0,deployment.environment.name=production\n"
             f"OTEL_EXPORTER_OTLP_ENDPOINT={base_url}/otlp\n"
             "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n"
-            f"OTEL_EXPORTER_OTLP_HEADERS=Authorization=Bearer%20{secret}\n"
-            "OTEL_METRICS_EXPORTER=none"
+            f"OTEL_EXPORTER_OTLP_HEADERS=Authorization=Bearer%20{secret}"
         ),
-        then="Traces become requests, queries and waterfalls under Performance; log records show up under Logs, their exceptions under Errors.",
+        then="Traces become requests, queries and waterfalls under Performance; log records show up under Logs, their exceptions under Errors; metrics under Metrics, named as Prometheus names them.",
     )
 
 

@@ -6,6 +6,7 @@ from django.urls import path, re_path
 
 from monitoring.ingestion import error_schema, item_schema, item_views, performance_schema, schema, views
 from monitoring.ingestion.otlp.log_views import receive_logs
+from monitoring.ingestion.otlp.metric_views import receive_metrics
 from monitoring.ingestion.otlp.trace_views import receive_traces
 from monitoring.ingestion.sentry import views as sentry
 
@@ -46,5 +47,11 @@ urlpatterns = [
         r"^api/(?P<application_id>[0-9]{1,18})/integration/otlp/v1/logs/?$",
         receive_logs,
         name="otlp-logs-of-application",
+    ),
+    re_path(r"^(?:otlp/)?v1/metrics/?$", receive_metrics, name="otlp-metrics"),
+    re_path(
+        r"^api/(?P<application_id>[0-9]{1,18})/integration/otlp/v1/metrics/?$",
+        receive_metrics,
+        name="otlp-metrics-of-application",
     ),
 ]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.support.product import ROOT, Product, running_product
@@ -60,9 +61,12 @@ import logging, sys
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -86,6 +90,13 @@ with tracer.start_as_current_span("POST", kind=trace.SpanKind.SERVER, attributes
     with tracer.start_as_current_span("UPDATE ledger", kind=trace.SpanKind.CLIENT, attributes=query):
         pass
     logger.warning("posted slowly (%s)", name)
+points = MeterProvider(resource=resource, metric_readers=[PeriodicExportingMetricReader(
+    OTLPMetricExporter(endpoint=f"{endpoint}/v1/metrics", headers=headers, compression=compression), 60_000)])
+meter = points.get_meter("erp")
+meter.create_counter("erp.orders.placed", unit="{order}").add(3, {"erp.branch": "north"})
+meter.create_up_down_counter("erp.queue.length").add(-2)
+meter.create_histogram("erp.order.duration", unit="s", explicit_bucket_boundaries_advisory=[0.5, 5]).record(0.7)
+points.shutdown()
 traces.shutdown()
 logs.shutdown()
 """
@@ -109,6 +120,15 @@ print(json.dumps(dict(
     logs=[dict(body=one.body, release=one.release) for one in LogRecord.objects.filter(application_id=app)],
 )))
 """
+MEASURED = {
+    "erp_orders_placed_total north": 3.0,
+    "erp_queue_length": -2.0,
+    "erp_order_duration_seconds_bucket 0.5": 0.0,
+    "erp_order_duration_seconds_bucket 5": 1.0,
+    "erp_order_duration_seconds_bucket +Inf": 1.0,
+    "erp_order_duration_seconds_count": 1.0,
+    "erp_order_duration_seconds_sum": 0.7,
+}
 SECRETS = ("private 4711", "hidden")
 
 
@@ -155,6 +175,22 @@ def read_stored(product: Product, application_id: int, **wanted: int) -> dict[st
     return found
 
 
+def read_points(product: Product, key: str, job: str) -> dict[str, float]:
+    """Return the newest value of each series that a client's meter made, by name and what tells its parts apart."""
+    answer = httpx.get(
+        f"{product.url}/prometheus/api/v1/query",
+        params={"query": f'{{job="{job}", __name__=~"erp_.+"}}'},
+        headers={"Authorization": f"Bearer {key}"},
+    )
+    rows = answer.json()["data"]["result"]
+    found = {}
+    for row in rows:
+        labels = row["metric"]
+        marks = [labels[name] for name in ("erp_branch", "le") if name in labels]
+        found[" ".join([labels["__name__"], *marks])] = float(row["value"][1])
+    return found
+
+
 def test_sentry_sdk_for_django__requests_queries_and_an_error__are_rows_of_one_trace(
     product: Product, tmp_path: Path
 ) -> None:
@@ -185,7 +221,7 @@ def test_sentry_node__spans_error_session_and_log__are_rows(product: Product) ->
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
-def test_opentelemetry_for_python__traces_and_logs__are_rows(
+def test_opentelemetry_for_python__traces_logs_and_metrics__are_rows(
     product: Product, tmp_path: Path, compression: str
 ) -> None:
     connection = product.connect(f"OTel Python {compression}")
@@ -198,12 +234,15 @@ def test_opentelemetry_for_python__traces_and_logs__are_rows(
     assert query["trace"] == request["trace"]
     assert {span["service"] for span in found["spans"]} == {f"py-{compression}"}
     assert found["logs"] == [{"body": f"posted slowly ({compression})", "release": "6.0"}]
+    assert read_points(product, connection["secret_key"], f"py-{compression}") == MEASURED
 
 
 @pytest.mark.parametrize(
     ("kind", "compression"), [("json", "none"), ("json", "gzip"), ("proto", "none"), ("proto", "gzip")]
 )
-def test_opentelemetry_for_javascript__traces_and_logs__are_rows(product: Product, kind: str, compression: str) -> None:
+def test_opentelemetry_for_javascript__traces_logs_and_metrics__are_rows(
+    product: Product, kind: str, compression: str
+) -> None:
     connection = product.connect(f"OTel JS {kind} {compression}")
     run_node("otel.mjs", connection["otlp_endpoint"], connection["secret_key"], kind, compression)
     found = read_stored(product, connection["application_id"], requests=1, queries=1, spans=2, logs=1, errors=1)
@@ -215,3 +254,4 @@ def test_opentelemetry_for_javascript__traces_and_logs__are_rows(product: Produc
         {"title": f"RangeError: no stock in {kind}", "trace": request["trace"], "release": "5.0"}
     ]
     assert found["logs"] == [{"body": f"stock is low ({kind})", "release": "5.0"}]
+    assert read_points(product, connection["secret_key"], f"js-{kind}") == MEASURED
