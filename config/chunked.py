@@ -7,9 +7,9 @@ enough to read it within a bound and tell Django its length.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterable
+from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from django.conf import settings
@@ -23,7 +23,7 @@ SPOOL_BYTES = 1024 * 1024
 
 
 class ChunkedBodyMiddleware:
-    """Give requests without a Content-Length the length of their body; refuse bodies over the limit with 413."""
+    """Give requests without a Content-Length the length of their body, which is read up to the limit."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self.application = application
@@ -34,7 +34,10 @@ class ChunkedBodyMiddleware:
             return self.application(environ, start_response)
         body = _read_bounded(environ["wsgi.input"], limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         if body is None:
-            return _refuse(start_response, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+            # Nothing of it is kept. The view sees a body that says to be larger than any may be, and refuses it in its own way.
+            environ["wsgi.input"] = BytesIO()
+            environ["CONTENT_LENGTH"] = str(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+            return self.application(environ, start_response)
         environ["wsgi.input"] = body
         environ["CONTENT_LENGTH"] = str(body.seek(0, 2))
         body.seek(0)
@@ -56,19 +59,3 @@ def _read_bounded(stream: Any, *, limit: int) -> IO[bytes] | None:
             return None
         body.write(piece)
     return body
-
-
-def _refuse(start_response: StartResponse, *, limit: int) -> Iterable[bytes]:
-    problem = {
-        "type": "/api/docs/errors/#body-too-large",
-        "title": "The body is too large.",
-        "status": 413,
-        "detail": f"A request body may hold at most {limit} bytes.",
-    }
-    headers = [
-        ("Content-Type", "application/problem+json"),
-        ("Access-Control-Allow-Origin", "*"),
-        ("Connection", "close"),
-    ]
-    start_response("413 Content Too Large", headers)
-    return [json.dumps(problem).encode()]

@@ -19,7 +19,11 @@ from monitoring.errors.parameters import parameterise
 DEFAULT_MARKS = frozenset({"{{ default }}", "{{default}}"})
 MAX_SHOWN_PARTS = 60
 
-_HASH_IN_NAME = re.compile(r"[-.~][0-9a-fA-F]{6,64}(?=\.[a-z]{2,4}$|[-.])|(?<=chunk-)[\w-]{6,}")
+#: Hashes of bundlers: hexadecimal, or eight characters of which one shows that they are no word (Vite, Rollup).
+_HASH_IN_NAME = re.compile(
+    r"[-.~][0-9a-fA-F]{6,64}(?=\.[a-z]{2,4}$|[-.])|(?<=chunk-)[\w-]{6,}"
+    r"|[-.](?=[^.]*[0-9_]|[^.]+[A-Z])[A-Za-z0-9_-]{8}(?=\.(?:[cm]?js|css)$)"
+)
 _VARYING_IN_FUNCTION = re.compile(r"0x[0-9a-fA-F]+|\$\$Lambda\S*|(?<=lambda)\$?\d+|(?<=\$)\d+|(?<=@)[0-9a-f]{6,}")
 _VERSION_IN_PATH = re.compile(r"(?<=[/@-])v?\d+\.\d+(?:\.\d+)*(?=/)")
 _NO_NAME = frozenset({"", "?", "<anonymous>", "anonymous", "<unknown>", "<lambda>", "{closure}"})

@@ -35,7 +35,7 @@ _IP_NAMES = frozenset(
 )  # fmt: skip
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_CARD = re.compile(r"(?<![\d.])(?:\d[ -]?){12,18}\d(?![\d.])")
+_CARD = re.compile(r"(?<!\d)(?<!\d\.)(?:\d[ -]?){12,18}\d(?!\.?\d)")
 _IN_TEXT = re.compile(
     r"(?P<bearer>\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,})"
     r"|(?P<jwt>\beyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]*)"
@@ -43,8 +43,16 @@ _IN_TEXT = re.compile(
     r"|(?P<login>(?<=://)[^/\s:@'\"]{1,200}:[^/\s@'\"]{1,200}(?=@))",
     re.IGNORECASE,
 )
+#: A name, a sign (also `=>` of PHP, and quotes within quotes), and a value: quoted, or up to where the next one begins.
 _ASSIGNED = re.compile(
-    r"""(?<![\w-])(?P<name>[A-Za-z_][\w-]{2,60})(?P<between>['"]?\s{0,3}[=:]\s{0,3}['"]?)(?!//)(?P<value>[^\s'",;&?}\])]{1,500})"""
+    r"""(?<!\w)(?<!\w-)(?P<name>[A-Za-z_][\w-]{2,60})(?P<between>\\{0,3}['"\]]?\s{0,3}(?:=>|[=:])\s{0,3})(?!//)"""
+    r"""(?:(?P<quote>\\{0,3}['"])(?P<quoted>(?:(?!(?P=quote)).){1,500})"""
+    r"""|(?P<value>[^\s'",;&?}\])]{1,500}(?:[,;](?![\w-]{1,60}\s?[=:])[^\s'",;&?}\])]{1,500})*))"""
+)
+#: Headers whose secret stands behind the name of a scheme. Bearer and Basic show by their form.
+_SCHEME = re.compile(
+    r"(?P<name>\bauthorization\s{0,3}[=:]\s{0,3})(?:token|digest|api-?key|negotiate|ntlm|hawk|aws4-hmac-sha256|signature)\s[^\n]{1,2000}",
+    re.IGNORECASE,
 )
 
 
@@ -161,8 +169,16 @@ class _Cleaner:
         if isinstance(value, dict):
             return _CUT if depth >= MAX_DEPTH else self.clean_members(value, depth + 1)
         if isinstance(value, list):
-            return _CUT if depth >= MAX_DEPTH else [self._clean_element(member, each, depth + 1) for each in value]
+            return _CUT if depth >= MAX_DEPTH else self._clean_list(member, value, depth + 1)
         return value
+
+    def _clean_list(self, member: _Member, values: list[Any], depth: int) -> list[Any]:
+        cleaned = [self._clean_element(member, each, depth) for each in values]
+        # Arguments of a command: what stands behind --password is one.
+        for place, flag in enumerate(values[:-1]):
+            if isinstance(flag, str) and flag.startswith("--") and "=" not in flag and is_secret(flag, self.rules):
+                cleaned[place + 1] = FILTERED
+        return cleaned
 
     def _clean_element(self, member: _Member, value: Any, depth: int) -> Any:
         """Return an element of a list; headers, cookies and tags often come as pairs of a name and a value."""
@@ -224,6 +240,7 @@ def _clean_text(text: str, rules: ScrubRules, *, is_source: bool = False) -> str
         text = _IN_TEXT.sub(FILTERED, text)
     # In lines of source code a name before a sign is code; what is secret there shows by its form.
     if not is_source and ("=" in text or ":" in text):
+        text = _SCHEME.sub(_clean_header, text)
         text = _ASSIGNED.sub(lambda match: _clean_assigned(match, rules), text)
     if len(text) >= 13 and _MANY_DIGITS.search(text):
         text = _CARD.sub(lambda match: FILTERED if _holds_card(match[0]) else match[0], text)
@@ -247,7 +264,11 @@ def _may_show_a_form(text: str) -> bool:
 def _clean_assigned(match: re.Match[str], rules: ScrubRules) -> str:
     if not is_secret(match["name"], rules) or match["value"] == FILTERED[:-1]:
         return match[0]
-    return f"{match['name']}{match['between']}{FILTERED}"
+    return f"{match['name']}{match['between']}{match['quote'] or ''}{FILTERED}"
+
+
+def _clean_header(match: re.Match[str]) -> str:
+    return f"{match['name']}{FILTERED}"
 
 
 def _holds_card(text: str) -> bool:

@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from monitoring import lenient
 from monitoring.ingestion.batches import Batch
+from monitoring.lenient import BROKEN, MAX_PARTS, is_crowded, mend_halves
 
 Read = TypeVar("Read")
 
@@ -57,15 +59,18 @@ class ItemBatch:
 
 
 def decode_json(body: bytes) -> Any:
-    """Return what a body says. Raises ItemsMalformed."""
+    """Return what a body says. Raises ItemsMalformed, TooManyItems."""
+    _check_parts(body)
     try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return lenient.decode_json(body)
+    except BROKEN as error:
         raise ItemsMalformed(f"The body is not JSON: {error}") from error
 
 
 def split_items(body: bytes, member: str, *, limit: int) -> list[bytes | msgspec.Raw]:
     """Return the items of a body, each unread: one object, {member: [...]} or a list. Raises ItemsMalformed, TooManyItems."""
+    _check_parts(body)
+    body = mend_halves(body)
     start = body.lstrip()[:1]
     many: list[bytes | msgspec.Raw]
     try:
@@ -90,7 +95,7 @@ def read_item(raw: bytes | msgspec.Raw, kind: type[Read], *, name: str, max_byte
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as problem:
         raise describe_mistake(problem, name) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+    except BROKEN as problem:
         raise ItemRefused(name, f"can't be read: {problem}") from None
 
 
@@ -99,6 +104,11 @@ def describe_mistake(problem: msgspec.ValidationError, name: str) -> ItemRefused
     reason, _, path = str(problem).partition(" - at `")
     field_name = path.removeprefix("$").removesuffix("`").strip(".") or name
     return ItemRefused(field_name, reason[:1].lower() + reason[1:])
+
+
+def _check_parts(body: bytes) -> None:
+    if is_crowded(body):
+        raise TooManyItems(f"The body has more than {MAX_PARTS} objects, lists and members. Send smaller batches.")
 
 
 def check_count(items: list[Any], member: str, *, limit: int = MAX_ITEMS) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from monitoring.lenient import mend_halves
 from monitoring.metrics.labels import MAX_LABELS, NAME_LABEL, SeriesInvalid, identify_series, shorten
 from monitoring.metrics.points import Description, PointBatch, Refusal, RefusalLog, SeriesIdentity
 
@@ -73,6 +74,7 @@ def _split(body: bytes) -> list[msgspec.Raw]:
     """Return the raw points of a body."""
     if body.count(b",") > MAX_COMMAS_PER_BODY:
         raise TooManyPoints(f"More than {MAX_COMMAS_PER_BODY} commas. Send smaller batches.")
+    body = mend_halves(body)
     try:
         whole = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         if "points" not in whole:

@@ -6,7 +6,6 @@ Each item is read by itself; one that makes no sense is refused and leaves the o
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -176,7 +175,7 @@ def _take_vital(item: Mapping[str, Any], around: _Around, index: int) -> VitalRe
 def _read_vital(told: Mapping[str, Any], around: _Around) -> VitalRecord:
     name = _text(told, "name", MAX_WORD).lower()
     value = told.get("value")
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+    if not is_number(value):
         raise ItemRefused("value", "is not a number")
     if _text(told, "unit", MAX_WORD).lower() in _MILLISECONDS:
         value /= 1000

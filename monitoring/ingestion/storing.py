@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from monitoring.attachments.records import AttachmentRecord
@@ -116,6 +116,6 @@ _commits = GroupCommit(
     size=_measure,
     max_size=MAX_GROUP_BYTES,
     gather_seconds=GATHER_SECONDS,
-    # An application that was removed a moment ago has neither tables nor account any more.
-    alone_after=(IntegrityError,),
+    # What can't be stored (its application was removed a moment ago, a value that no column takes) must not cost the others.
+    alone_after=(IntegrityError, DataError, ValueError, TypeError),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
@@ -23,6 +22,10 @@ def read_time(value: Any, *, shift: float = 0.0) -> datetime | None:
     return None
 
 
+_MOST = 1e300
+
+
 def is_number(value: Any) -> TypeGuard[int | float]:
     """Return whether a value of JSON is a number that arithmetic can use."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    # Compared rather than converted: an integer may have thousands of digits.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -_MOST < value < _MOST

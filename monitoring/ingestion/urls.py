@@ -32,7 +32,7 @@ urlpatterns = [
         name="sentry-security",
     ),
     re_path(
-        r"^api/(?P<application_id>[0-9]{1,18})/cron/(?P<slug>[^/]{1,100})/(?:(?P<key>[A-Za-z0-9_]{1,100})/?)?$",
+        r"^api/(?P<application_id>[0-9]{1,18})/cron/(?P<slug>[^/]{1,100})(?:/(?P<key>[A-Za-z0-9_]{1,100}))?/?$",
         sentry.receive_cron,
         name="sentry-cron",
     ),

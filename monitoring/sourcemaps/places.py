@@ -23,7 +23,8 @@ _REFERENCE = re.compile(rb"(?://|/\*)[#@]\s*sourceMappingURL=([^\s'\"*]{1,1000})
 
 def list_addresses(path: str) -> list[str]:
     """Return the addresses that a script may have been uploaded under: as it is called, and with `~` for its host."""
-    bare = _QUERY.sub("", path)
+    # No upload has a zero byte in its address, nor can the database be asked for one.
+    bare = _QUERY.sub("", path).replace("\x00", "")
     match = _SCHEME.match(bare)
     rest = bare[match.end() :] if match else bare
     return list(dict.fromkeys([bare, "~" + (rest if rest.startswith("/") else f"/{rest}")])) if rest else []

@@ -255,3 +255,36 @@ def test_opentelemetry_for_javascript__traces_logs_and_metrics__are_rows(
     ]
     assert found["logs"] == [{"body": f"stock is low ({kind})", "release": "5.0"}]
     assert read_points(product, connection["secret_key"], f"js-{kind}") == MEASURED
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/api/{application_id}/envelope/", "application/json"),
+        ("/v1/traces", "application/x-protobuf"),
+        ("/v1/logs", "application/json"),
+        ("/api/v1/errors/", "application/problem+json"),
+    ],
+)
+def test_body_in_chunks__without_end__is_refused_in_the_words_of_its_protocol(
+    product: Product, path: str, kind: str
+) -> None:
+    connection = product.connect(f"Endless {path}")
+    key = connection["dsn"].partition("://")[2].partition("@")[0]
+    is_sentry = "envelope" in path
+    answer = httpx.post(
+        product.url + path.format(**connection),
+        content=(b"x" * 1024 * 1024 for _ in range(22)),
+        headers={"X-Sentry-Auth": f"Sentry sentry_key={key}"}
+        if is_sentry
+        else {"Authorization": f"Bearer {connection['secret_key']}", "Content-Type": kind.replace("problem+", "")},
+    )
+    assert (answer.status_code, answer.headers["Content-Type"]) == (413, kind)
+    counted = product.manage(
+        "shell",
+        "--no-imports",
+        "-c",
+        "from monitoring.losses.models import LossAccount; "
+        f"print(sum(row.refused for row in LossAccount.objects.filter(application_id={connection['application_id']})))",
+    )
+    assert int(counted) == 1

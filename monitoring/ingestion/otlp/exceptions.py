@@ -15,8 +15,12 @@ from uuid import UUID
 
 import msgspec
 
+from monitoring.errors.stack_texts import read_stack_text
+
 MAX_STACK = 64 * 1024
 _TYPE, _MESSAGE, _STACK, _ESCAPED = "exception.type", "exception.message", "exception.stacktrace", "exception.escaped"
+#: Languages of OpenTelemetry's SDKs that event documents call otherwise.
+_PLATFORMS = {"nodejs": "node", "webjs": "javascript", "dotnet": "csharp", "cpp": "native", "erlang": "elixir"}
 NAMES = frozenset({_TYPE, _MESSAGE, _STACK, _ESCAPED})
 
 
@@ -50,11 +54,17 @@ def make_exception_event(
     stack = _text(attributes.get(_STACK), MAX_STACK)
     if not kind and not value:
         return None
+    read = read_stack_text(stack)
+    exception: dict[str, Any] = {"type": kind or "Error", "value": value}
+    if read.frames:
+        exception["stacktrace"] = {"frames": read.frames}
+    if attributes.get(_ESCAPED) in (True, "true", "True"):
+        exception["mechanism"] = {"type": "opentelemetry", "handled": False}
     document: dict[str, Any] = {
         "timestamp": around.at.timestamp(),
         "level": around.level,
-        "platform": around.language or "other",
-        "exception": {"values": [{"type": kind or "Error", "value": value}]},
+        "platform": _PLATFORMS.get(around.language, around.language) or read.platform or "other",
+        "exception": {"values": [exception]},
         "tags": {name: text for name, text in (("service", around.service),) if text},
         "extra": {name: held for name, held in (around.attributes or {}).items() if name not in NAMES},
     }
@@ -66,7 +76,7 @@ def make_exception_event(
         "environment": around.environment,
     }
     document |= {name: text for name, text in texts.items() if text}
-    if stack:
+    if stack and not read.frames:
         document["extra"]["stacktrace"] = stack
     if around.user_id:
         document["user"] = {"id": around.user_id}

@@ -19,15 +19,15 @@ def receive_logs(export: Export) -> Outcome:
     """Store lines, and the exceptions they tell of as error events; say what was refused."""
     now = timezone.now()
     application_id = export.grant.application_id
-    # Records hold their time to the nanosecond: sent again byte by byte, an export is the same one.
-    items = (item for group in export.groups for item in group.items)
+    # Records hold their time to the nanosecond: sent again byte by byte by the same program, an export is the same one.
+    parts = (part for group in export.groups for part in (repr(group.resource).encode(errors="replace"), *group.items))
     read = read_logs(
         export.groups,
         is_json=export.is_json,
         application_id=application_id,
         received_at=now,
         rules=read_rules(),
-        body_key=make_body_key(b"otlp logs", *items),
+        body_key=make_body_key(b"otlp logs", *parts),
     )
     batch = Batch(application_id)
     for line in read.lines:

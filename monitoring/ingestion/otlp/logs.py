@@ -131,7 +131,8 @@ def _keep(
         trace_id=record.trace_id,
         span_id=record.span_id,
         attributes={**record.attributes, **beside},
-        body_key=body_key,
+        # Without a time nothing tells a line sent again from one that happened again.
+        body_key=body_key if record.nanoseconds > 0 else None,
     )
     read.lines.append(line)
     if not NAMES.isdisjoint(record.attributes):

@@ -122,7 +122,7 @@ def read_integer(value: Number | None) -> int:
         return int(text) if digits.isdecimal() and digits.isascii() and len(digits) <= MAX_DIGITS else 0
     if isinstance(value, float):
         return int(value) if math.isfinite(value) and abs(value) < 2**64 else 0
-    return value or 0
+    return value if value is not None and abs(value) < 2**64 else 0
 
 
 def read_double(value: Number | None) -> float | None:

@@ -18,6 +18,7 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from monitoring.ingestion.otlp.values import JsonKeyValue, read_json_attributes, read_message_attributes
+from monitoring.lenient import BROKEN, mend_halves
 
 MAX_ITEMS = 20_000
 MAX_GROUPS = 10_000
@@ -197,7 +198,6 @@ class _JsonHead(msgspec.Struct):
 _object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _head_decoder = msgspec.json.Decoder(_JsonHead)
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _JsonReader(_Counted):
@@ -211,6 +211,7 @@ class _JsonReader(_Counted):
         # Counted first: what a decoder makes of a bracket takes fifty times its space.
         if body.count(b"{") + body.count(b"[") > MAX_BRACKETS:
             raise ExportTooLarge(f"more than {MAX_BRACKETS} objects and lists; send smaller batches")
+        body = mend_halves(body)
         resources, scopes, items = self.kind.names
         groups: list[Group] = []
         for raw in _members(_object(body, "the body"), resources):
@@ -240,7 +241,7 @@ class _JsonReader(_Counted):
 def _object(raw: bytes | msgspec.Raw, name: str) -> dict[str, msgspec.Raw]:
     try:
         return _object_decoder.decode(raw)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise ExportInvalid(f"{name}: {_explain(error)}") from None
 
 
@@ -250,7 +251,7 @@ def _members(layer: dict[str, msgspec.Raw], name: str) -> list[msgspec.Raw]:
         return []
     try:
         return _list_decoder.decode(raw)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise ExportInvalid(f"{name}: {_explain(error)}") from None
 
 
@@ -262,7 +263,7 @@ def _read_json_head(layer: dict[str, msgspec.Raw], name: str) -> _JsonHead:
         raise ExportTooLarge(f"a {name} takes more than {MAX_HEAD_BYTES} bytes")
     try:
         return _head_decoder.decode(raw)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise ExportInvalid(f"{name}: {_explain(error)}") from None
 
 

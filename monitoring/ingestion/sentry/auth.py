@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-_PAIR = re.compile(r"([a-zA-Z_]+)\s*=\s*([^,\s]+)")
+MAX_HEADER = 4_096
+"""Characters of a header that are read; a key has 35."""
 
 
 def read_auth_header(value: str) -> dict[str, str]:
     """Return the pairs of an X-Sentry-Auth header, in whatever order and with or without the word in front."""
-    text = value.strip()
-    word, _, rest = text.partition(" ")
-    if word.lower() == "sentry":
-        text = rest
-    return {name.lower(): found.strip('"') for name, found in _PAIR.findall(text)}
+    text = " ".join(value[:MAX_HEADER].replace(",", " ").split()).replace(" =", "=").replace("= ", "=")
+    pairs = (word.partition("=") for word in text.split())
+    return {name.lower(): found.strip('"') for name, equals, found in pairs if equals and name and found}
 
 
 def find_key(headers: Mapping[str, str], query: Mapping[str, str]) -> tuple[str, bool]:

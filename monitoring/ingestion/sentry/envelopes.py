@@ -7,6 +7,7 @@ Source: develop.sentry.dev/sdk/foundations/transport/envelopes, with the limits 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ import msgspec
 
 MAX_HEADER_BYTES = 8 * 1024
 MAX_ITEMS = 1_000
+MAX_SEEN = 10_000
+"""Items that are looked at, and counted: beyond that an envelope is not read on."""
 MAX_SESSIONS = 100
 MAX_COUNTED = 1_000
 """How many things one item can hold, as its header says: more is not believed."""
@@ -26,6 +29,10 @@ MAX_ITEM_BYTES: dict[str, int] = {
     "span": MIB,
     "log": MIB,
     "feedback": MIB,
+    "session": 100 * 1024,
+    "sessions": MIB,
+    "user_report": 100 * 1024,
+    "raw_security": MIB,
     "check_in": 100 * 1024,
     "client_report": 4 * 1024,
 }
@@ -55,6 +62,9 @@ SIGNALS: dict[str, str] = {
     "statsd": "points",
     "client_report": "client_reports",
 }
+
+
+_BLANK = re.compile(rb"\s*")
 
 
 class EnvelopeInvalid(Exception):
@@ -115,7 +125,9 @@ def parse_envelope(body: bytes) -> Envelope:
     envelope = Envelope(header)
     sessions = 0
     try:
-        for item in _read_items(body, place):
+        for number, item in enumerate(_read_items(body, place)):
+            if number >= MAX_SEEN:
+                raise _FrameBroken(f"an envelope with more than {MAX_SEEN} items")
             is_session = item.type == "session"
             sessions += is_session
             if (is_session and sessions > MAX_SESSIONS) or len(envelope.items) >= MAX_ITEMS:
@@ -148,10 +160,11 @@ def _keep(envelope: Envelope, item: Item) -> None:
 def _read_items(body: bytes, place: int) -> Iterator[Item]:
     """Yield the items from `place` on. Raises _FrameBroken."""
     while place < len(body):
+        blank = _BLANK.match(body, place)
+        place = blank.end() if blank else place
+        if place >= len(body):
+            return
         line, after = _read_line(body, place)
-        if not line.strip():
-            place = after
-            continue
         header = _read_object(line)
         if header is None:
             raise _FrameBroken(f"the item header at byte {place} is not a JSON object")

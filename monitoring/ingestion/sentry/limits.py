@@ -46,6 +46,17 @@ class Limiter:
             self.waits[signal] = wait
         return wait is None
 
+    @property
+    def has_kinds(self) -> bool:
+        """Whether there are limits by kind at all."""
+        return bool(OPTION["KEY_ITEMS_PER_MINUTE"])
+
+    def charge(self, signal: str, count: int) -> None:
+        """Count things that are in already; the next ones may have to wait for it."""
+        per_minute = read_limits(tuple(OPTION["KEY_ITEMS_PER_MINUTE"])).get(signal)
+        if per_minute is not None:
+            find_wait(f"{self.grant.key_id}:{signal}", per_minute=per_minute, cost=count)
+
     def refuse_kinds(self) -> RateLimited:
         """Return what a request is told of which nothing came in, because of the limits of its kinds."""
         kinds = " and ".join(sorted(self.waits)).replace("_", "-")
@@ -58,10 +69,12 @@ class Limiter:
         """
         if self.whole is not None:
             return f"{self.whole.retry_after_seconds}:{';'.join(_CATEGORIES_OF_ALL)}:key:rate_limited"
-        return ",".join(
-            f"{wait}:{';'.join(name for name, kind in CATEGORIES.items() if kind == signal)}:key:rate_limited"
+        told = [
+            (wait, ";".join(name for name, kind in CATEGORIES.items() if kind == signal))
             for signal, wait in sorted(self.waits.items())
-        )
+        ]
+        # No category would mean every one.
+        return ",".join(f"{wait}:{categories}:key:rate_limited" for wait, categories in told if categories)
 
 
 _CATEGORIES_OF_ALL = tuple(CATEGORIES)

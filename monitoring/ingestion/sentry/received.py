@@ -9,6 +9,7 @@ from typing import Any
 
 from monitoring.ingestion.batches import Batch
 from monitoring.ingestion.sentry.envelopes import Item, Refused
+from monitoring.lenient import BROKEN, MAX_PARTS, decode_json, is_crowded
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,19 @@ class Received:
 
 class ItemInvalid(Exception):
     """An item that can't be read; the text says why, for the client's log."""
+
+
+def read_object(payload: bytes) -> dict[str, Any]:
+    """Return what an item's payload says. Raises ItemInvalid."""
+    if is_crowded(payload):
+        raise ItemInvalid(f"it has more than {MAX_PARTS} objects, lists and members")
+    try:
+        found = decode_json(payload)
+    except BROKEN as error:
+        raise ItemInvalid(f"it is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ItemInvalid("it is not a JSON object")
+    return found
 
 
 #: Takes one kind of item: adds records and counts to `received.batch`. Raises ItemInvalid, which refuses the item.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from monitoring.errors.services.inbox import Incoming
 from monitoring.ingestion.batches import Batch
@@ -85,9 +85,25 @@ def _take(received: Received, item: Item, context: Context, limiter: Limiter) ->
         elif take is None:
             received.batch.account.add(item.signal, "dropped", item.count)
         else:
+            counted = dict(received.batch.account.counts) if limiter.has_kinds else {}
             take(received, item, context)
+            _charge_rest(limiter, item, counted, received.batch.account.counts)
     except ItemInvalid as error:
         received.refuse(Refused(item.signal, str(error), item.count))
+
+
+def _charge_rest(
+    limiter: Limiter, item: Item, before: Mapping[tuple[str, str], int], after: Mapping[tuple[str, str], int]
+) -> None:
+    """Count what an item turned out to hold beyond what it was admitted for: its header may have said less."""
+    if not limiter.has_kinds:
+        return
+    held: dict[str, int] = {item.signal: -item.count}
+    for (signal, column), count in after.items():
+        held[signal] = held.get(signal, 0) + count - before.get((signal, column), 0)
+    for signal, count in held.items():
+        if count > 0:
+            limiter.charge(signal, count)
 
 
 def describe_refusals(refused: Iterable[Refused]) -> str:

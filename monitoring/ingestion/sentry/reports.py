@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
+from monitoring.lenient import BROKEN, decode_json
 
 MAX_QUANTITY = 1_000_000_000
 #: What was left out because somebody wanted it so; every other reason is a loss.
@@ -50,8 +50,8 @@ class Missing:
 def read_client_report(payload: bytes) -> list[Missing]:
     """Return what a report says is missing. Raises ReportInvalid; single entries that make no sense are passed over."""
     try:
-        report = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        report = decode_json(payload)
+    except BROKEN as error:
         raise ReportInvalid(str(error)) from error
     if not isinstance(report, dict):
         raise ReportInvalid("a client report is a JSON object")

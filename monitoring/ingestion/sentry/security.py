@@ -17,10 +17,11 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import msgspec
+from monitoring.lenient import BROKEN, decode_json
 
 MAX_REPORTS = 100
-MAX_REPORT_BYTES = 64 * 1024
+MAX_BYTES = 1024 * 1024
+"""Of a body. Browsers send a few reports of less than 10 KiB."""
 #: Sources that only a browser's extensions or its own tools have: nothing that the application could mend.
 FOREIGN = (
     "chrome-extension", "moz-extension", "safari-extension", "safari-web-extension", "ms-browser-extension", "webkit-masked-url",
@@ -70,9 +71,11 @@ def read_reports(
 
     Raises SecurityReportInvalid for what is neither an object nor a list in JSON.
     """
+    if len(body) > MAX_BYTES:
+        raise SecurityReportInvalid(f"The body has {len(body)} bytes; at most {MAX_BYTES} are read.")
     try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        found = decode_json(body)
+    except BROKEN as error:
         raise SecurityReportInvalid(f"The report is not JSON: {error}.") from error
     if not isinstance(found, (dict, list)):
         raise SecurityReportInvalid("A report is a JSON object, or a list of them.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -13,10 +12,10 @@ from config.api.authentication import KeyGrant
 from config.api.errors import ApiError, BodyInvalid, BodyTooLarge
 from monitoring.ingestion.batches import Batch
 from monitoring.ingestion.sentry.doors import find_kept_ip, open_door, read_client_ip, refuse, sentry_door
-from monitoring.ingestion.sentry.envelopes import EnvelopeInvalid, Refused, parse_envelope
+from monitoring.ingestion.sentry.envelopes import MAX_ITEM_BYTES, EnvelopeInvalid, Refused, parse_envelope
 from monitoring.ingestion.sentry.items.check_ins import add_check_in
 from monitoring.ingestion.sentry.limits import Limiter
-from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received
+from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received, read_object
 from monitoring.ingestion.sentry.receiving import describe_refusals, sort_out, sort_out_security, sort_out_store
 from monitoring.ingestion.sentry.security import SecurityReportInvalid, read_reports
 from monitoring.ingestion.storing import store_batch
@@ -28,11 +27,12 @@ MAX_USER_AGENT = 500
 @sentry_door
 def receive_envelope(grant: KeyGrant, body: bytes, request: HttpRequest) -> HttpResponse:
     """An envelope: each kind of item goes its way, what nobody takes is counted as dropped."""
+    # Before it is parsed: what can't be parsed counts too.
+    limiter = Limiter.of_request(grant)
     try:
         envelope = parse_envelope(body)
     except EnvelopeInvalid as error:
         raise BodyInvalid(str(error)) from error
-    limiter = Limiter.of_request(grant)
     return _store(sort_out(envelope, _describe(grant, request, envelope.header), limiter), limiter)
 
 
@@ -71,13 +71,11 @@ def receive_cron(grant: KeyGrant, body: bytes, request: HttpRequest, slug: str) 
         received.batch.account.add("check_ins", "limited")
         return _store(received, limiter)
     try:
-        told = msgspec.json.decode(body, type=dict[str, Any]) if body.strip() else {}
+        told = read_object(body[: MAX_ITEM_BYTES["check_in"] + 1]) if body.strip() else {}
         told = {**told, **{name: value for name, value in request.GET.items() if name in {"status", "check_in_id"}}}
         document = {"status": "ok", **told, "monitor_slug": slug, "duration": _read_duration(request, told)}
         check_in = read_check_in(document, application_id=grant.application_id, received_at=timezone.now())
         add_check_in(received, check_in)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        received.refuse(Refused("check_ins", f"the body is no JSON object: {error}"))
     except (CheckInInvalid, ItemInvalid) as error:
         received.refuse(Refused("check_ins", str(error)))
     return _store(received, limiter)

@@ -24,9 +24,9 @@ _NOISE = (
 #: Values of statements.
 _PARAMETERS = ("db.query.parameter", "db.sql.bindings", "db.params", "db.statement.parameter", "db.parameters")
 _STATEMENTS = frozenset({"db.query.text", "db.statement", "db.query", "sql", "sql.query"})
+_SPACE = re.compile(r"\s*")
 _SQL = re.compile(
-    r"\s*(?:(?:--[^\n]*\n|/\*.{0,2000}?\*/)\s*)*\(?\s*"
-    r"(?:select|insert\s+into|insert\s+ignore|replace\s+into|update\s+\S+\s+set|delete\s+from|with\s+\S+\s+as|with\s+recursive"
+    r"\(?\s*(?:select|insert\s+into|insert\s+ignore|replace\s+into|update\s+\S+\s+set|delete\s+from|with\s+\S+\s+as|with\s+recursive"
     r"|merge\s+into|call\s+\w|exec(?:ute)?\s+\w|create\s+(?:table|index|unique|view|temp|or)|alter\s+\w|drop\s+(?:table|index|view)"
     r"|truncate\s+\w|copy\s+\w|set\s+\w+\s*(?:=|to)|declare\s+\w|prepare\s+\w|explain\s+\w)\b",
     re.IGNORECASE | re.DOTALL,
@@ -40,7 +40,25 @@ KEY_VALUE_SYSTEMS = frozenset({"redis", "valkey", "memcached", "memcache"})
 
 def is_sql(text: str) -> bool:
     """Return whether a text is a statement of SQL."""
-    return _SQL.match(text[:MAX_STATEMENT]) is not None
+    text = text[:MAX_STATEMENT]
+    return _SQL.match(text, _skip_comments(text)) is not None
+
+
+def _skip_comments(text: str) -> int:
+    """Return where a text begins behind spaces and SQL's comments, in one pass."""
+    place = 0
+    while True:
+        found = _SPACE.match(text, place)
+        place = found.end() if found else place
+        opening, closing = text[place : place + 2], ""
+        if opening == "--":
+            closing = "\n"
+        elif opening == "/*":
+            closing = "*/"
+        end = text.find(closing, place + 2) if closing else -1
+        if end < 0:
+            return place
+        place = end + len(closing)
 
 
 def hide_values(statement: str, system: str) -> str:

@@ -60,13 +60,14 @@ def read_drafts(drafts: Iterable[Draft], origin: Origin) -> Found:
     drafts = list(drafts)
     known = {draft.span_id: draft for draft in drafts if draft.span_id}
     endpoints = {draft.span_id: name_endpoint(draft, origin) for draft in drafts if is_request(draft) or is_job(draft)}
+    led: dict[str, str] = {}
     for draft in drafts:
         system = _find_system(draft.attributes)
         statement = _find_statement(draft, system)
         if is_request(draft) or is_job(draft):
             found.requests.append(_make_request(draft, origin, endpoints[draft.span_id]))
         elif statement:
-            endpoint = _find_endpoint(draft, known, endpoints)
+            endpoint = _find_endpoint(draft, known, endpoints, led)
             found.queries.append(_make_query(draft, origin, statement, system, endpoint))
         found.vitals += _make_vitals(draft, origin)
         if draft.trace_id and draft.span_id:
@@ -246,16 +247,24 @@ def _find_system(attributes: Mapping[str, Any]) -> str:
     return _SYSTEMS.get(said, said)
 
 
-def _find_endpoint(draft: Draft, known: Mapping[str, Draft], endpoints: Mapping[str, str]) -> str:
-    """Return the endpoint of the request that a span is part of, empty if it is not among the known."""
-    seen: set[str] = set()
-    place = draft
-    while place.parent_id in known and place.parent_id not in seen:
-        seen.add(place.parent_id)
-        place = known[place.parent_id]
-        if place.span_id in endpoints:
-            return endpoints[place.span_id]
-    return endpoints.get(_first_text(draft.attributes, "sentry.segment.id"), "")
+def _find_endpoint(draft: Draft, known: Mapping[str, Draft], endpoints: Mapping[str, str], led: dict[str, str]) -> str:
+    """Return the endpoint of the request that a span is part of, empty if it is not among the known.
+
+    `led` remembers where the spans on the way lead, so that each is passed once however deep they lie.
+    """
+    passed: list[str] = []
+    place, endpoint = draft.parent_id, ""
+    while place in known and place not in led:
+        if place in endpoints:
+            endpoint = endpoints[place]
+            break
+        # Marked at once: spans that are each other's parents lead nowhere.
+        led[place] = ""
+        passed.append(place)
+        place = known[place].parent_id
+    endpoint = endpoint or led.get(place, "")
+    led.update(dict.fromkeys(passed, endpoint))
+    return endpoint or endpoints.get(_first_text(draft.attributes, "sentry.segment.id"), "")
 
 
 def _find_address(attributes: Mapping[str, Any]) -> str:

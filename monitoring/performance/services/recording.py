@@ -12,6 +12,7 @@ import msgspec
 from django.db import connection
 from django.utils import timezone
 
+from monitoring.attributes import bound_attributes
 from monitoring.browser.records import cut, settle_time
 from monitoring.partitions import QUERIES, REQUESTS, SPANS, DailyPartitions
 from monitoring.performance.records import (
@@ -144,8 +145,9 @@ def _read_cached(statement: str, system: str, operation: str, table: str) -> Sta
 
 
 def _encode(attributes: Mapping[str, Any]) -> str:
-    # jsonb takes neither NUL nor halves of surrogate pairs.
-    return msgspec.json.encode(dict(attributes)).decode().replace("\\u0000", "")
+    text = msgspec.json.encode(dict(attributes)).decode()
+    # What looks like a zero byte, which jsonb does not take, may be the text "\\u0000".
+    return msgspec.json.encode(bound_attributes(attributes)).decode() if "\\u0000" in text else text
 
 
 def _insert(table: str, columns: dict[str, str], rows: Iterable[tuple[Any, ...]], partitions: DailyPartitions) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from django.db import transaction
 
 from monitoring.repetitions import claim_bodies, make_body_key
 from monitoring.uptime.check_ins import CheckIn, MonitorWish
-from monitoring.uptime.drafts import CheckDraft, CheckInvalid
+from monitoring.uptime.drafts import CheckDraft, CheckInvalid, check_draft
 from monitoring.uptime.models import Check
 from monitoring.uptime.services.checks import create_check, update_check
 from monitoring.uptime.services.pings import hear
 from monitoring.uptime.services.recording import record_result
+
+logger = logging.getLogger(__name__)
 
 MAX_MADE = 100
 """Heartbeats of one application that its programs may make by themselves."""
@@ -38,9 +41,20 @@ def write_check_ins(check_ins: Sequence[CheckIn]) -> None:
             )
 
 
-def is_known(*, application_id: int, slug: str) -> bool:
-    """Return whether an application has a heartbeat of this name."""
-    return Check.objects.filter(application_id=application_id, slug=slug, kind="heartbeat").exists()
+def find_obstacle(check_in: CheckIn) -> str:
+    """Return why a check-in can't be noted, empty if it can."""
+    made = Check.objects.filter(application_id=check_in.application_id, kind="heartbeat")
+    if made.filter(slug=check_in.slug).exists():
+        return ""
+    if check_in.wish is None:
+        return f"there is no heartbeat {check_in.slug!r}: send monitor_config with the check-in, which makes one"
+    if made.exclude(slug="").count() >= MAX_MADE:
+        return f"the application's programs have made {MAX_MADE} heartbeats already; delete those that are not needed"
+    try:
+        check_draft(_draft(check_in, check_in.wish))
+    except CheckInvalid as error:
+        return str(error)
+    return ""
 
 
 def _leave_out_repeated(check_ins: Sequence[CheckIn]) -> list[CheckIn]:
@@ -64,16 +78,20 @@ def _find_or_make(each: CheckIn) -> Check | None:
     if each.wish is None:
         return check
     if check is None:
-        if Check.objects.filter(application_id=each.application_id).exclude(slug="").count() >= MAX_MADE:
-            return None
         try:
             with transaction.atomic():
                 check = create_check(draft=_draft(each, each.wish))
                 Check.objects.filter(pk=check.pk).update(slug=each.slug)
-        except CheckInvalid:
+        except CheckInvalid as error:
+            # The door has looked; another made the last one that there was room for a moment ago.
+            logger.warning("no heartbeat %s for application %s: %s", each.slug, each.application_id, error)
             return None
     elif _differs(check, each.wish):
-        update_check(check=check, draft=_draft(each, each.wish, name=check.name))
+        try:
+            with transaction.atomic():
+                update_check(check=check, draft=_draft(each, each.wish, name=check.name))
+        except CheckInvalid as error:
+            logger.warning("heartbeat %s of application %s stays: %s", each.slug, each.application_id, error)
     return found.select_for_update().get()
 
 

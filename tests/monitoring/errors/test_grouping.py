@@ -93,9 +93,12 @@ def test_group__bundled_script__host_and_build_do_not_matter() -> None:
         return [{"filename": url, "function": "total", "lineno": 1, "colno": 7, "in_app": True}]
 
     one = make_event(frames=frames("https://erp.example/assets/app.4f3a2b1c.js?v=1"))
-    two = make_event(frames=frames("https://other.example/assets/app.99887766.js"))
-    assert group(one).parts[1] == "assets/app.js in total"
-    assert group(one).hash == group(two).hash
+    for built in ("app.99887766.js", "app-BX3k9aZ_.js", "app-DiwrgTda.js"):
+        two = make_event(frames=frames(f"https://other.example/assets/{built}"))
+        assert group(two).parts[1] == "assets/app.js in total"
+        assert group(one).hash == group(two).hash
+    for named in ("app-settings.js", "app-invoices.js"):
+        assert group(make_event(frames=frames(f"https://erp.example/{named}"))).parts[1] == f"{named} in total"
 
 
 def test_group__chained_exceptions__all_count() -> None:

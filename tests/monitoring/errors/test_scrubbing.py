@@ -49,10 +49,29 @@ def test_scrub__harmless_name__stays(name: str) -> None:
         ("order 1234567890123456 is late", "order 1234567890123456 is late"),
         ("eyJhbGciOiJI.eyJzdWIiOiIx.abc_def", FILTERED),
         ("nothing hidden: here = there", "nothing hidden: here = there"),
+        ("card 4111 1111 1111 1111.", f"card {FILTERED}."),
+        ("total 1.4111111111111111", "total 1.4111111111111111"),
+        ("'password' => 'hunter2',", f"'password' => '{FILTERED}',"),
+        ("[password] => hunter2\n[page] => 2", f"[password] => {FILTERED}\n[page] => 2"),
+        ("Authorization: Token 9944b09199c62bcf\nAccept: */*", f"Authorization: {FILTERED}\nAccept: */*"),
+        ('Authorization: Digest username="a", response="6629"', f"Authorization: {FILTERED}"),
+        ('password="correct horse battery" page=2', f'password="{FILTERED}" page=2'),
+        ("password=pa,ss;word&page=2", f"password={FILTERED}&page=2"),
+        ("password=hunter2, page=2", f"password={FILTERED}, page=2"),
+        (
+            r'{"payload":"{\"password\":\"hunter2\",\"page\":2}"}',
+            rf'{{"payload":"{{\"password\":\"{FILTERED}\",\"page\":2}}"}}',
+        ),
     ],
 )
 def test_scrub__secret_within_a_text__is_gone(text: str, expected: str) -> None:
     assert scrub({"message": text}, rules=RULES) == {"message": expected}
+
+
+def test_scrub__arguments_of_a_command__those_behind_a_secret_flag_are_gone() -> None:
+    arguments = ["login", "--user", "ada", "--password", "hunter2", "--token=abc", "--verbose"]
+    expected = ["login", "--user", "ada", "--password", FILTERED, f"--token={FILTERED}", "--verbose"]
+    assert scrub({"extra": {"args": arguments}}, rules=RULES) == {"extra": {"args": expected}}
 
 
 def test_scrub__source_code__stays_readable() -> None:

@@ -9,12 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from monitoring.errors.scrubbing import ScrubRules
 from monitoring.errors.services.digesting import read_rules
 from monitoring.ingestion.sentry.envelopes import Item, Refused
-from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received
+from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received, read_object
 from monitoring.logs.records import LogRecord, make_record
 from monitoring.repetitions import make_body_key
 
@@ -48,11 +46,7 @@ def take_logs(received: Received, item: Item, context: Context) -> None:
 
 
 def _read_lines(payload: bytes) -> list[Any]:
-    try:
-        found = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ItemInvalid(f"it is not JSON: {error}") from error
-    lines = found.get("items") if isinstance(found, dict) else None
+    lines = read_object(payload).get("items")
     if not isinstance(lines, list):
         raise ItemInvalid('log lines come as {"items": [...]}')
     return lines

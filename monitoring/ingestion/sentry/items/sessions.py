@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from monitoring.ingestion.sentry.envelopes import Item, Refused
-from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received
+from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received, read_object
 from monitoring.releases.records import SessionInvalid, SessionItem, read_counts, read_session
 from monitoring.repetitions import make_body_key
 
@@ -14,7 +12,7 @@ def take_session(received: Received, item: Item, context: Context) -> None:
     """Take what is said of one session."""
     try:
         record = read_session(
-            _read_object(item.payload), application_id=context.application_id, received_at=context.received_at
+            read_object(item.payload), application_id=context.application_id, received_at=context.received_at
         )
     except SessionInvalid as error:
         raise ItemInvalid(str(error)) from error
@@ -33,7 +31,7 @@ def take_session_counts(received: Received, item: Item, context: Context) -> Non
     )
     try:
         records, reasons = read_counts(
-            _read_object(item.payload),
+            read_object(item.payload),
             application_id=context.application_id,
             received_at=context.received_at,
             body_key=body_key,
@@ -46,13 +44,3 @@ def take_session_counts(received: Received, item: Item, context: Context) -> Non
         received.batch.add(
             SessionItem(counts=tuple(records)), signal="sessions", count=sum(record.total for record in records)
         )
-
-
-def _read_object(payload: bytes) -> dict[str, object]:
-    try:
-        found = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ItemInvalid(f"it is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ItemInvalid("it is not a JSON object")
-    return found

@@ -12,14 +12,13 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from monitoring.attributes import read_hex, write_text
 from monitoring.errors.events import make_user_key, read_event_id
 from monitoring.errors.scrubbing import ScrubRules, scrub
 from monitoring.errors.services.digesting import read_rules
 from monitoring.ingestion.sentry.envelopes import Item, Refused
-from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received
+from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received, read_object
+from monitoring.ingestion.times import is_number
 from monitoring.ingestion.traces.drafts import Draft, Origin, SpanInvalid, read_seconds, read_times, subtract
 from monitoring.ingestion.traces.reading import Found, read_drafts
 
@@ -37,7 +36,7 @@ Members = dict[str, Any]
 
 def take_transaction(received: Received, item: Item, context: Context) -> None:
     """Take a transaction and its spans; a span that can't be read is refused by itself. Raises ItemInvalid."""
-    document = _decode(item.payload)
+    document = read_object(item.payload)
     event_id = read_event_id(context.header.get("event_id")) or read_event_id(document.get("event_id"))
     rules = read_rules()
     origin = Origin(
@@ -71,7 +70,7 @@ def take_transaction(received: Received, item: Item, context: Context) -> None:
 
 def take_spans(received: Received, item: Item, context: Context) -> None:
     """Take a batch of spans; one that can't be read is refused by itself, those beyond MAX_SPANS limited. Raises ItemInvalid."""
-    document = _decode(item.payload)
+    document = read_object(item.payload)
     spans = document.get("items")
     if not isinstance(spans, list):
         raise ItemInvalid('spans come as {"version": 2, "items": [...]}')
@@ -104,16 +103,6 @@ def take_spans(received: Received, item: Item, context: Context) -> None:
 def _keep(received: Received, found: Found) -> None:
     """Put records into the batch. What they are counted as is said by the takers: a span may become several records."""
     received.batch.records += [*found.requests, *found.queries, *found.vitals, *found.spans]
-
-
-def _decode(payload: bytes) -> Members:
-    try:
-        found = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ItemInvalid(f"it is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ItemInvalid("it is not a JSON object")
-    return found
 
 
 def _read_root(document: Members, origin: Origin, event_id: UUID | None) -> Draft:
@@ -152,7 +141,7 @@ def _describe_root(document: Members, trace: Members) -> Members:
     }
     for name, measured in _members(document.get("measurements")).items():
         value = _members(measured).get("value")
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if is_number(value):
             factor = _MILLISECONDS.get(str(_members(measured).get("unit") or "millisecond"), 1.0)
             found[f"browser.web_vital.{name}.value"] = value * factor
     return {name: value for name, value in found.items() if value is not None}

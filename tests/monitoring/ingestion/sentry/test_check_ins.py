@@ -18,6 +18,7 @@ from monitoring.losses.selectors import sum_by_signal
 from monitoring.uptime.check_ins import CheckIn, CheckInInvalid, read_check_in
 from monitoring.uptime.enums import CheckState
 from monitoring.uptime.models import Check, CheckResult
+from monitoring.uptime.services import check_ins
 from tests.support.errors import make_envelope, make_public_key, send_envelope
 from tests.support.metrics import NOW, make_application
 
@@ -120,6 +121,7 @@ def test_cron_address__called_by_curl__reports(client: Client, application: Appl
     address = f"/api/{application.pk}/cron/nightly-post/"
     assert client.get(f"{address}{key}/", {"status": "in_progress"}).status_code == 200
     assert Check.objects.get().started_at is not None
+    assert client.get(address.rstrip("/"), {"status": "in_progress", "sentry_key": key}).status_code == 200
     assert client.get(f"{address}{key}", {"status": "ok", "duration": "1500"}).status_code == 200
     assert CheckResult.objects.order_by("-at", "-pk").first().duration_seconds == 1.5  # type: ignore[union-attr]
     assert (
@@ -153,3 +155,14 @@ def test_read_check_in__anything__is_one_or_refused(told: dict[str, Any]) -> Non
     except CheckInInvalid:
         return
     assert isinstance(found, CheckIn)
+
+
+def test_check_in__more_heartbeats_than_programs_may_make__is_refused_and_counted(
+    client: Client, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_ins, "MAX_MADE", 1)
+    config = {"schedule": {"type": "interval", "value": 1, "unit": "hour"}}
+    for slug, status in (("one", 200), ("two", 400), ("one", 200)):
+        answer = send(client, application, {"monitor_slug": slug, "monitor_config": config})
+        assert answer.status_code == status, answer.content
+    assert Check.objects.filter(application=application).count() == 1

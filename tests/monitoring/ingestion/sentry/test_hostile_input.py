@@ -19,16 +19,22 @@ from hypothesis import strategies as st
 
 from config.settings import OPTION
 from monitoring.applications.models import Application
+from monitoring.errors.models import ErrorEvent
 from monitoring.errors.selectors import measure_inbox
 from monitoring.errors.services.digesting import digest_batch
+from monitoring.ingestion.sentry.auth import read_auth_header
 from monitoring.ingestion.sentry.envelopes import EnvelopeInvalid, parse_envelope
 from monitoring.ingestion.sentry.receiving import TAKERS
 from monitoring.ingestion.sentry.views import receive_envelope
+from monitoring.ingestion.traces.cleaning import is_sql
+from monitoring.logs.models import LogRecord
 from monitoring.losses.enums import Signal
 from monitoring.losses.selectors import Total, sum_by_signal
+from monitoring.performance.models import Span
 from monitoring.performance.services.dictionaries import forget_dictionaries
 from tests.support.errors import make_envelope, make_event, make_public_key
 from tests.support.metrics import make_application
+from tests.support.sourcemaps import make_browser_event, upload
 
 pytestmark = pytest.mark.django_db
 
@@ -266,3 +272,108 @@ class Endless:
     def read(self, size: int = -1) -> bytes:
         self.read_bytes += size
         return b" " * size
+
+
+@pytest.mark.parametrize(
+    "text", ["/**/" * 900 + "x", "-- a\n" * 800 + "x", " " * 4_000, "/*" * 2_000, "( " * 2_000, "update " + "a" * 3_900]
+)
+def test_is_sql__comments_and_spaces_without_end__are_passed_once(text: str) -> None:
+    assert is_sql(text) is False
+    assert is_sql("/* a */ -- b\n ( select 1)")
+
+
+def test_auth_header__of_any_size__is_read_once() -> None:
+    assert read_auth_header("Sentry " + "a" * 400_000) == {}
+    assert read_auth_header("Sentry " + " " * 400_000 + "sentry_key=a") == {}
+    assert read_auth_header("Sentry sentry_version=7, sentry_key=abc")["sentry_key"] == "abc"
+
+
+def test_envelope__line_ends_and_items_without_end__are_not_read_on(
+    client: Client, application: Application, key: str
+) -> None:
+    assert parse_envelope(b"{}\n" + b"\n" * 20 * MIB).items == []
+    many = parse_envelope(b"{}\n" + b'{"type":"x"}\n\n' * 200_000)
+    assert (len(many.items), many.limited) == (1_000, {"other": 9_000})
+    assert "10000 items" in many.refused[0].reason
+
+
+@pytest.mark.parametrize("kind", ["span", "log", "sessions", "check_in", "feedback"])
+def test_envelope__item_of_nothing_but_brackets__is_refused_before_it_is_decoded(
+    client: Client, application: Application, key: str, kind: str
+) -> None:
+    body = make_envelope((kind, b'{"items":[' + b"[]," * 330_000 + b"1]}"))
+    assert send(client, application, key, body).status_code in {400, 413}
+
+
+@pytest.mark.parametrize("path", ["errors", "vitals", "events", "logs", "requests", "queries"])
+def test_json_doors__bodies_of_nothing_but_brackets__are_refused_before_they_are_decoded(
+    client: Client, key: str, path: str
+) -> None:
+    for body in (b'{"items":[' + b'{"":0},' * 300_000 + b"0]}", b"[" + b"0," * 600_000 + b"0]"):
+        answer = client.post(f"/api/v1/{path}/", body, "application/json", headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code == 413, answer.content
+
+
+def test_envelope__half_of_a_character__costs_nothing_but_itself(
+    client: Client, application: Application, key: str
+) -> None:
+    lines = [{"timestamp": timezone.now().timestamp(), "level": "info", "body": text} for text in ("BAD", "good")]
+    payload = json.dumps({"items": lines}).replace("BAD", "b\\ud83d").encode()
+    assert send(client, application, key, make_envelope(("log", payload))).status_code == 200
+    assert sorted(LogRecord.objects.values_list("body", flat=True)) == ["b\N{REPLACEMENT CHARACTER}", "good"]
+
+
+def test_envelope__number_beyond_any_measure__is_passed_over(
+    client: Client, application: Application, key: str
+) -> None:
+    huge = int("1" + "0" * 400)
+    transaction = {
+        "type": "transaction",
+        "transaction": "/x",
+        "start_timestamp": timezone.now().timestamp(),
+        "timestamp": timezone.now().timestamp(),
+        "contexts": {"trace": {"trace_id": "a" * 32, "span_id": "b" * 16, "op": "pageload"}},
+        "measurements": {"lcp": {"value": huge, "unit": "millisecond"}},
+    }
+    line = {"timestamp": huge, "level": "info", "severity_number": huge, "body": "late"}
+    body = make_envelope(("transaction", transaction), ("log", {"items": [line]}), ("event", make_event()))
+    assert send(client, application, key, body).status_code == 200
+    for path, item in (
+        ("vitals", {"name": "lcp", "value": huge, "url": "https://erp.example/"}),
+        ("logs", {"message": "x", "level": huge, "timestamp": huge}),
+        ("events", {"event": "x", "timestamp": huge}),
+        ("requests", {"endpoint": "/x", "duration": huge}),
+    ):
+        answer = client.post(
+            f"/api/v1/{path}/", json.dumps(item), "application/json", headers={"Authorization": f"Bearer {key}"}
+        )
+        assert answer.status_code in {200, 400}, (path, answer.content)
+
+
+def test_spans__text_that_looks_like_a_zero_byte__is_kept_as_it_is(
+    client: Client, application: Application, key: str
+) -> None:
+    now = timezone.now().timestamp()
+    text = '{"k":"\\u0000*\\u0000name"}'
+    span = {
+        "trace_id": "a" * 32,
+        "span_id": "b" * 16,
+        "name": "serialise",
+        "start_timestamp": now,
+        "end_timestamp": now,
+        "attributes": {"payload": {"type": "string", "value": text}, "zero": {"type": "string", "value": "a\x00b"}},
+    }
+    assert send(client, application, key, make_envelope(("span", {"version": 2, "items": [span]}))).status_code == 200
+    assert Span.objects.get().attributes == {"payload": text, "zero": "ab"}
+
+
+def test_event__zero_byte_in_the_path_of_a_frame__is_no_obstacle(
+    client: Client, application: Application, key: str
+) -> None:
+    upload(application)
+    event = make_browser_event(debug_id=None, release="2.3.1\x00")
+    for frame in event["exception"]["values"][0]["stacktrace"]["frames"]:
+        frame |= {"filename": "https://erp.example/a\x00b.js", "abs_path": "https://erp.example/a\x00b.js"}
+    assert send(client, application, key, make_envelope(("event", event))).status_code == 200
+    digest_batch()
+    assert ErrorEvent.objects.count() == 1

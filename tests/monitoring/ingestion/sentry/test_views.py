@@ -307,3 +307,18 @@ def test_envelope__client_asks_for_its_address__is_a_setting(
     send_envelope(client, application, key, make_envelope(("event", make_event(user={"ip_address": "{{auto}}"}))))
     digest_batch()
     assert read_document(ErrorEvent.objects.get())["user"].get("ip_address") == expected
+
+
+def test_doors__batch_that_does_not_say_how_much_it_holds__is_counted_by_what_it_holds(
+    client: Client, application: Application, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OPTION, "KEY_ITEMS_PER_MINUTE", ["logs=60", "other=6"])
+    lines = [{"timestamp": timezone.now().timestamp(), "level": "info", "body": f"line {n}"} for n in range(10)]
+    answers = [send_envelope(client, application, key, make_envelope(("log", {"items": lines[:n]}))) for n in (10, 1)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    unknown = [
+        send_envelope(client, application, key, make_envelope(("surprise", {}), ("event", make_event()))) for _ in "12"
+    ]
+    # Something without a category must not silence everything: no category means every one.
+    assert [answer.status_code for answer in unknown] == [200, 200]
+    assert ["X-Sentry-Rate-Limits" in answer.headers for answer in unknown] == [False, False]
