@@ -17,14 +17,28 @@ MAX_ENDPOINTS, MAX_STATEMENTS = 1_000, 5_000
 """Of one application. A client that names its routes badly must not make a row for each request."""
 CACHE_ENTRIES = 50_000
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"})
+"""Each has an “(other)” of its own: without a method it would be a job. Source: OpenTelemetry, http.request.method."""
+UNKNOWN_METHOD = "_OTHER"
+
 _OTHER_STATEMENT = Statement(OTHER, "", "")
 
 
 class Dictionary(Generic[Word]):
-    """Ids of words of applications. `columns` puts words into the columns that tell them apart and the rest, for SQL."""
+    """Ids of words of applications. `columns` puts words into the columns that tell them apart and the rest, for SQL.
+
+    `other` says for a word beyond the limit which one stands for it; it has few answers.
+    """
 
     def __init__(
-        self, *, find: str, create: str, count: str, limit: int, other: Word, columns: Callable[[list[Word]], list[Any]]
+        self,
+        *,
+        find: str,
+        create: str,
+        count: str,
+        limit: int,
+        other: Callable[[Word], Word],
+        columns: Callable[[list[Word]], list[Any]],
     ) -> None:
         self._find, self._create, self._count = find, create, count
         self._limit, self._other, self._columns = limit, other, columns
@@ -34,7 +48,7 @@ class Dictionary(Generic[Word]):
     def resolve(self, wanted: Iterable[tuple[int, Word]]) -> dict[tuple[int, Word], int]:
         """Return the id of each (application id, word), in the caller's transaction; new words are created.
 
-        Beyond the application's limit a word's id is that of “(other)”. Raises IntegrityError for an application that is gone.
+        Beyond the application's limit a word's id is that of its “(other)”. Raises IntegrityError for an application that is gone.
         """
         found: dict[tuple[int, Word], int] = {}
         missing: dict[int, list[Word]] = {}
@@ -76,8 +90,9 @@ class Dictionary(Generic[Word]):
         ordered = sorted(words, key=repr)
         made = self._insert(application_id, ordered[:room])
         if len(ordered) > room:
-            rest = self._insert(application_id, [self._other])[application_id, self._other]
-            made |= {(application_id, word): rest for word in ordered[room:]}
+            others = {word: self._other(word) for word in ordered[room:]}
+            rest = self._insert(application_id, sorted(set(others.values()), key=repr))
+            made |= {(application_id, word): rest[application_id, other] for word, other in others.items()}
         return made
 
     def _insert(self, application_id: int, words: list[Word]) -> dict[tuple[int, Word], int]:
@@ -86,6 +101,12 @@ class Dictionary(Generic[Word]):
         with connection.cursor() as cursor:
             cursor.execute(self._create, [application_id, *self._columns(words)])
         return self._select(application_id, words)
+
+
+def _find_other_endpoint(word: tuple[str, str]) -> tuple[str, str]:
+    """Return what an endpoint is counted as beyond the limit; a request stays one, of its method or of UNKNOWN_METHOD."""
+    method = word[0]
+    return (method if not method or method in METHODS else UNKNOWN_METHOD), OTHER
 
 
 def _endpoint_columns(words: list[tuple[str, str]]) -> list[Any]:
@@ -105,7 +126,7 @@ endpoints: Dictionary[tuple[str, str]] = Dictionary(
     """,
     count="SELECT count(*) FROM monitoring_endpoint WHERE application_id = %s",
     limit=MAX_ENDPOINTS,
-    other=("", OTHER),
+    other=_find_other_endpoint,
     columns=_endpoint_columns,
 )
 
@@ -137,7 +158,7 @@ statements: Dictionary[tuple[str, Statement]] = Dictionary(
     """,
     count="SELECT count(*) FROM monitoring_statement WHERE application_id = %s",
     limit=MAX_STATEMENTS,
-    other=("", _OTHER_STATEMENT),
+    other=lambda _: ("", _OTHER_STATEMENT),
     columns=_statement_columns,
 )
 

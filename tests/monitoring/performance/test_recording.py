@@ -97,6 +97,23 @@ def test_store_batch__more_names_than_an_application_may_have__counts_the_rest_a
     assert Request.objects.filter(endpoint__endpoint="(other)").count() == 4
 
 
+def test_store_batch__requests_and_jobs_beyond_the_limit__stay_requests_and_jobs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    application = make_application()
+    monkeypatch.setattr(dictionaries.endpoints, "_limit", 0)
+    methods = ["GET", "POST", "post", "MADE-UP", "SO-IS-THIS", ""]
+    store(application.pk, *(make_request(application.pk, endpoint="/1", method=method) for method in methods))
+    assert sorted(Request.objects.values_list("endpoint__method", "endpoint__endpoint")) == [
+        ("", "(other)"),
+        ("GET", "(other)"),
+        ("POST", "(other)"),
+        ("POST", "(other)"),
+        ("_OTHER", "(other)"),
+        ("_OTHER", "(other)"),
+    ]
+
+
 def test_roll_up__requests_over_three_hours_in_any_order__equals_counting_by_hand() -> None:
     application = make_application()
     chance = random.Random(7)

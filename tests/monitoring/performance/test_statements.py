@@ -32,6 +32,31 @@ from monitoring.performance.statements import normalise, read_statement
             "SELECT * FROM point_slot_{n} WHERE t1.col2 = ?",
         ),
         ("postgresql", "SELECT 'never closed", "SELECT ?"),
+        ("postgresql", "SELECT 1_000_000, 0b1011 /* a /* b */ secret */ FROM t", "SELECT ?, ? FROM t"),
+        (
+            "postgresql",
+            r"SELECT * FROM t WHERE path = 'C:\' AND name = 'ada' AND b = 1",
+            "SELECT * FROM t WHERE path = ? AND name = ? AND b = ?",
+        ),
+        ("sqlite", r"UPDATE t SET path = 'C:\', name = 'ada'", "UPDATE t SET path = ?, name = ?"),
+        ("mysql", r"UPDATE t SET path = 'it\'s', name = 'ada'", "UPDATE t SET path = ?, name = ?"),
+        ("mysql", r'UPDATE t SET path = "a\"b", name = "ada"', "UPDATE t SET path = ?, name = ?"),
+        ("mysql", "SELECT 5--1, 'a' FROM t", "SELECT ?-?, ? FROM t"),
+        ("oracle", "SELECT q'[it's]' FROM t WHERE a = 'ada'", "SELECT ? FROM t WHERE a = ?"),
+        (
+            "",
+            "SELECT * FROM users WHERE name = \"ada\" AND a IN ('b')",
+            "SELECT * FROM users WHERE name = ? AND a IN (?)",
+        ),
+        ("sqlite", 'SELECT * FROM users WHERE name = "ada"', "SELECT * FROM users WHERE name = ?"),
+        ("", 'SELECT "a"."id" FROM "a" WHERE "a"."x" = %s', "SELECT a.id FROM a WHERE a.x = ?"),
+        ("", 'SELECT TRIM("x" FROM "ada") FROM t', "SELECT TRIM(? FROM ?) FROM t"),
+        ("", 'SELECT a IS DISTINCT FROM "ada" FROM t', "SELECT a IS DISTINCT FROM ? FROM t"),
+        ("", "SELECT a FROM t # ada's\nWHERE b = 'c'", "SELECT a FROM t ?"),
+        ("mysql", "SELECT a FROM t #ada's\nWHERE b = 'c'", "SELECT a FROM t WHERE b = ?"),
+        ("postgresql", "SELECT a #>> '{b,c}' FROM t WHERE d #> $1", "SELECT a #>> ? FROM t WHERE d #> ?"),
+        ("", "SELECT a #>> '{b,c}' FROM t WHERE d #- $1", "SELECT a #>> ? FROM t WHERE d #- ?"),
+        ("mssql", "SELECT [a b] FROM #tmp WHERE id = 5", "SELECT a b FROM #tmp WHERE id = ?"),
     ],
 )
 def test_normalise__statement_of_any_system__has_no_values(system: str, sent: str, expected: str) -> None:
@@ -48,6 +73,8 @@ def test_normalise__statement_of_any_system__has_no_values(system: str, sent: st
         ("WITH fresh AS (SELECT 1 FROM a) INSERT INTO b SELECT * FROM fresh", "INSERT", "b"),
         ("(SELECT x FROM a) UNION (SELECT x FROM b)", "SELECT", "a"),
         ("SELECT * FROM unnest(%s::int[]) JOIN invoices ON true", "SELECT", ""),
+        ("SELECT * FROM #tmp WHERE id = 5", "SELECT", "#tmp"),
+        ("INSERT INTO ##shared (a) VALUES (1)", "INSERT", "##shared"),
         ("BEGIN", "BEGIN", ""),
         ("", "", ""),
     ],
@@ -67,6 +94,33 @@ def test_normalise__any_text_in_quotes__is_one_statement(value: str) -> None:
     )
 
 
+_PIECES = st.lists(
+    st.sampled_from(["'", '"', "\\", "#", "-- ", "/*", "$$", " ", "\n", "x", ".", "`"]), max_size=12
+).map("".join)
+_QUOTED = {
+    "postgresql": lambda text: "'" + text.replace("'", "''") + "'",
+    "mysql": lambda text: "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'",
+    "mariadb": lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"',
+    "sqlite": lambda text: '"' + text.replace('"', '""') + '"',
+}
+
+
+@given(st.sampled_from(sorted(_QUOTED)), _PIECES, _PIECES, st.booleans())
+def test_normalise__value_quoted_as_its_database_does__never_shows_it(
+    system: str, before: str, after: str, is_named: bool
+) -> None:
+    sent = f"SELECT a FROM t WHERE b = {_QUOTED[system](before)} AND c = {_QUOTED[system](after + 'Ada')} AND d = 1"
+    found = normalise(sent, system=system if is_named else "")
+    assert "Ada" not in found
+    if is_named:
+        assert found == "SELECT a FROM t WHERE b = ? AND c = ? AND d = ?"
+
+
+@pytest.mark.parametrize("system", ["", "mysql", "postgresql"])
+def test_normalise__text_cut_behind_a_backslash__is_a_value(system: str) -> None:
+    assert normalise("SELECT 'secret\\", system=system) == normalise("SELECT 'it''s\\", system=system) == "SELECT ?"
+
+
 @given(st.text(max_size=300), st.sampled_from(["", "mysql", "postgresql"]))
 def test_normalise__anything__is_text_that_the_database_takes(sent: str, system: str) -> None:
     found = normalise(sent, system=system)
@@ -74,6 +128,8 @@ def test_normalise__anything__is_text_that_the_database_takes(sent: str, system:
     assert found.encode().decode() == found
 
 
-@pytest.mark.parametrize("piece", ["'", '"', "`", "/*", "$$", "$a$", "(", "(?,", "x'", "''\\", "- ", "1", "with "])
+@pytest.mark.parametrize(
+    "piece", ["'", '"', "`", "/*", "$$", "$a$", "(", "(?,", "x'", "''\\", "- ", "1", "with ", "#", "q'[", "\\"]
+)
 def test_normalise__a_mebibyte_of_what_is_never_closed__is_read_up_to_its_bound(piece: str) -> None:
     assert len(normalise(piece * (1024 * 1024 // len(piece)))) <= 8_000
