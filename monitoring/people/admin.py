@@ -11,13 +11,14 @@ from django.utils import timezone
 
 from config.admin.pages import admin_page
 from monitoring.applications.current import find_current_application
+from monitoring.applications.links import page_url
 from monitoring.errors.models import ErrorEvent
 from monitoring.people.selectors import LOOKED_BACK, find_known_key, read_person
 from monitoring.performance.admin.cases import describe_request
 from monitoring.releases.records import Outcome
-from monitoring.user_reports.models import UserReport
+from monitoring.user_reports.selectors import list_reports_of_person
 
-VIEW = "monitoring.view_errorissue"
+VIEW, VIEW_REPORTS = "monitoring.view_errorissue", "monitoring.view_userreport"
 REPORTS_SHOWN = 10
 _OUTCOMES = {
     Outcome.HEALTHY: ("well", "went well"),
@@ -35,14 +36,14 @@ def find_person(request: HttpRequest) -> HttpResponseBase:
     if application is not None and text:
         key = find_known_key(application_id=application.pk, text=text, now=timezone.now())
         if key is not None:
-            return redirect("admin:monitoring_person", key.hex())
+            return redirect(page_url("monitoring_person", key.hex(), application_id=application.pk))
     context = {**_context(request, "People"), "search": text}
     return render(request, "monitoring/people/search.html", context)
 
 
 @admin_page("monitoring/people/<str:key>/", name="monitoring_person", permission=VIEW)
 def show_person(request: HttpRequest, key: str) -> HttpResponseBase:
-    """Show what is known of a person."""
+    """Show what is known of a person, what they said to those who may read that."""
     application = find_current_application(request)
     try:
         user_key = bytes.fromhex(key)
@@ -51,16 +52,23 @@ def show_person(request: HttpRequest, key: str) -> HttpResponseBase:
     if application is None or len(user_key) != 16:
         raise Http404("There is no such person.")
     person = read_person(application_id=application.pk, key=user_key, now=timezone.now())
-    events = _list_event_ids(application.pk, user_key)
+    can_see_reports = request.user.has_perm(VIEW_REPORTS)
     context = {
         **_context(request, f"Person {key[:8]}"),
         "key": key,
         "person": person,
         "requests": [describe_request(one) for one in person.requests],
-        "reports": list(
-            UserReport.objects.filter(application_id=application.pk, event_id__in=events).order_by("-received_at")[
-                :REPORTS_SHOWN
-            ]
+        "people_url": page_url("monitoring_people", application_id=application.pk),
+        "can_see_reports": can_see_reports,
+        "reports": (
+            list_reports_of_person(
+                application_id=application.pk,
+                user_key=user_key,
+                event_ids=_list_event_ids(application.pk, user_key),
+                limit=REPORTS_SHOWN,
+            )
+            if can_see_reports
+            else []
         ),
         "days": [(day, *_OUTCOMES[Outcome(worst)]) for day, worst in person.days],
     }

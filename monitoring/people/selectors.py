@@ -14,6 +14,7 @@ from monitoring.errors.events import USER_NAMES, make_user_key
 from monitoring.errors.models import ErrorEvent, ErrorIssue
 from monitoring.performance.models import Request
 from monitoring.usage.models import UsageEvent
+from monitoring.user_reports.models import UserReport
 
 LOOKED_BACK = timedelta(days=30)
 SHOWN = 20
@@ -61,6 +62,7 @@ def find_known_key(*, application_id: int, text: str, now: datetime) -> bytes | 
             ErrorEvent.objects.filter(**wanted, received_at__gte=since).exists()
             or Request.objects.filter(**wanted, started_at__gte=since).exists()
             or UsageEvent.objects.filter(**wanted, at__gte=since).exists()
+            or UserReport.objects.filter(**wanted, received_at__gte=since).exists()
         ):
             return key
     return None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 
 from config.sections import Section, section
+from monitoring.applications.links import page_url
 from monitoring.performance.admin.cases import write_change
 from monitoring.performance.admin.parts import VIEW, Row, endpoint_url, make_cells
 from monitoring.performance.selectors import compare_releases
@@ -29,7 +29,7 @@ def show_endpoints(request: HttpRequest, application_id: int, pk: int) -> Sectio
     pairs = compare_releases(
         application_id=application_id,
         release=release.version,
-        before=before.version if before is not None else "",
+        before=before.version if before is not None else None,
         since=timezone.now() - SINCE,
         limit=SHOWN,
     )
@@ -42,5 +42,5 @@ def show_endpoints(request: HttpRequest, application_id: int, pk: int) -> Sectio
             )
     if not rows:
         return None
-    url = f"{reverse('admin:monitoring_performance')}?range=30d"
+    url = page_url("monitoring_performance", application_id=application_id, range="30d")
     return Section("Performance", "monitoring/performance/section.html", {"rows": rows}, url, "performance")

@@ -130,19 +130,26 @@ def read_sketches(stretch: Stretch, found: Sequence[tuple[Any, Figures]]) -> lis
 
 
 def compare_releases(
-    *, application_id: int, release: str, before: str, since: datetime, limit: int = 20
+    *, application_id: int, release: str, before: str | None, since: datetime, limit: int = 20
 ) -> list[tuple[Endpoint, Figures, Figures]]:
-    """Return endpoints with their figures in a release and in the one before it, those with most requests first."""
+    """Return endpoints with their figures in a release and in the one before it, those with most requests first.
+
+    `before` None: there is none, and nothing to compare with.
+    """
     hours = EndpointHour.objects.filter(application_id=application_id, hour__gte=since).exclude(endpoint__method="")
     rows: dict[tuple[int, str], list[Any]] = {}
-    found = hours.filter(release__in=[release, before]).values_list(
+    found = hours.filter(release__in=[release] if before is None else [release, before]).values_list(
         "endpoint_id", "release", "count", "failed", "slow", "seconds", "longest", "sketch"
     )
     for endpoint_id, version, *numbers in found.iterator(chunk_size=5000):
         rows.setdefault((endpoint_id, version), []).append(tuple(numbers))
     known = Endpoint.objects.in_bulk({endpoint_id for endpoint_id, _ in rows})
     pairs = [
-        (endpoint, add_up(rows.get((pk, release), [])), add_up(rows.get((pk, before), [])))
+        (
+            endpoint,
+            add_up(rows.get((pk, release), [])),
+            add_up(rows.get((pk, before), [])) if before is not None else Figures(),
+        )
         for pk, endpoint in known.items()
     ]
     return sorted(pairs, key=lambda pair: -pair[1].count)[:limit]
@@ -231,20 +238,6 @@ def list_callers(*, statement: Statement, since: datetime, limit: int = 10) -> l
     ).exclude(endpoint="")
     rows = found.values_list("endpoint").annotate(Count("record_id"), seconds=Sum("duration")).order_by("-seconds")
     return list(rows[:limit])
-
-
-def list_queries_of(*, endpoint: Endpoint, since: datetime, limit: int = 10) -> list[tuple[Statement, int, float]]:
-    """Return which statements an endpoint runs: statement, runs and seconds in all."""
-    found = Query.objects.filter(
-        application_id=endpoint.application_id, endpoint=endpoint.endpoint, started_at__gte=since
-    )
-    rows = list(
-        found.values_list("statement_id")
-        .annotate(Count("record_id"), seconds=Sum("duration"))
-        .order_by("-seconds")[:limit]
-    )
-    known = Statement.objects.in_bulk([row[0] for row in rows])
-    return [(known[pk], count, seconds) for pk, count, seconds in rows if pk in known]
 
 
 @dataclass(frozen=True, slots=True)

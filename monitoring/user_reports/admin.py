@@ -16,12 +16,13 @@ from django.utils.safestring import SafeString
 from config.admin.base import ReadOnlyAdmin
 from config.related import find_related
 from config.templatetags.look import ago, chip
-from monitoring.applications.links import find_trace_url
+from monitoring.applications.links import find_person_url, find_trace_url
 from monitoring.errors.enums import IssueState
 from monitoring.user_reports.models import UserReport
 from monitoring.user_reports.selectors import attach_issues
 
 SHORT = 240
+VIEW_ERRORS = "monitoring.view_errorissue"
 
 
 class AboutFilter(admin.SimpleListFilter):
@@ -74,6 +75,11 @@ class UserReportAdmin(ReadOnlyAdmin):
         """The list that reads the issues along."""
         return UserReportChangeList
 
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """The columns; errors are for those who may see errors."""
+        can_see_errors = request.user.has_perm(VIEW_ERRORS)
+        return [name for name in self.list_display if can_see_errors or name != "show_issue"]
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponseBase:
@@ -81,15 +87,20 @@ class UserReportAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         report = _find(object_id)
-        issue = report.issue
+        can_see_errors = request.user.has_perm(VIEW_ERRORS)
+        issue = report.issue if can_see_errors else None
         context = {
             **admin.site.each_context(request),
             "title": f"{report.who} said",
             "opts": UserReport._meta,
             "report": report,
+            "issue": issue,
+            "can_see_errors": can_see_errors,
             "issue_state": IssueState(issue.state) if issue is not None else None,
-            "trace_url": find_trace_url(report.trace_id),
-            "person_key": bytes(report.user_key).hex() if report.user_key is not None else "",
+            "trace_url": find_trace_url(report.trace_id, application_id=report.application_id),
+            "person_url": find_person_url(report.user_key, application_id=report.application_id)
+            if can_see_errors
+            else "",
             "related": find_related(request, "user_report", application_id=report.application_id, pk=report.pk),
             "is_fullwidth": "1",
         }

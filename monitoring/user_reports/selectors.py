@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from monitoring.errors.models import ErrorGroup, ErrorIssue
 from monitoring.user_reports.models import UserReport
@@ -41,10 +42,16 @@ def list_reports_of_groups(group_ids: Sequence[int], *, limit: int = SHOWN) -> l
     return list(UserReport.objects.filter(group_id__in=group_ids).order_by("-received_at", "-pk")[:limit])
 
 
-def list_reports_of_person(*, application_id: int, user_key: bytes, limit: int = SHOWN) -> list[UserReport]:
-    """Return what one person said, the newest first, each with its issue."""
-    reports = UserReport.objects.filter(application_id=application_id, user_key=user_key)
-    found = list(reports.order_by("-received_at", "-pk")[:limit])
+def list_reports_of_person(
+    *, application_id: int, user_key: bytes, event_ids: Sequence[UUID] = (), limit: int = SHOWN
+) -> list[UserReport]:
+    """Return what one person said, the newest first, each with its issue.
+
+    `event_ids` are errors that happened to them: who reports one may be known by another key, made of their e-mail.
+    """
+    reports = UserReport.objects.filter(application_id=application_id)
+    theirs = reports.filter(Q(user_key=user_key) | Q(event_id__in=event_ids))
+    found = list(theirs.order_by("-received_at", "-pk")[:limit])
     attach_issues(found)
     return found
 

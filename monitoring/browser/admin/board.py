@@ -131,7 +131,14 @@ def _describe_pages(request: HttpRequest, stretch: Stretch, chosen: str) -> dict
         "search": search,
         "sort": sort,
         "sorts": list(SORTS.items()),
-        "pages": [_make_row(one, found[one.name], url=page_url(one.name, chosen=chosen)) for one in pages],
+        "pages": [
+            _make_row(
+                one,
+                found[one.name],
+                url=page_url(one.name, application_id=stretch.application_id, chosen=chosen),
+            )
+            for one in pages
+        ],
         "pages_total": len(members),
         "paging": shown,
         "paging_query": urlencode(kept),
@@ -155,7 +162,9 @@ def _describe_releases(stretch: Stretch) -> list[Row]:
     found = summarise_members(stretch, newest, dimension=Dimension.RELEASE, names=COLUMNS)
     rows = []
     for place, one in enumerate(newest[:MEMBERS_SHOWN]):
-        before = found[newest[place + 1].name] if place + 1 < len(newest) and one.name in known else {}
+        # Those that no release is known of come last: what names none is not the release before.
+        earlier = newest[place + 1].name if place + 1 < len(newest) else ""
+        before = found[earlier] if one.name in known and earlier in known else {}
         note, state = compare_releases(found[one.name], before)
         release = known.get(one.name)
         rows.append(_make_row(one, found[one.name], url=address_of(release) if release else "", note=note, state=state))

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 from django.utils.safestring import SafeString, mark_safe
 
 from config.admin.states import State
+from monitoring.applications import links
 from monitoring.browser.drawings import draw_shares
 from monitoring.browser.hours import OTHER
 from monitoring.browser.selectors.hours import DEFAULT_RANGE, RANGES, Trend
@@ -98,11 +99,11 @@ def name_member(member: str) -> str:
     return ALL_OTHERS if member == OTHER else member or NOT_SAID
 
 
-def page_url(page: str, *, chosen: str) -> str:
+def page_url(page: str, *, application_id: int, chosen: str) -> str:
     """Return the address of a page's own page; empty for what is no single page."""
     if page in {"", OTHER}:
         return ""
-    return f"{reverse('admin:monitoring_web_vitals_page')}?{urlencode({'page': page, 'range': chosen})}"
+    return links.page_url("monitoring_web_vitals_page", application_id=application_id, page=page, range=chosen)
 
 
 def address_of(thing: object) -> str:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 from config.actors import Actor, actor_of_user
 from config.admin.pages import admin_page
 from config.related import find_related
-from monitoring.applications.links import find_admin_url, find_release_url, find_trace_url
+from monitoring.applications.links import find_person_url, find_release_url, find_trace_url
 from monitoring.applications.views import find_base_url
 from monitoring.attachments.selectors import list_attachments
 from monitoring.errors.courses import DEFAULT, STRETCHES, draw_course
@@ -138,12 +138,12 @@ def describe_event(request: HttpRequest, issue: ErrorIssue, event: ErrorEvent, g
 def list_around(event: ErrorEvent, issue: ErrorIssue) -> list[tuple[str, str, str]]:
     """Return where the event leads: (what, its name, address), as far as there are pages."""
     found = [
-        ("Trace", event.trace_id[:16], find_trace_url(event.trace_id)),
+        ("Trace", event.trace_id[:16], find_trace_url(event.trace_id, application_id=event.application_id)),
         ("Release", event.release, _find_release_url(event)),
     ]
     if event.user_key is not None:
-        key = bytes(event.user_key).hex()
-        found.append(("Person", key[:8], find_admin_url(f"monitoring/people/{key}/")))
+        url = find_person_url(event.user_key, application_id=event.application_id)
+        found.append(("Person", bytes(event.user_key).hex()[:8], url))
     return [each for each in found if each[2]]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -14,10 +14,10 @@ from django.utils.safestring import SafeString, mark_safe
 
 from config.admin.pages import admin_page
 from config.related import find_related
+from monitoring.applications.links import page_url
 from monitoring.applications.models import Application
 from monitoring.browser.drawings import count_bins, draw_distribution
 from monitoring.browser.targets import Target
-from monitoring.errors.models import ErrorIssue
 from monitoring.performance.admin.board import list_cards
 from monitoring.performance.admin.parts import (
     RANGE_WORDS,
@@ -30,19 +30,19 @@ from monitoring.performance.admin.parts import (
     list_ranges,
     make_card,
     make_cells,
+    person_url,
     quote,
     read_range,
-    requests_url,
     statement_url,
     trace_url,
 )
+from monitoring.performance.attribution import find_callers, list_issues_of, list_queries_of
 from monitoring.performance.models import Endpoint, EndpointHour, Statement, StatementHour
 from monitoring.performance.selectors import (
     RANGES,
     Wanted,
     find_stretch,
     list_callers,
-    list_queries_of,
     list_releases_of,
     list_requests,
     list_slowest_queries,
@@ -53,7 +53,6 @@ from monitoring.performance.summaries import Figures, add_up
 from monitoring.performance.targets import P95, QUERY_AVERAGE, QUERY_P95
 
 SHOWN = 15
-ISSUES_SHOWN = 8
 #: Single rows are looked through for a week at most; hours tell of longer.
 ROWS_FOR = timedelta(days=7)
 
@@ -69,6 +68,7 @@ def show_endpoint(request: HttpRequest, pk: int) -> HttpResponseBase:
     since = now - min(RANGES[chosen], ROWS_FOR)
     hours = EndpointHour.objects.filter(endpoint=endpoint, hour__gte=stretch.start)
     is_job = not endpoint.method
+    can_see_issues = not is_job and request.user.has_perm("monitoring.view_errorissue")
     figures = sum_requests(stretch, endpoint=endpoint) if not is_job else _sum(hours)
     rows = list_requests(application_id=endpoint.application_id, since=since, wanted=Wanted(endpoint_id=endpoint.pk))
     metric = "job_duration_seconds" if is_job else "http_server_request_duration_seconds"
@@ -99,13 +99,14 @@ def show_endpoint(request: HttpRequest, pk: int) -> HttpResponseBase:
         "releases": compare(hours, endpoint.application_id, is_query=False),
         "slowest": [describe_request(one) for one in rows.order_by("-duration")[:SHOWN]],
         "newest": [describe_request(one) for one in rows[:SHOWN]],
-        "all_url": requests_url(endpoint=endpoint.pk),
-        "failed_url": requests_url(endpoint=endpoint.pk, failed=1),
+        "all_url": page_url("monitoring_requests", application_id=endpoint.application_id, endpoint=pk),
+        "failed_url": page_url("monitoring_requests", application_id=endpoint.application_id, endpoint=pk, failed=1),
         "statements": [
             (statement, statement_url(statement, chosen=chosen), count, seconds)
             for statement, count, seconds in list_queries_of(endpoint=endpoint, since=since)
         ],
-        "issues": list_issues_of(endpoint),
+        "can_see_issues": can_see_issues,
+        "issues": list_issues_of(endpoint=endpoint, since=now - ROWS_FOR) if can_see_issues else [],
         "related": find_related(request, "endpoint", application_id=endpoint.application_id, pk=endpoint.pk),
     }
     return render(request, "monitoring/performance/endpoint.html", context)
@@ -134,11 +135,11 @@ def show_statement(request: HttpRequest, pk: int) -> HttpResponseBase:
         "cells": make_cells(figures, is_query=True),
         "picture": draw_picture(QUERY_P95, figures),
         "releases": compare(hours, statement.application_id, is_query=True),
-        "runs": [(one, trace_url(one.trace_id)) for one in list_slowest_queries(statement=statement, since=since)],
-        "callers": [
-            (name, find_endpoint_url(statement.application_id, name, chosen), count, seconds)
-            for name, count, seconds in list_callers(statement=statement, since=since)
+        "runs": [
+            (one, trace_url(one.trace_id, application_id=one.application_id))
+            for one in list_slowest_queries(statement=statement, since=since)
         ],
+        "callers": describe_callers(statement, since=since, chosen=chosen),
         "related": find_related(request, "statement", application_id=statement.application_id, pk=statement.pk),
     }
     return render(request, "monitoring/performance/statement.html", context)
@@ -150,22 +151,23 @@ def describe_request(one: Any) -> dict[str, Any]:
         "request": one,
         "endpoint": str(one.endpoint),
         "endpoint_url": endpoint_url(one.endpoint),
-        "trace_url": trace_url(one.trace_id),
+        "trace_url": trace_url(one.trace_id, application_id=one.application_id),
         "user": bytes(one.user_key).hex() if one.user_key is not None else "",
+        "user_url": person_url(one.user_key, application_id=one.application_id),
         "tone": "bad" if one.failed else "watch" if one.status >= 400 else "well",
     }
 
 
-def list_issues_of(endpoint: Endpoint) -> list[ErrorIssue]:
-    """Return open issues whose events name this route, the newest first."""
-    found = ErrorIssue.objects.filter(application_id=endpoint.application_id, culprit__icontains=endpoint.endpoint)
-    return list(found.exclude(state="merged").order_by("-last_seen")[:ISSUES_SHOWN]) if endpoint.method else []
-
-
-def find_endpoint_url(application_id: int, name: str, chosen: str) -> str:
-    """Return the address of the endpoint of this name, empty where no request named it."""
-    endpoint = Endpoint.objects.filter(application_id=application_id, endpoint=name).first()
-    return endpoint_url(endpoint, chosen=chosen) if endpoint is not None else ""
+def describe_callers(
+    statement: Statement, *, since: datetime, chosen: str
+) -> list[tuple[str, list[tuple[str, str]], int, float]]:
+    """Return who runs a statement: name, each endpoint of that name with its address, runs, seconds in all."""
+    callers = list_callers(statement=statement, since=since)
+    known = find_callers(application_id=statement.application_id, names=[name for name, _, _ in callers])
+    return [
+        (name, [(str(one), endpoint_url(one, chosen=chosen)) for one in known.get(name, [])], count, seconds)
+        for name, count, seconds in callers
+    ]
 
 
 def compare(hours: QuerySet[Any], application_id: int, *, is_query: bool) -> list[Row]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
@@ -12,6 +11,7 @@ from django.utils import timezone
 
 from config.admin.states import State
 from config.figures import write_ratio, write_seconds
+from monitoring.applications.links import page_url
 from monitoring.browser.targets import Target
 from monitoring.charts.spec import Chart, Line, Mark, Threshold
 from monitoring.performance.models import Endpoint, Statement
@@ -161,14 +161,15 @@ def statement_url(statement: Statement, *, chosen: str = DEFAULT_RANGE) -> str:
     return f"{reverse('admin:monitoring_statement', args=[statement.pk])}?range={chosen}"
 
 
-def trace_url(trace_id: str) -> str:
+def trace_url(trace_id: str, *, application_id: int) -> str:
     """Return the address of a trace's page, empty without one."""
-    return reverse("admin:monitoring_trace", args=[trace_id]) if trace_id else ""
+    return page_url("monitoring_trace", trace_id, application_id=application_id) if trace_id else ""
 
 
-def requests_url(**wanted: Any) -> str:
-    """Return the address of the list of single requests."""
-    return f"{reverse('admin:monitoring_requests')}?{urlencode(wanted)}"
+def person_url(user_key: bytes | memoryview | None, *, application_id: int) -> str:
+    """Return the address of a person's page, empty without one."""
+    key = bytes(user_key).hex() if user_key is not None else ""
+    return page_url("monitoring_person", key, application_id=application_id) if key else ""
 
 
 def _mark_deployments(application_id: int, chosen: str) -> tuple[Mark, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
@@ -10,15 +12,15 @@ from django.utils import timezone
 from config.admin.pages import admin_page
 from monitoring.applications.current import find_current_application
 from monitoring.errors.models import ErrorEvent, ErrorGroup
-from monitoring.performance.admin.parts import VIEW, endpoint_url, statement_url
+from monitoring.performance.admin.parts import VIEW, endpoint_url, person_url, statement_url
 from monitoring.performance.selectors import Trace, read_trace
 from monitoring.performance.waterfall import Piece, lay_out
 
 
 @admin_page("monitoring/traces/<str:trace_id>/", name="monitoring_trace", permission=VIEW)
 def show_trace(request: HttpRequest, trace_id: str) -> HttpResponseBase:
-    """Show a trace of the chosen application."""
-    application = find_current_application(request, chosen=request.GET.get("application"))
+    """Show a trace of the chosen application, its errors to those who may see errors."""
+    application = find_current_application(request)
     trace_id = trace_id.replace("\x00", "").replace("-", "").lower()[:32]
     now = timezone.now()
     trace = (
@@ -26,9 +28,12 @@ def show_trace(request: HttpRequest, trace_id: str) -> HttpResponseBase:
         if application is not None
         else Trace([], [], [], [], [])
     )
+    can_see_errors = request.user.has_perm("monitoring.view_errorissue")
+    if not can_see_errors:
+        trace = replace(trace, errors=[])
     issues = find_issue_ids(trace.errors)
     bars, seconds = lay_out(list_pieces(trace, issues))
-    users = {bytes(one.user_key).hex() for one in trace.requests if one.user_key is not None}
+    users = {(bytes(one.user_key), one.application_id) for one in trace.requests if one.user_key is not None}
     context = {
         **admin.site.each_context(request),
         "title": f"Trace {trace_id[:8]}",
@@ -41,7 +46,10 @@ def show_trace(request: HttpRequest, trace_id: str) -> HttpResponseBase:
         "releases": sorted(
             {one.release for one in trace.requests if one.release} | {one.release for one in trace.spans if one.release}
         ),
-        "users": sorted(users),
+        "users": [
+            (key.hex()[:8], person_url(key, application_id=application_id)) for key, application_id in sorted(users)
+        ],
+        "can_see_errors": can_see_errors,
         "is_fullwidth": "1",
     }
     return render(request, "monitoring/performance/trace.html", context)

@@ -286,3 +286,24 @@ def test_switch__foreign_way_back__leads_home(admin_client: Client, application:
     address = reverse("admin:monitoring_choose_application")
 
     assert admin_client.post(address, {"application": application.pk, "next": back})["Location"] == "/admin/"
+
+
+def test_switch__address_names_an_application__is_about_it_and_stays(
+    admin_client: Client, application: Application
+) -> None:
+    other = make_application()
+    page = admin_client.get("/admin/monitoring/performance/", {"application": other.pk})
+
+    assert page.context["application"] == other
+    assert page.context["current_application"] == other
+    assert admin_client.get("/admin/monitoring/performance/").context["application"] == other
+    assert admin_client.get("/admin/monitoring/performance/", {"application": "4711"}).context["application"] is None
+
+
+def test_switch__on_a_page_whose_address_names_another__wins(admin_client: Client, application: Application) -> None:
+    other = make_application()
+    back = f"/admin/monitoring/performance/?range=7d&application={application.pk}&q=a+b"
+    address = reverse("admin:monitoring_choose_application")
+    response = admin_client.post(address, {"application": other.pk, "next": back})
+
+    assert response["Location"] == "/admin/monitoring/performance/?range=7d&q=a+b"

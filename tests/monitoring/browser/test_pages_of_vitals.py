@@ -258,3 +258,21 @@ def test_rest__key_that_may_only_send__is_refused(client: Client, application: A
     answer = client.get("/api/v1/vitals/summary/", headers=headers(application, Scope.INGEST))
     assert answer.status_code == 403
     assert client.get("/api/v1/vitals/pages/").status_code == 401
+
+
+def test_board__release_next_to_pages_that_name_none__is_not_compared_with_them(
+    reader: Client, application: Application
+) -> None:
+    now = timezone.now()
+    view_pages(application, now, "/orders", views=60, release="")
+    view_pages(application, now, "/orders", views=60, release="2.0", slow=1.5)
+    roll_up()
+    text = read(reader, BOARD)
+    assert "not said" in text
+    assert re.search(r"\d % (slower|more)", text) is None
+
+
+def test_board__of_an_application__leads_to_its_pages(reader: Client, application: Application) -> None:
+    view_pages(application, timezone.now(), "/orders")
+    roll_up()
+    assert f"{PAGE}?application={application.pk}&page=%2Forders" in read(reader, BOARD)

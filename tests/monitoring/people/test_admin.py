@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import unescape
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -14,11 +15,12 @@ from django.utils import timezone
 from monitoring.applications.models import Application
 from monitoring.browser.records import VitalRecord
 from monitoring.errors.events import make_user_key
-from monitoring.errors.models import ErrorIssue
+from monitoring.errors.models import ErrorEvent, ErrorIssue
 from monitoring.ingestion.batches import Batch
 from monitoring.ingestion.storing import store_batch
 from monitoring.performance.services.dictionaries import forget_dictionaries
 from monitoring.usage.records import UsageEvent
+from monitoring.user_reports.models import UserReport
 from tests.support.admin import sign_in
 from tests.support.errors import make_event, report
 from tests.support.metrics import make_application
@@ -26,7 +28,7 @@ from tests.support.performance import make_request
 from tests.support.releases import make_session, store_sessions
 
 pytestmark = pytest.mark.django_db
-SEARCH = "/admin/monitoring/people/"
+SEARCH, REQUESTS = "/admin/monitoring/people/", "/admin/monitoring/requests/"
 
 
 @pytest.fixture
@@ -110,3 +112,58 @@ def test_issue__of_an_event_with_trace_release_and_person__leads_to_all_three(
     assert reverse("admin:monitoring_person", args=[key.hex()]) in page
     assert issue.first_release is not None
     assert issue.first_release.get_absolute_url() in page
+
+
+def say(application: Application, message: str, **fields: object) -> UserReport:
+    return UserReport.objects.create(
+        application=application, report_id=uuid4(), received_at=timezone.now(), message=message, **fields
+    )
+
+
+def test_person__reports__are_for_those_who_may_read_them(reader: Client, application: Application) -> None:
+    key = make_life(application)
+    say(application, "The total is wrong", user_key=key)
+    say(application, "It froze", event_id=ErrorEvent.objects.get().event_id)
+    address = reverse("admin:monitoring_person", args=[key.hex()])
+    page = read(reader, address)
+    assert "The total is wrong" not in page
+    assert "What they said" not in page
+    sign_in(reader, "monitoring.view_errorissue", "monitoring.view_userreport")
+    page = read(reader, address)
+    assert "The total is wrong" in page
+    assert "It froze" in page
+
+
+def test_person__who_only_said_something__is_found_and_shown(reader: Client, application: Application) -> None:
+    key = make_user_key({"email": "ada@example.com"})
+    report = say(application, "The total is wrong", user_key=key)
+    sign_in(reader, "monitoring.view_errorissue", "monitoring.view_userreport")
+    page = read(reader, SEARCH, q="ada@example.com")
+    assert "The total is wrong" in page
+    assert report.get_absolute_url() in page
+
+
+def test_person__named_with_an_application__is_that_ones(reader: Client, application: Application) -> None:
+    other = make_application()
+    key = make_life(other)
+    assert key == make_life(application, "stock")
+    sign_in(reader, "monitoring.view_errorissue")
+    page = read(reader, reverse("admin:monitoring_person", args=[key.hex()]), application=str(other.pk))
+    assert "KeyError: unit" in page
+    assert "KeyError: stock" not in page
+    assert f"{REQUESTS}?application={other.pk}&user={key.hex()}" in page
+    assert f"{SEARCH}?application={other.pk}" in page
+
+
+def test_issue__of_another_application_than_the_chosen__leads_to_its_own_people(
+    reader: Client, application: Application
+) -> None:
+    other = make_application()
+    event = make_event("KeyError", "unit", user={"id": 42})
+    report(other, event | {"contexts": {"trace": {"trace_id": "ab" * 16, "span_id": "cd" * 8}}})
+    page = read(reader, ErrorIssue.objects.get().get_absolute_url())
+    key = make_user_key({"id": "42"})
+    assert key is not None
+    address = f"{reverse('admin:monitoring_person', args=[key.hex()])}?application={other.pk}"
+    assert page.count(address) == 2
+    assert f"{reverse('admin:monitoring_trace', args=['ab' * 16])}?application={other.pk}" in page

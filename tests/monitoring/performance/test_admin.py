@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from monitoring.applications.models import Application
+from monitoring.errors.models import ErrorIssue
 from monitoring.ingestion.batches import Batch
 from monitoring.ingestion.storing import store_batch
 from monitoring.performance.models import Endpoint, Statement
@@ -239,3 +240,108 @@ def test_board__hours_of_long_ago__are_in_longer_ranges_only(reader: Client, app
     keep(application, make_request(application.pk, started_at=old, record_id=uuid4()))
     assert "Nothing was asked of the application" in read(reader, BOARD)
     assert "The application answers quickly" in read(reader, BOARD, range="7d")
+
+
+def break_in(application: Application, type: str, transaction: str = "", trace_id: str = "") -> None:  # noqa: A002  (the protocol's word)
+    """Have an error of a type happen in a transaction and a trace."""
+    event = make_event(type, "broken", **({"transaction": transaction} if transaction else {}))
+    report(application, event | ({"contexts": {"trace": {"trace_id": trace_id}}} if trace_id else {}))
+
+
+def address_of(**fields: str) -> str:
+    return reverse("admin:monitoring_endpoint", args=[Endpoint.objects.get(**fields).pk])
+
+
+def test_endpoint__errors__are_those_that_happened_there(reader: Client, application: Application) -> None:
+    now = timezone.now()
+    post = "cd" * 16
+    keep(
+        application,
+        make_request(application.pk, started_at=now, endpoint="/"),
+        make_request(application.pk, started_at=now, endpoint="/orders/{id}", trace_id=TRACE),
+        make_request(application.pk, started_at=now, endpoint="/orders/{id}", method="POST", trace_id=post),
+    )
+    break_in(application, "Home", "GET /")
+    break_in(application, "Deeper", "/orders/{id}/lines")
+    break_in(application, "Anyhow", "/orders/7")
+    break_in(application, "Reading", "/orders/{id}", TRACE)
+    break_in(application, "Writing", "/orders/{id}", post)
+    break_in(application, "Putting", "POST /orders/{id}")
+    break_in(application, "Traced", "", TRACE)
+    break_in(application, "Resolved", "GET /")
+    ErrorIssue.objects.filter(type="Resolved").update(state="resolved", resolved_at=now)
+
+    def list_types(**fields: str) -> set[str]:
+        page = read(reader, address_of(**fields))
+        return {issue.type for issue in ErrorIssue.objects.all() if f'{issue.get_absolute_url()}"' in page}
+
+    assert list_types(endpoint="/") == {"Home"}
+    assert list_types(endpoint="/orders/{id}", method="GET") == {"Anyhow", "Reading", "Traced"}
+    assert list_types(endpoint="/orders/{id}", method="POST") == {"Anyhow", "Writing", "Putting"}
+
+
+def test_endpoint__queries__are_those_of_its_method(reader: Client, application: Application) -> None:
+    now = timezone.now()
+    keep(
+        application,
+        make_request(application.pk, started_at=now, trace_id=TRACE),
+        make_request(application.pk, started_at=now, method="POST", trace_id="cd" * 16),
+        *(
+            make_query(
+                application.pk,
+                started_at=now,
+                endpoint="/orders/{id}",
+                trace_id=trace_id,
+                statement=f"SELECT {table} FROM {table}",
+            )
+            for table, trace_id in (("reading", TRACE), ("writing", "cd" * 16), ("unknown", ""))
+        ),
+    )
+    page = read(reader, address_of(method="GET"))
+    assert ["reading" in page, "writing" in page, "unknown" in page] == [True, False, True]
+    page = read(reader, address_of(method="POST"))
+    assert ["reading" in page, "writing" in page, "unknown" in page] == [False, True, True]
+    statement = read(reader, reverse("admin:monitoring_statement", args=[Statement.objects.all()[0].pk]))
+    assert address_of(method="GET") in statement
+    assert address_of(method="POST") in statement
+
+
+def test_endpoint_and_trace__reader_may_not_see_errors__show_none(client: Client, application: Application) -> None:
+    keep(application, make_request(application.pk, started_at=timezone.now(), trace_id=TRACE))
+    break_in(application, "KeyError", "GET /orders/{id}", TRACE)
+    addresses = (address_of(), reverse("admin:monitoring_trace", args=[TRACE]))
+    sign_in(client, "monitoring.view_application")
+    assert ["KeyError" in read(client, address) for address in addresses] == [False, False]
+    sign_in(client, "monitoring.view_application", "monitoring.view_errorissue")
+    assert ["KeyError" in read(client, address) for address in addresses] == [True, True]
+
+
+def test_cases__of_another_application_than_the_chosen__lead_to_its_own_pages(
+    reader: Client, application: Application
+) -> None:
+    other = make_application()
+    now, user = timezone.now(), make_user_key("u7")
+    assert user is not None
+    keep(
+        other,
+        make_request(other.pk, started_at=now, trace_id=TRACE, user_key=user),
+        make_query(other.pk, started_at=now, endpoint="/orders/{id}", trace_id=TRACE),
+    )
+    endpoint, statement = Endpoint.objects.get(), Statement.objects.get()
+    trace = f"{reverse('admin:monitoring_trace', args=[TRACE])}?application={other.pk}"
+    person = f"{reverse('admin:monitoring_person', args=[user.hex()])}?application={other.pk}"
+    page = read(reader, reverse("admin:monitoring_endpoint", args=[endpoint.pk]))
+    for address in (trace, person, f"{REQUESTS}?application={other.pk}&endpoint={endpoint.pk}"):
+        assert f'href="{address}' in page
+    assert f'href="{BOARD}?application={other.pk}&' in page
+    page = read(reader, reverse("admin:monitoring_statement", args=[statement.pk]))
+    assert f'href="{trace}"' in page
+    assert f'href="{BOARD}?application={other.pk}&' in page
+    assert f'href="{person}"' in read(reader, trace)
+
+
+def test_board__of_one_environment__says_that_charts_show_all(reader: Client, application: Application) -> None:
+    words = "Charts show all environments together; the figures and the table are those of staging."
+    keep(application, make_request(application.pk, started_at=timezone.now(), environment="staging"))
+    assert words in read(reader, BOARD, environment="staging")
+    assert "all environments together" not in read(reader, BOARD)

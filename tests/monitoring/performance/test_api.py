@@ -53,10 +53,11 @@ def read(client: Client, path: str, headers: dict[str, str], **query: Any) -> An
 def test_endpoints__by_time_spent__have_their_percentiles(
     client: Client, application: Application, headers: dict[str, str]
 ) -> None:
+    now = timezone.now()
     keep(
         application,
-        *(make_request(application.pk, endpoint="/orders/{id}", duration=0.5) for _ in range(3)),
-        make_request(application.pk, endpoint="/login", duration=0.1, status=500, failed=True),
+        *(make_request(application.pk, started_at=now, endpoint="/orders/{id}", duration=0.5) for _ in range(3)),
+        make_request(application.pk, started_at=now, endpoint="/login", duration=0.1, status=500, failed=True),
     )
     found = read(client, "endpoints", headers)
     assert found["count"] == 2
@@ -91,13 +92,14 @@ def test_requests__filters_and_pages__are_kept_to(
 def test_statements_queries_and_trace__tell_of_the_same_run(
     client: Client, application: Application, headers: dict[str, str]
 ) -> None:
+    words, now = "SELECT * FROM orders WHERE id = ?", timezone.now()
     keep(
         application,
-        make_query(application.pk, statement="SELECT * FROM orders WHERE id = ?", duration=1.5, trace_id=TRACE),
-        make_span(application.pk, trace_id=TRACE),
+        make_query(application.pk, started_at=now, statement=words, duration=1.5, trace_id=TRACE),
+        make_span(application.pk, started_at=now, trace_id=TRACE),
     )
     (row,) = read(client, "statements", headers)["results"]
-    assert (row["statement"]["statement"], row["figures"]["longest"]) == ("SELECT * FROM orders WHERE id = ?", 1.5)
+    assert (row["statement"]["statement"], row["figures"]["longest"]) == (words, 1.5)
     (run,) = read(client, "queries", headers, statement_id=row["statement"]["id"])["results"]
     assert (run["duration"], run["trace_id"]) == (1.5, TRACE)
     trace = read(client, f"traces/{TRACE.upper()}", headers)

@@ -171,3 +171,21 @@ def test_rest__deployment__is_announced_once(client: Client, application: Applic
     refused = send({"version": "", "deployed_at": "2999-01-01T00:00:00Z"})
     assert refused.status_code == 400
     assert {one["field"] for one in refused.json()["errors"]} == {"version", "deployed_at"}
+
+
+def test_case__first_release__is_not_compared_with_requests_that_name_none(
+    reader: Client, application: Application
+) -> None:
+    now = timezone.now()
+    batch = Batch(application.pk)
+    for version, seconds in (("", 0.1), ("erp@1", 0.3)):
+        for _ in range(30):
+            record = make_request(application.pk, started_at=now, duration=seconds, release=version)
+            batch.add(record, signal="transactions")
+    store_batch(batch)
+    for kind in KINDS:
+        roll_up(kind, now=now)
+    page = read(reader, Release.objects.get().get_absolute_url())
+    assert "GET /orders/{id}" in page
+    assert "slower" not in page
+    assert f"{reverse('admin:monitoring_performance')}?application={application.pk}&range=30d" in page

@@ -251,3 +251,12 @@ def test_home__with_and_without_checks__shows_them(admin_client: Client) -> None
 )
 def test_write_availability__any__never_better_than_it_was(ratio: float | None, text: str) -> None:
     assert write_availability(ratio) == text
+
+
+def test_case__of_another_application_than_the_chosen__leads_to_its_own_pages(admin_client: Client) -> None:
+    make_application()
+    check = make_check(make_application())
+    page = text_of(admin_client, "admin:monitoring_check_case", check.pk)
+
+    for name, parameter in (("errorissue_changelist", "application__id__exact"), ("performance", "application")):
+        assert f"{reverse(f'admin:monitoring_{name}')}?{parameter}={check.application_id}" in page

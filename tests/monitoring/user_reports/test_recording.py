@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from config.outbox.models import Event
@@ -174,3 +175,32 @@ def test_prune__old_reports__go(client: Client, application: Application, key: s
     now = timezone.now()
     assert prune_reports(now=now) == 0
     assert prune_reports(now=now + timedelta(days=401)) == 1
+
+
+def test_case__of_another_application_than_the_chosen__leads_to_the_person_and_back(
+    client: Client, application: Application, person: User
+) -> None:
+    other = make_application()
+    feedback = make_feedback("wrong total", contact_email="ada@example.org")
+    say(client, other, make_public_key(other), ("feedback", feedback))
+    said = UserReport.objects.get()
+    assert said.user_key is not None
+    page = client.get(said.get_absolute_url()).content.decode()
+    address = f"{reverse('admin:monitoring_person', args=[bytes(said.user_key).hex()])}?application={other.pk}"
+    assert address in page
+    assert said.get_absolute_url() in client.get(address).content.decode()
+
+
+def test_case_and_list__reader_may_not_see_errors__shows_none(
+    client: Client, application: Application, key: str
+) -> None:
+    event = make_event("KeyError", "unit", user={"email": "ada@example.org"})
+    report(application, event)
+    feedback = make_feedback(associated_event_id=event["event_id"], contact_email="ada@example.org")
+    say(client, application, key, ("feedback", feedback))
+    sign_in(client, "monitoring.view_userreport")
+    for address in (LIST, UserReport.objects.get().get_absolute_url()):
+        page = client.get(address).content.decode()
+        assert "The total is wrong" in page
+        assert "KeyError: unit" not in page
+        assert "Everything known of them" not in page
