@@ -326,11 +326,11 @@ def list_environments(release: Release, *, since: datetime) -> list[tuple[str, H
 
 
 def list_deployments(*, application_id: int, since: datetime, until: datetime | None = None) -> list[Deployment]:
-    """Return what was announced as deployed in a stretch of time, the oldest first; for marks in charts too."""
+    """Return what was announced as deployed in a stretch of time, the newest hundred, oldest first; for marks in charts too."""
     found = Deployment.objects.filter(release__application_id=application_id, deployed_at__gte=since)
     if until is not None:
         found = found.filter(deployed_at__lte=until)
-    return list(found.select_related("release").order_by("deployed_at", "pk")[:100])
+    return list(found.select_related("release").order_by("-deployed_at", "-pk")[:100])[::-1]
 
 
 def _start_of_hour(moment: datetime) -> datetime:

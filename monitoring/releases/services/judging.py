@@ -66,8 +66,11 @@ class Source(Protocol):
 def judge_releases(*, now: datetime, sources: Sequence[Source] = ()) -> int:
     """Compare every application's newest releases with those before; return how many comparisons say that one is worse."""
     current: set[int] = set()
-    for pair in _find_pairs(now=now):
-        current.update(_judge(pair, now=now))
+    pairs = _find_pairs(now=now)
+    for pair in pairs:
+        current.update(_judge_sessions(pair, now=now))
+    for pair in _pair_everywhere(pairs):
+        current.update(_judge_issues(pair, now=now))
     for source in sources:
         for pair in _find_pairs_of(source, now=now):
             current.update(_judge_source(source, pair, now=now))
@@ -121,6 +124,17 @@ def _pair_up(busy: Iterable[tuple[Release, str]], active: Set[tuple[int, str]], 
     return pairs
 
 
+def _pair_everywhere(pairs: Iterable[_Pair]) -> list[_Pair]:
+    """Return one pair for each release, of no environment: of the releases before it in its environments the one seen last."""
+    befores: dict[Release, list[Release]] = {}
+    for pair in pairs:
+        befores.setdefault(pair.release, []).append(pair.before)
+    return [
+        _Pair(release, max(found, key=lambda before: (before.first_seen, before.pk)), "")
+        for release, found in befores.items()
+    ]
+
+
 def _judge_source(source: Source, pair: _Pair, *, now: datetime) -> list[int]:
     count_in = partial(source.count, application_id=pair.release.application_id, environment=pair.environment)
     count, total = count_in(version=pair.release.version, since=now - NEW_FOR)
@@ -134,21 +148,17 @@ def _judge_source(source: Source, pair: _Pair, *, now: datetime) -> list[int]:
     return [_keep(pair, numbers, now=now)]
 
 
-def _judge(pair: _Pair, *, now: datetime) -> list[int]:
-    known = {
-        (each.reason, each.environment): each
-        for each in Comparison.objects.filter(release=pair.release, environment__in={pair.environment, ""})
-    }
-
-    def was(reason: Reason, environment: str) -> bool:
-        found = known.get((reason, environment))
-        return found is not None and found.is_regressed
-
-    numbers = [
-        *_compare_sessions(pair, now, was(Reason.CRASHES, pair.environment), was(Reason.ERRORS, pair.environment))
-    ]
-    numbers.append(_compare_issues(pair, now, was(Reason.NEW_ISSUES, "")))
+def _judge_sessions(pair: _Pair, *, now: datetime) -> list[int]:
+    known = Comparison.objects.filter(release=pair.release, environment=pair.environment, is_regressed=True)
+    was = set(known.values_list("reason", flat=True))
+    numbers = _compare_sessions(pair, now, Reason.CRASHES in was, Reason.ERRORS in was)
     return [_keep(pair, each, now=now) for each in numbers if each.finding is not None]
+
+
+def _judge_issues(pair: _Pair, *, now: datetime) -> list[int]:
+    known = Comparison.objects.filter(release=pair.release, environment=pair.environment, reason=Reason.NEW_ISSUES)
+    numbers = _compare_issues(pair, now, known.filter(is_regressed=True).exists())
+    return [_keep(pair, numbers, now=now)] if numbers.finding is not None else []
 
 
 def _compare_sessions(pair: _Pair, now: datetime, was_crashing: bool, was_erring: bool) -> list[_Numbers]:
@@ -181,7 +191,7 @@ def _compare_issues(pair: _Pair, now: datetime, was_regressed: bool) -> _Numbers
     before = _count_issues(pair.before, before_lived)
     seconds, before_seconds = lived.total_seconds(), before_lived.total_seconds()
     finding = compare_new_issues(count, seconds, before, before_seconds, was_regressed=was_regressed)
-    return _Numbers(Reason.NEW_ISSUES, "", count, int(seconds), before, int(before_seconds), finding)
+    return _Numbers(Reason.NEW_ISSUES, pair.environment, count, int(seconds), before, int(before_seconds), finding)
 
 
 def _count_issues(release: Release, within: timedelta) -> int:

@@ -16,7 +16,7 @@ from monitoring.performance.comparing import Requests
 from monitoring.performance.models import Endpoint, EndpointHour
 from monitoring.performance.services.recording import write_requests
 from monitoring.performance.services.rolling_up import REQUEST_SUMS, roll_up
-from monitoring.releases.models import Comparison, Release
+from monitoring.releases.models import Comparison, Deployment, Release
 from monitoring.releases.selectors import describe_releases, find_release_before, list_deployments, measure_health
 from monitoring.releases.services.deployments import announce_deployment
 from monitoring.releases.services.judging import judge_releases
@@ -198,3 +198,41 @@ def test_releases__named_by_requests_and_page_views_alone__are_known(application
     roll_up_vitals(now=now)
     found = dict(Release.objects.filter(application=application).values_list("version", "first_seen"))
     assert found == {"api@1": at.replace(second=0, microsecond=0), "web@1": now}
+
+
+def test_judge__environments_with_other_releases_before__compares_new_errors_once(application: Application) -> None:
+    count_sessions(application, "erp@1", at=hours_ago(48), healthy=1_000)
+    count_sessions(application, "erp@2", at=hours_ago(24), healthy=1_000, environment="staging")
+    report(application, *(make_event(f"Early{n}", release="erp@2") for n in range(20)), at=hours_ago(23.5))
+    count_sessions(application, "erp@3", at=hours_ago(5), healthy=1_000)
+    count_sessions(application, "erp@3", at=hours_ago(4), healthy=1_000, environment="staging")
+    report(application, *(make_event(f"New{n}", release="erp@3") for n in range(20)), at=hours_ago(2))
+    seen = set()
+    for _ in range(3):
+        judge_releases(now=timezone.now())
+        comparison = Comparison.objects.get(reason="new_issues")
+        seen.add((comparison.before.version, comparison.is_regressed, comparison.since))
+    assert [(before, is_regressed) for before, is_regressed, _ in seen] == [("erp@2", False)]
+    assert regressions() == []
+
+
+def test_judge__more_new_errors_in_two_environments__is_told_once(application: Application) -> None:
+    count_sessions(application, "erp@1", at=hours_ago(48), healthy=1_000)
+    count_sessions(application, "erp@2", at=hours_ago(24), healthy=1_000, environment="staging")
+    count_sessions(application, "erp@3", at=hours_ago(5), healthy=1_000)
+    count_sessions(application, "erp@3", at=hours_ago(4), healthy=1_000, environment="staging")
+    report(application, *(make_event(f"New{n}", release="erp@3") for n in range(20)), at=hours_ago(2))
+    for _ in range(2):
+        judge_releases(now=timezone.now())
+    assert regressions() == ["new_issues"]
+    assert Comparison.objects.filter(reason="new_issues", is_regressed=True, is_current=True).count() == 1
+
+
+def test_list_deployments__more_than_a_hundred__are_the_newest(application: Application) -> None:
+    release = Release.objects.create(application=application, version="erp@1", first_seen=hours_ago(200))
+    Deployment.objects.bulk_create(
+        Deployment(release=release, environment=f"e{number}", deployed_at=hours_ago(150 - number))
+        for number in range(103)
+    )
+    found = list_deployments(application_id=application.pk, since=hours_ago(160))
+    assert [each.environment for each in found] == [f"e{number}" for number in range(3, 103)]
