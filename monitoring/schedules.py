@@ -107,6 +107,15 @@ declare(
 )
 declare(
     Schedule(
+        name="performance: prune hours",
+        task="monitoring.performance.tasks.prune_performance_hours",
+        when=Cron(minute="27", hour="3"),
+        queue="maintain",
+        description="Removes hours of endpoints and statements past their retention.",
+    )
+)
+declare(
+    Schedule(
         name="uptime: look at checks",
         task="monitoring.uptime.tasks.probe_checks",
         when=timedelta(seconds=5),

@@ -15,7 +15,7 @@ from monitoring.metrics.tasks import maintain_point_partitions, pack_points, rot
 from monitoring.own_metrics.tasks import record_own_metrics
 from monitoring.partitions import DAILY
 from monitoring.performance.comparing import Requests
-from monitoring.performance.tasks import roll_up_performance
+from monitoring.performance.tasks import prune_performance_hours, roll_up_performance
 from monitoring.releases.services.judging import judge_releases
 from monitoring.releases.tasks import forget_seen_bodies, record_release_health
 from monitoring.sourcemaps.tasks import prune_source_maps
@@ -33,6 +33,7 @@ __all__ = [
     "probe_checks",
     "prune_check_stories",
     "prune_loss_accounts",
+    "prune_performance_hours",
     "prune_set_aside_errors",
     "prune_source_maps",
     "prune_user_reports",

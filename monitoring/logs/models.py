@@ -48,7 +48,7 @@ class LogCounter(models.Model):
     """How many lines of one severity an application ever wrote: what the metric log_records_total is made of.
 
     Several processes count at once, each its own row (`writer`), so that they don't wait for each other. Those without
-    news for a day are not recorded any more.
+    news for a day are not recorded any more. `recorded` is what the total was at `recorded_at`, when it last had news.
     """
 
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+")
@@ -56,6 +56,7 @@ class LogCounter(models.Model):
     writer = models.SmallIntegerField()
     total = models.BigIntegerField(default=0)
     last_seen = models.DateTimeField()
+    recorded = models.BigIntegerField(default=0, db_default=0)
     recorded_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[models.Manager[LogCounter]]

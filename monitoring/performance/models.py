@@ -17,7 +17,8 @@ from monitoring.applications.models import Application
 class _Totals(models.Model):
     """Everything that was ever counted of an endpoint or statement: what its counters for rules and charts are made of.
 
-    `buckets` has a number for each of `buckets.LIMITS`, not yet added up. `recorded_at` None: never recorded.
+    `buckets` has a number for each of `buckets.LIMITS`, not yet added up. `recorded_at` None: never recorded. `before`: total,
+    failed, seconds and buckets as they were when its counters were silent last, until what came then is recorded.
     """
 
     total = models.BigIntegerField(default=0)
@@ -26,6 +27,7 @@ class _Totals(models.Model):
     buckets = ArrayField(models.BigIntegerField(), default=list)
     last_seen = models.DateTimeField(null=True)
     recorded_at = models.DateTimeField(null=True)
+    before = ArrayField(models.FloatField(), null=True)
 
     class Meta:
         abstract = True

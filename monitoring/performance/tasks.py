@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from monitoring.performance.services.measuring import record_performance
-from monitoring.performance.services.rolling_up import KINDS, roll_up
+from monitoring.performance.services.rolling_up import KINDS, prune_hours, roll_up
 
 RUN_SECONDS = 10.0
 """How long one run goes on while more is marked; then the next one takes over."""
@@ -22,3 +22,10 @@ def roll_up_performance() -> None:
         while roll_up(kind, now=timezone.now()) and time.monotonic() < until:
             pass
     record_performance(now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def prune_performance_hours() -> None:
+    """Remove hours whose time is over."""
+    for kind in KINDS:
+        prune_hours(kind, now=timezone.now())

@@ -1,23 +1,28 @@
 """Requests, jobs and queries as points: what rules and charts read.
 
-Counters are the totals that rolling up keeps, so they never fall, whatever is restarted. Gauges tell of the five minutes before.
+Counters are the totals that rolling up keeps, of all that ever shared a series, so they never fall, whatever is restarted and
+whoever goes quiet. Gauges tell of the five minutes before.
 Names and units are OpenTelemetry's (semantic conventions, HTTP and database metrics), in Prometheus' spelling; `error_rate` (percent)
 and `response_time` (milliseconds) are the forms in which the seed writes conditions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from monitoring.applications.models import Application
 from monitoring.applications.selectors import find_own_application_id
 from monitoring.metrics.recording import Point, record_points
 from monitoring.performance.buckets import LIMITS, SIZE, SLOW_QUERY_SECONDS, SLOW_REQUEST_SECONDS
+from monitoring.performance.endpoints import OTHER
 from monitoring.performance.models import Endpoint, Statement
+from monitoring.performance.services.rolling_up import RECORDED_FOR
 
 REQUESTS, JOBS = "http_server_request_duration_seconds", "job_duration_seconds"
 FAILED_REQUESTS, FAILED_JOBS = "http_server_requests_failed_total", "jobs_failed_total"
@@ -26,14 +31,12 @@ ERROR_RATE, RESPONSE_TIME, RATE, EXPECTED = "error_rate", "response_time", "requ
 RECENT_REQUESTS = "requests_recent"
 SLOWEST_REQUEST, SLOWEST_QUERY = "http_server_slowest_seconds", "db_client_slowest_seconds"
 
-RECORDED_FOR = timedelta(days=1)
-"""A counter without news for so long is not recorded any more; its series ends."""
 STEP_MS = 15_000
 WINDOW = timedelta(minutes=5)
 MAX_SLOWEST = 20
 MAX_COUNTED = 300
-"""Endpoints, and pairs of operation and table, of one application that have series of their own; the others share one."""
-OTHER = "(other)"
+"""Endpoints, and pairs of operation and table, of one application that have series of their own: the oldest, so that it stays so."""
+NOTHING = "(none)"
 
 _RECENT_SQL = """
 SELECT minute.application_id, sum(count), sum(minute.failed), sum(minute.seconds)
@@ -48,87 +51,119 @@ SELECT application_id, owner_id, longest FROM (
 ) AS ranked WHERE place <= %s
 """
 
-Labels = tuple[tuple[str, str], ...]
-#: Of one series: how many, failed, seconds, buckets, and whether it was never recorded.
-Counted = tuple[int, int, float, list[int], bool]
+#: Figures of an endpoint or statement, and of what is counted of it: how many, failed, seconds, and the buckets.
+_FIGURES = 3 + SIZE
+#: A group counts with all of its members, also those without news: what it loses would look like a restart to rate(). Added up
+#: in one order, because sums of floating-point numbers in another one may be a trifle less.
+_COUNTED_SQL = f"""
+WITH one AS (
+    SELECT id, application_id, {{first}} AS first, {{second}} AS second, coalesce(last_seen > %(since)s, false) AS is_fresh,
+        recorded_at IS NULL OR before IS NOT NULL AS is_waking,
+        ARRAY[total, failed, seconds]::float8[] || buckets::float8[] AS now,
+        CASE WHEN recorded_at IS NOT NULL
+            THEN coalesce(before, ARRAY[total, failed, seconds]::float8[] || buckets::float8[]) END AS was
+    FROM {{owners}} WHERE application_id IN (SELECT application_id FROM {{owners}} WHERE last_seen > %(since)s)
+), aged AS (
+    SELECT *, min(id) OVER (PARTITION BY application_id, first, second) AS oldest FROM one
+), placed AS (
+    SELECT *, dense_rank() OVER (PARTITION BY application_id ORDER BY oldest) <= %(limit)s AS has_own FROM aged
+)
+SELECT application_id, CASE WHEN has_own THEN first ELSE {{rest}} END, CASE WHEN has_own THEN second ELSE '{OTHER}' END,
+    bool_and(is_waking) FILTER (WHERE is_fresh), array_agg(id ORDER BY id) FILTER (WHERE is_fresh AND is_waking),
+    {", ".join(f"coalesce(sum(now[{place}] ORDER BY id), 0)" for place in range(1, _FIGURES + 1))},
+    {", ".join(f"coalesce(sum(was[{place}] ORDER BY id), 0)" for place in range(1, _FIGURES + 1))}
+FROM placed GROUP BY 1, 2, 3 HAVING bool_or(is_fresh) ORDER BY 1, 2, 3
+"""  # noqa: S608  (names of this module)
+_ENDPOINTS_SQL = _COUNTED_SQL.format(owners="monitoring_endpoint", first="method", second="endpoint", rest="first")
+_STATEMENTS_SQL = _COUNTED_SQL.format(
+    owners="monitoring_statement",
+    first=f"coalesce(nullif(operation, ''), '{NOTHING}')",
+    second=f"coalesce(nullif(\"table\", ''), '{NOTHING}')",
+    rest=f"'{OTHER}'",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What shares one histogram: method and endpoint, or operation and table, and the figures of all of it.
+
+    `was` is what the figures were when it was silent, None if it was not; `waking` are the members that end the silence.
+    """
+
+    first: str
+    second: str
+    figures: tuple[float, ...]
+    was: tuple[float, ...] | None
+    waking: list[int]
 
 
 def record_performance(*, now: datetime) -> int:
     """Record counters and gauges of all applications; return how many points were stored."""
-    points: dict[int, list[Point]] = {}
-    endpoints, statements = _find_fresh(Endpoint, now), _find_fresh(Statement, now)
     time_ms = int(now.timestamp() * 1000)
-    for application_id, some in _by_application(endpoints).items():
-        points.setdefault(application_id, []).extend(_count_requests(some, time_ms))
-    for application_id, some in _by_application(statements).items():
-        points.setdefault(application_id, []).extend(_count_queries(some, time_ms))
+    gauges: dict[int, list[Point]] = {}
     for application_id, found in _measure_recent(now, time_ms):
-        points.setdefault(application_id, []).extend(found)
-    stored = sum(record_points(application_id=one, points=some).stored for one, some in sorted(points.items()))
-    Endpoint.objects.filter(pk__in=[one.pk for one in endpoints], recorded_at=None).update(recorded_at=now)
-    Statement.objects.filter(pk__in=[one.pk for one in statements], recorded_at=None).update(recorded_at=now)
+        gauges.setdefault(application_id, []).extend(found)
+    endpoints, statements = _count(_ENDPOINTS_SQL, now), _count(_STATEMENTS_SQL, now)
+    stored = 0
+    for application_id in sorted(gauges.keys() | endpoints.keys() | statements.keys()):
+        requests, queries = endpoints.get(application_id, []), statements.get(application_id, [])
+        points = [*_write_requests(requests, time_ms), *_write_queries(queries, time_ms)]
+        with transaction.atomic():
+            _note_recorded(Endpoint, requests, now)
+            _note_recorded(Statement, queries, now)
+            points += gauges.get(application_id, [])
+            stored += record_points(application_id=application_id, points=points).stored
     return stored
 
 
-def _find_fresh(model: Any, now: datetime) -> list[Any]:
-    return list(model.objects.filter(last_seen__gt=now - RECORDED_FOR).order_by("application_id", "-total", "pk"))
-
-
-def _by_application(found: Iterable[Any]) -> dict[int, list[Any]]:
-    grouped: dict[int, list[Any]] = {}
-    for one in found:
-        grouped.setdefault(one.application_id, []).append(one)
+def _count(statement: str, now: datetime) -> dict[int, list[Counted]]:
+    """Return, for each application with news within RECORDED_FOR, what its counters are at."""
+    grouped: dict[int, list[Counted]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"since": now - RECORDED_FOR, "limit": MAX_COUNTED})
+        for application_id, first, second, is_waking, waking, *numbers in cursor.fetchall():
+            figures, was = tuple(numbers[:_FIGURES]), tuple(numbers[_FIGURES:])
+            one = Counted(first, second, figures, was if is_waking else None, waking or [])
+            grouped.setdefault(application_id, []).append(one)
     return grouped
 
 
-def _count_requests(endpoints: list[Endpoint], time_ms: int) -> Iterator[Point]:
-    """Yield the points of endpoints; which of them have series of their own is decided by age, so that it stays so."""
-    own = {one.pk for one in sorted(endpoints, key=lambda one: one.pk)[:MAX_COUNTED]}
-    requests: dict[Labels, list[Endpoint]] = {}
-    jobs: dict[Labels, list[Endpoint]] = {}
+def _note_recorded(model: Any, some: list[Counted], now: datetime) -> None:
+    waking = [pk for one in some for pk in one.waking]
+    if waking:
+        model.objects.filter(pk__in=waking).update(recorded_at=now, before=None)
+
+
+def _write_requests(endpoints: list[Counted], time_ms: int) -> Iterator[Point]:
     for one in endpoints:
-        name = one.endpoint if one.pk in own else OTHER
-        if one.method:
-            requests.setdefault((("http_request_method", one.method), ("http_route", name)), []).append(one)
+        if one.first:
+            labels = {"http_request_method": one.first, "http_route": one.second}
+            yield from _write_counters(one, labels, REQUESTS, FAILED_REQUESTS, time_ms)
         else:
-            jobs.setdefault((("job", name),), []).append(one)
-    yield from _write_counters(requests, REQUESTS, FAILED_REQUESTS, time_ms)
-    yield from _write_counters(jobs, JOBS, FAILED_JOBS, time_ms)
+            yield from _write_counters(one, {"job": one.second}, JOBS, FAILED_JOBS, time_ms)
 
 
-def _count_queries(statements: list[Statement], time_ms: int) -> Iterator[Point]:
-    grouped: dict[Labels, list[Statement]] = {}
-    for one in sorted(statements, key=lambda one: one.pk):
-        labels = (("db_collection_name", one.table or "(none)"), ("db_operation_name", one.operation or "(none)"))
-        if labels not in grouped and len(grouped) >= MAX_COUNTED:
-            labels = (("db_collection_name", OTHER), ("db_operation_name", OTHER))
-        grouped.setdefault(labels, []).append(one)
-    yield from _write_counters(grouped, QUERIES, "", time_ms)
+def _write_queries(statements: list[Counted], time_ms: int) -> Iterator[Point]:
+    for one in statements:
+        labels = {"db_operation_name": one.first, "db_collection_name": one.second}
+        yield from _write_counters(one, labels, QUERIES, "", time_ms)
 
 
 def _write_counters(
-    grouped: Mapping[Labels, list[Any]], metric: str, failed_metric: str, time_ms: int
+    one: Counted, labels: Mapping[str, str], metric: str, failed_metric: str, time_ms: int
 ) -> Iterator[Point]:
-    """Yield a histogram's points for each group, and 0 a step before where it is its first."""
-    for labels, some in grouped.items():
-        total, failed, seconds = (
-            sum(one.total for one in some),
-            sum(one.failed for one in some),
-            sum(one.seconds for one in some),
-        )
-        buckets = [sum(one.buckets[place] for one in some if one.buckets) for place in range(SIZE)]
-        is_new = all(one.recorded_at is None for one in some)
-        values = [(f"{metric}_count", total, labels), (f"{metric}_sum", seconds, labels)]
-        reached = 0
-        for limit, count in zip((*map(_write_limit, LIMITS), "+Inf"), buckets, strict=True):
-            reached += count
-            values.append((f"{metric}_bucket", reached, (*labels, ("le", limit))))
+    """Yield a histogram's points, and where it was silent those it had before, a step earlier: an increase needs two."""
+    moments = [(one.was, time_ms - STEP_MS), (one.figures, time_ms)]
+    for figures, moment in moments:
+        if figures is None:
+            continue
+        total, failed, seconds, *buckets = figures
+        yield Point(f"{metric}_count", total, moment, labels)
+        yield Point(f"{metric}_sum", seconds, moment, labels)
+        for limit, reached in zip((*map(_write_limit, LIMITS), "+Inf"), accumulate(buckets), strict=True):
+            yield Point(f"{metric}_bucket", reached, moment, {**labels, "le": limit})
         if failed_metric:
-            values.append((failed_metric, failed, labels))
-        for name, value, named in values:
-            if is_new:
-                yield Point(name, 0.0, time_ms - STEP_MS, dict(named))
-            yield Point(name, float(value), time_ms, dict(named))
+            yield Point(failed_metric, failed, moment, labels)
 
 
 def _measure_recent(now: datetime, time_ms: int) -> Iterator[tuple[int, list[Point]]]:
@@ -167,7 +202,7 @@ def _measure_slowest(
             {
                 "statement_id": str(one.pk),
                 "db_operation_name": one.operation or "query",
-                "db_collection_name": one.table or "(none)",
+                "db_collection_name": one.table or NOTHING,
             }
             if is_query
             else {"endpoint_id": str(one.pk), "http_request_method": one.method, "http_route": one.endpoint}

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from django.db import connection, transaction
 
+from config.settings import OPTION
+from monitoring.applications.models import Application
 from monitoring.metrics.sketch import Sketch
 from monitoring.partitions import ENDPOINT_MINUTES, STATEMENT_MINUTES, DailyPartitions
 from monitoring.performance.buckets import SIZE, SLOW_QUERY_SECONDS, SLOW_REQUEST_SECONDS, Sum, sum_groups
@@ -22,6 +24,10 @@ from monitoring.releases.services import note_releases
 
 MAX_MARKS = 2_000
 MAX_MINUTES = 120
+RECORDED_FOR = timedelta(days=1)
+"""A counter without news for so long is not recorded any more; its series ends, until there is news."""
+PRUNED_AT_ONCE = 5_000
+"""How many hours one transaction removes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +106,14 @@ _TOTALS_SQL = """
 UPDATE {owners} AS one SET total = one.total + news.count, failed = one.failed + news.failed, seconds = one.seconds + news.seconds,
     buckets = (SELECT array_agg(coalesce(was, 0) + more ORDER BY place)
         FROM unnest(one.buckets, news.buckets::bigint[]) WITH ORDINALITY AS each (was, more, place)),
+    before = CASE WHEN one.before IS NULL AND one.recorded_at IS NOT NULL AND one.last_seen <= %s
+        THEN ARRAY[one.total, one.failed, one.seconds]::float8[] || one.buckets::float8[] ELSE one.before END,
     last_seen = greatest(one.last_seen, %s)
 FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::float8[], %s::text[]) AS news (id, count, failed, seconds, buckets)
 WHERE one.id = news.id
+"""
+_PRUNE_SQL = """
+DELETE FROM {hours} WHERE id IN (SELECT id FROM {hours} WHERE application_id = %s AND hour < %s LIMIT %s)
 """
 
 
@@ -119,6 +130,21 @@ def roll_up(kind: Kind, *, now: datetime) -> int:
         for application_id, found in groupby(minutes, key=lambda minute: minute[0]):
             _sum_application(kind, application_id, [minute for _, minute in found], now)
         return len(wanted)
+
+
+def prune_hours(kind: Kind, *, now: datetime) -> int:
+    """Remove hours that are older than ROLLUP_HOUR_RETENTION_DAYS, some thousand in each transaction; return how many."""
+    horizon = now - timedelta(days=int(OPTION["ROLLUP_HOUR_RETENTION_DAYS"]))
+    removed = 0
+    # One application at a time: that is how the index lies.
+    for application_id in Application.objects.values_list("pk", flat=True):
+        while True:
+            with connection.cursor() as cursor:
+                cursor.execute(_PRUNE_SQL.format(hours=kind.hours), [application_id, horizon, PRUNED_AT_ONCE])
+                removed += cursor.rowcount
+                if cursor.rowcount < PRUNED_AT_ONCE:
+                    break
+    return removed
 
 
 def _claim(kind: Kind) -> set[Minute]:
@@ -230,14 +256,15 @@ def _grow_totals(kind: Kind, grown: dict[int, list[tuple[int, Sum]]], now: datet
         owners,
         [sum(sign * part.count for sign, part in grown[owner]) for owner in owners],
         [sum(sign * part.failed for sign, part in grown[owner]) for owner in owners],
-        [sum(sign * part.seconds for sign, part in grown[owner]) for owner in owners],
+        # The same durations added up in another order may be a trifle less, and counters must not fall.
+        [max(0.0, sum(sign * part.seconds for sign, part in grown[owner])) for owner in owners],
         [
             _write_array(sum(sign * part.buckets[place] for sign, part in grown[owner]) for place in range(SIZE))
             for owner in owners
         ],
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_TOTALS_SQL.format(owners=kind.owners), [now, *columns])
+        cursor.execute(_TOTALS_SQL.format(owners=kind.owners), [now - RECORDED_FOR, now, *columns])
 
 
 def _write_array(numbers: Iterable[int]) -> str:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 
@@ -13,7 +14,9 @@ from monitoring.applications.models import Application
 from monitoring.logs.models import LogCounter, LogRecord
 from monitoring.logs.services.counting import record_log_counts
 from monitoring.losses.models import LossAccount
+from monitoring.metrics import promql
 from monitoring.metrics.models import MetricSeries
+from monitoring.metrics.selectors import SeriesStorage
 from tests.support.errors import make_envelope, make_public_key, send_envelope
 from tests.support.logs import make_line, write_lines
 from tests.support.metrics import make_application
@@ -97,3 +100,21 @@ def test_record_log_counts__lines__are_a_metric_that_begins_at_zero(application:
     assert record_log_counts(now=now + timedelta(minutes=1)) == 2
     assert record_log_counts(now=now + timedelta(days=2)) == 0
     assert MetricSeries.objects.filter(name="log_records_total").count() == 2
+
+
+def test_record_log_counts__lines_after_days_of_silence__begin_at_the_former_value(application: Application) -> None:
+    now = timezone.now()
+    later = now + timedelta(days=2)
+    write_lines(application, *(make_line(application, "bad", severity=17) for _ in range(3)))
+    assert record_log_counts(now=now) == 2
+    with time_machine.travel(later, tick=False):
+        write_lines(application, make_line(application, "bad", severity=17))
+        assert record_log_counts(now=later) == 2
+    found = promql.evaluate_instant(
+        promql.parse("log_records_total offset 1m"), SeriesStorage(application.pk), int(later.timestamp() * 1000)
+    )
+    assert isinstance(found, promql.InstantVector)
+    assert [value for _, value in found.elements] == [3.0]
+    later += timedelta(minutes=1)
+    with time_machine.travel(later, tick=False):
+        assert record_log_counts(now=later) == 1

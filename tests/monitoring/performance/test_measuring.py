@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import time_machine
+from django.db import connection
 
 from monitoring.applications.models import Application
 from monitoring.ingestion.batches import Batch
 from monitoring.ingestion.storing import store_batch
 from monitoring.metrics import promql
 from monitoring.metrics.selectors import SeriesStorage
+from monitoring.performance.models import Endpoint
 from monitoring.performance.services.dictionaries import forget_dictionaries
 from monitoring.performance.services.measuring import record_performance
 from monitoring.performance.services.rolling_up import KINDS, roll_up
@@ -113,3 +115,52 @@ def test_record_performance__more_routes_than_have_series__share_one(
     found = ask(application, "http_server_request_duration_seconds_count")
     assert sorted(found.values()) == [1.0, 1.0, 3.0]
     assert (("http_request_method", "GET"), ("http_route", "(other)")) in found
+
+
+DAY = 86_400
+
+
+def test_record_performance__some_go_quiet_for_a_day__shared_series_do_not_fall(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitoring.performance.services.measuring.MAX_COUNTED", 2)
+    for at, numbers in ((0, range(5)), (DAY + 60, [0, 4]), (DAY + 75, [2])):
+        moment = NOW + timedelta(seconds=at)
+        keep(
+            application,
+            *(make_request(application.pk, started_at=moment, endpoint=f"/{number}") for number in numbers),
+            *(make_query(application.pk, started_at=moment, statement=f"SELECT {n * 'a'} FROM t") for n in numbers),
+            at=at,
+        )
+    found = ask(application, "http_server_request_duration_seconds_count", at=DAY + 75)
+    assert {dict(labels)["http_route"]: value for labels, value in found.items()} == {"/0": 2.0, "(other)": 5.0}
+    assert list(ask(application, "db_client_operation_duration_seconds_count", at=DAY + 75).values()) == [8.0]
+    for metric in ("http_server_request_duration_seconds", "db_client_operation_duration_seconds"):
+        for part in ("count", "sum", "bucket"):
+            assert set(ask(application, f"resets({metric}_{part}[2d])", at=DAY + 75).values()) == {0.0}
+
+
+def test_record_performance__news_after_a_day_of_silence__is_an_increase_by_the_news(application: Application) -> None:
+    keep(application, *(make_request(application.pk, started_at=NOW, status=500, failed=True) for _ in range(7)))
+    keep(application, at=2 * DAY)
+    assert ask(application, "http_server_request_duration_seconds_count", at=2 * DAY) == {}
+    at = 2 * DAY + 60
+    moment = NOW + timedelta(seconds=at)
+    keep(application, make_request(application.pk, started_at=moment, status=500, failed=True), at=at)
+    for metric in ("http_server_request_duration_seconds_count", "http_server_requests_failed_total"):
+        assert list(ask(application, f"max_over_time({metric}[1m]) - min_over_time({metric}[1m])", at=at).values()) == [
+            1.0
+        ]
+        assert next(iter(ask(application, f"increase({metric}[1m])", at=at).values())) >= 1
+    keep(application, at=at + 15)
+    assert list(ask(application, "resets(http_server_requests_failed_total[3d])", at=at + 15).values()) == [0.0]
+
+
+def test_record_performance__minute_made_anew__does_not_fall_by_a_rounding(application: Application) -> None:
+    durations = [0.1, 0.2, 0.3, 0.7, 1e-9, 1e8]
+    keep(application, *(make_request(application.pk, started_at=NOW, duration=each) for each in durations))
+    before = Endpoint.objects.get().seconds
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE monitoring_endpoint_minute SET seconds = seconds * (1 + 1e-15)")
+    keep(application, make_request(application.pk, started_at=NOW, duration=0.0), at=15)
+    assert Endpoint.objects.get().seconds >= before

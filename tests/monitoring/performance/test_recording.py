@@ -12,13 +12,16 @@ import pytest
 import time_machine
 from django.db import connection
 
+import monitoring.schedules  # noqa: F401  (declares)
+from config.schedules import declared_schedules
 from monitoring.ingestion.batches import Batch
 from monitoring.ingestion.storing import store_batch
 from monitoring.metrics.sketch import Sketch
 from monitoring.performance.buckets import LIMITS
 from monitoring.performance.models import Endpoint, EndpointHour, Query, Request, Span, Statement, StatementHour
 from monitoring.performance.services import dictionaries
-from monitoring.performance.services.rolling_up import KINDS, QUERY_SUMS, REQUEST_SUMS, roll_up
+from monitoring.performance.services.rolling_up import KINDS, QUERY_SUMS, REQUEST_SUMS, prune_hours, roll_up
+from monitoring.performance.tasks import prune_performance_hours
 from tests.support.metrics import make_application
 from tests.support.performance import NOW, make_query, make_request, make_span
 
@@ -178,3 +181,20 @@ def test_roll_up__what_was_summed_already_and_a_late_query__counts_each_once() -
 
 def test_roll_up__nothing_marked__asks_once() -> None:
     assert [roll_up(kind, now=NOW) for kind in KINDS] == [0, 0]
+
+
+def test_prune_hours__hours_past_their_retention__goes_on_until_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitoring.performance.services.rolling_up.PRUNED_AT_ONCE", 2)
+    application = make_application()
+    store(application.pk, *(make_request(application.pk, endpoint=f"/{number}") for number in range(5)))
+    store(application.pk, make_query(application.pk))
+    for kind in KINDS:
+        roll_up(kind, now=NOW)
+    assert [prune_hours(kind, now=NOW + timedelta(days=729)) for kind in KINDS] == [0, 0]
+    assert [prune_hours(kind, now=NOW + timedelta(days=730, hours=1)) for kind in KINDS] == [5, 1]
+    assert (EndpointHour.objects.count(), StatementHour.objects.count()) == (0, 0)
+
+
+def test_schedules__hours_of_endpoints_and_statements__are_pruned_every_day() -> None:
+    tasks = {schedule.task for schedule in declared_schedules()}
+    assert prune_performance_hours.name in tasks
