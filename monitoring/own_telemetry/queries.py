@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitoring.own_telemetry.recorder import add_record, recorder
-from monitoring.own_telemetry.sampling import SLOW_QUERY_SECONDS
+from monitoring.own_telemetry.sampling import JOB_SHARE, SLOW_QUERY_SECONDS, draw, find_weight
 from monitoring.own_telemetry.surroundings import find_surroundings, is_paused
 from monitoring.performance.records import MAX_STATEMENT, QueryRecord
 
@@ -39,7 +39,9 @@ def time_query(
 
 def _keep(statement: Any, parameters: Any, *, many: bool, seconds: float, failed: bool) -> None:
     around = find_surroundings()
-    if not (failed or seconds >= SLOW_QUERY_SECONDS or (around is not None and around.is_kept)):
+    share, is_drawn = (around.share, around.is_kept) if around is not None else (JOB_SHARE, draw(JOB_SHARE))
+    weight = find_weight(is_drawn=is_drawn, share=share, is_remarkable=failed or seconds >= SLOW_QUERY_SECONDS)
+    if not weight:
         recorder.leave_out(SIGNAL)
         return
     record: dict[str, Any] = {
@@ -51,5 +53,6 @@ def _keep(statement: Any, parameters: Any, *, many: bool, seconds: float, failed
         "failed": failed,
         "endpoint": around.describe() if around is not None else "",
         "trace_id": around.trace_id if around is not None else "",
+        "weight": weight,
     }
     add_record(lambda application_id: QueryRecord(application_id, **record), signal=SIGNAL)

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 
 from monitoring.browser.pages import clean_url
 from monitoring.own_telemetry.recorder import add_record, recorder
-from monitoring.own_telemetry.sampling import JOB_SHARE, SLOW_REQUEST_SECONDS, draw, find_share, is_silent
+from monitoring.own_telemetry.sampling import JOB_SHARE, SLOW_REQUEST_SECONDS, draw, find_share, find_weight, is_silent
 from monitoring.own_telemetry.surroundings import Surroundings, enter, find_surroundings
 from monitoring.performance.records import MAX_ENDPOINT, RequestRecord
 from monitoring.releases.records import make_user_key
@@ -34,9 +34,13 @@ class RecordOwnRequests:
         """Answer the request, then keep what there is to say about it."""
         if is_silent(request.path):
             return self.get_response(request)
-        is_kept = draw(find_share(request.method or "", request.path))
+        share = find_share(request.method or "", request.path)
         around = Surroundings(
-            lambda: find_endpoint(request), is_kept=is_kept, method=request.method or "", url=clean_url(request.path)
+            lambda: find_endpoint(request),
+            is_kept=draw(share),
+            method=request.method or "",
+            url=clean_url(request.path),
+            share=share,
         )
         enter(around)
         started = time.perf_counter()
@@ -75,7 +79,7 @@ def _find_user_key(request: HttpRequest) -> bytes | None:
 def begin_job(sender: Any = None, task: Any = None, **_: Any) -> None:
     """Celery is about to run a task."""
     name = str(getattr(task, "name", "job"))
-    around = Surroundings(lambda: name, is_kept=draw(JOB_SHARE))
+    around = Surroundings(lambda: name, is_kept=draw(JOB_SHARE), share=JOB_SHARE)
     enter(around)
     task.request.own_started = time.perf_counter()
 
@@ -93,7 +97,9 @@ def _keep(
     around: Surroundings, *, seconds: float, status: int = 0, failed: bool = False, user_key: bytes | None = None
 ) -> None:
     failed = failed or status >= 500
-    if not (around.is_kept or failed or seconds >= SLOW_REQUEST_SECONDS):
+    is_remarkable = failed or seconds >= SLOW_REQUEST_SECONDS
+    weight = find_weight(is_drawn=around.is_kept, share=around.share, is_remarkable=is_remarkable)
+    if not weight:
         recorder.leave_out(SIGNAL)
         return
     record: dict[str, Any] = {
@@ -106,5 +112,6 @@ def _keep(
         "url": around.url,
         "user_key": user_key,
         "trace_id": around.trace_id,
+        "weight": weight,
     }
     add_record(lambda application_id: RequestRecord(application_id, **record), signal=SIGNAL)

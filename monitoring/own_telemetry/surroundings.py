@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Surroundings:
-    """A request or job under way. `describe` returns its endpoint; `is_kept`: its queries are recorded, quick ones too."""
+    """A request or job under way. `describe` returns its endpoint; `is_kept`: its queries are recorded, quick ones too.
+
+    `share`: of how many like it one is kept.
+    """
 
     describe: Callable[[], str]
     is_kept: bool = True
     method: str = ""
     url: str = ""
+    share: int = 1
     trace_id: str = field(default_factory=lambda: secrets.token_hex(16))
 
 

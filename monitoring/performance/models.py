@@ -92,6 +92,7 @@ class Request(models.Model):
     user_key = models.BinaryField(null=True)
     trace_id = models.TextField()
     span_id = models.TextField()
+    weight = models.SmallIntegerField(default=1, help_text="How many requests it stands for.")
 
     objects: ClassVar[models.Manager[Request]]
 
@@ -119,6 +120,7 @@ class Query(models.Model):
     environment = models.TextField()
     trace_id = models.TextField()
     span_id = models.TextField()
+    weight = models.SmallIntegerField(default=1, help_text="How many queries it stands for.")
 
     objects: ClassVar[models.Manager[Query]]
 

@@ -22,7 +22,8 @@ class RequestRecord:
     `endpoint` is the templated route, such as /orders/{id}. `status` is the HTTP status, 0 where there is none; `failed`
     what counts for the error rate: a status from 500 on, or what the client says. `user_key` stands for the person as in
     errors. `trace_id` is 32 and `span_id` 16 lower-case hex digits. `record_id` tells a repetition from a second request:
-    the same id at the same time is stored once; None never is a repetition.
+    the same id at the same time is stored once; None never is a repetition. `weight` is how many requests it stands for: more
+    than one where the others like it are left out.
     """
 
     application_id: int
@@ -39,6 +40,7 @@ class RequestRecord:
     trace_id: str = ""
     span_id: str = ""
     record_id: UUID | None = None
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class QueryRecord:
     """One database query. `statement` is as sent, `performance.statements.normalise` makes what it is grouped by.
 
     `system` as in db.system.name (postgresql, mysql, sqlite ...); `operation` (SELECT ...) and `table` may be left empty and
-    are then read from the statement. `parameter_count` None: not said. `endpoint`: of the request that made it, if known.
+    are then read from the statement. `parameter_count` None: not said. `endpoint`: of the request that made it, if known. `weight` as a request's.
     """
 
     application_id: int
@@ -64,6 +66,7 @@ class QueryRecord:
     trace_id: str = ""
     span_id: str = ""
     record_id: UUID | None = None
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,12 +30,12 @@ from monitoring.performance.statements import Statement, read_statement
 _REQUEST_COLUMNS = {
     "application_id": "int", "started_at": "timestamptz", "record_id": "uuid", "duration": "float8", "endpoint_id": "bigint",
     "status": "int2", "failed": "bool", "url": "text", "release": "text", "environment": "text", "user_key": "bytea",
-    "trace_id": "text", "span_id": "text",
+    "trace_id": "text", "span_id": "text", "weight": "int2",
 }  # fmt: skip
 _QUERY_COLUMNS = {
     "application_id": "int", "started_at": "timestamptz", "record_id": "uuid", "duration": "float8", "statement_id": "bigint",
     "parameter_count": "int", "failed": "bool", "endpoint": "text", "release": "text", "environment": "text",
-    "trace_id": "text", "span_id": "text",
+    "trace_id": "text", "span_id": "text", "weight": "int2",
 }  # fmt: skip
 _SPAN_COLUMNS = {
     "application_id": "int", "trace_id": "text", "span_id": "text", "started_at": "timestamptz", "duration": "float8",
@@ -74,6 +74,7 @@ def write_requests(records: Sequence[RequestRecord]) -> None:
             record.user_key,
             cut(record.trace_id, 32),
             cut(record.span_id, 16),
+            record.weight,
         )
         rows.setdefault(row[:3], row)
     _insert("monitoring_request", _REQUEST_COLUMNS, rows.values(), REQUESTS)
@@ -100,6 +101,7 @@ def write_queries(records: Sequence[QueryRecord]) -> None:
             cut(record.environment, MAX_ENVIRONMENT),
             cut(record.trace_id, 32),
             cut(record.span_id, 16),
+            record.weight,
         )
         rows.setdefault(row[:3], row)
     _insert("monitoring_query", _QUERY_COLUMNS, rows.values(), QUERIES)

@@ -76,7 +76,7 @@ RETURNING application_id, minute
 """
 _LOCK_SQL = "SELECT pg_advisory_xact_lock(hashtext(%s), %s)"
 _READ_SQL = """
-SELECT {owner}, release, environment, duration, failed FROM {rows}
+SELECT {owner}, release, environment, duration, failed, weight FROM {rows}
 WHERE application_id = %s AND started_at >= %s AND started_at < %s ORDER BY 1, 2, 3
 """
 _SUM_COLUMNS = "count, failed, slow, seconds, longest, buckets, sketch"
@@ -192,10 +192,12 @@ def _read_minute(kind: Kind, application_id: int, minute: datetime) -> dict[Memb
         rows = cursor.fetchall()
     members = list(dict.fromkeys((row[0], row[1], row[2]) for row in rows))
     places = {member: place for place, member in enumerate(members)}
+    # One that stands for a hundred counts as a hundred like it.
+    weights = np.array([row[5] for row in rows], np.int64)
     sums = sum_groups(
-        np.array([row[3] for row in rows], np.float64),
-        np.array([row[4] for row in rows], np.bool_),
-        np.array([places[row[0], row[1], row[2]] for row in rows], np.int64),
+        np.repeat(np.array([row[3] for row in rows], np.float64), weights),
+        np.repeat(np.array([row[4] for row in rows], np.bool_), weights),
+        np.repeat(np.array([places[row[0], row[1], row[2]] for row in rows], np.int64), weights),
         len(members),
         slow_seconds=kind.slow_seconds,
     )

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.db.models import Sum
+from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import resolve
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitoring.applications import selectors
 from monitoring.applications.enums import OWN_ENVIRONMENT
@@ -23,9 +27,11 @@ from monitoring.own_telemetry.logs import MAX_PER_MINUTE, RecordOwnErrors
 from monitoring.own_telemetry.queries import time_query
 from monitoring.own_telemetry.recorder import Recorder
 from monitoring.own_telemetry.requests import RecordOwnRequests, find_endpoint
-from monitoring.own_telemetry.sampling import DOOR_SHARE, find_share, is_silent
+from monitoring.own_telemetry.sampling import DOOR_SHARE, find_share, find_weight, is_silent
 from monitoring.own_telemetry.surroundings import Surroundings, enter
-from monitoring.performance.models import Query, Request
+from monitoring.performance.models import EndpointHour, Query, Request
+from monitoring.performance.services.dictionaries import forget_dictionaries
+from monitoring.performance.services.rolling_up import REQUEST_SUMS, roll_up
 from tests.support.metrics import make_application
 
 
@@ -86,8 +92,6 @@ def test_middleware__a_page_with_a_query__keeps_both_of_one_trace(
 
     def answer(request: object) -> object:
         time_query(lambda *_: None, "SELECT * FROM alerts_alert WHERE id = %s", [7], False, {})
-        from django.http import HttpResponse
-
         return HttpResponse(status=404)
 
     RecordOwnRequests(answer)(rf.get("/admin/nothing/?token=secret"))  # type: ignore[arg-type]
@@ -116,6 +120,39 @@ def test_middleware__a_crash__is_a_failed_request(
         RecordOwnRequests(crash)(rf.post("/api/7/envelope/"))  # type: ignore[arg-type]
     recorder.flush()
     assert Request.objects.values_list("status", "failed").get() == (500, True)
+
+
+def test_middleware__doors_of_which_some_are_kept__count_as_all(
+    own: Application, recorder: Still, rf: RequestFactory, settings: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RECORD_ITSELF = True  # type: ignore[attr-defined]
+    forget_dictionaries()
+    drawn = iter([True, False, True, False])
+    monkeypatch.setattr("monitoring.own_telemetry.requests.draw", lambda _: next(drawn))
+    statuses = iter([200, 200, 503, 503])
+
+    def answer(request: object) -> HttpResponse:
+        time_query(lambda *_: None, "SELECT 1", None, False, {})
+        return HttpResponse(status=next(statuses))
+
+    for _ in range(4):
+        RecordOwnRequests(answer)(rf.post("/api/7/envelope/"))
+    recorder.flush()
+    assert sorted(Request.objects.values_list("failed", "weight")) == [(False, DOOR_SHARE), (True, 1), (True, 1)]
+    assert list(Query.objects.values_list("weight", flat=True)) == [DOOR_SHARE, DOOR_SHARE]
+    roll_up(REQUEST_SUMS, now=timezone.now())
+    hours = EndpointHour.objects.aggregate(Sum("count"), Sum("failed"))
+    assert hours == {"count__sum": DOOR_SHARE + 2, "failed__sum": 2}
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([1, 10, 100])), min_size=1, max_size=50))
+def test_find_weight__whatever_share_is_kept__counts_all_on_average(kinds: list[tuple[bool, int]]) -> None:
+    for is_remarkable, share in kinds:
+        chances = [(True, 1 / share), (False, 1 - 1 / share)]
+        weights = [
+            chance * find_weight(is_drawn=drawn, share=share, is_remarkable=is_remarkable) for drawn, chance in chances
+        ]
+        assert sum(weights) == pytest.approx(1)
 
 
 def test_time_query__within_what_is_left_out__is_counted_as_sampled(own: Application, recorder: Still) -> None:

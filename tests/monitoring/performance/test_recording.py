@@ -198,3 +198,17 @@ def test_prune_hours__hours_past_their_retention__goes_on_until_none_is_left(mon
 def test_schedules__hours_of_endpoints_and_statements__are_pruned_every_day() -> None:
     tasks = {schedule.task for schedule in declared_schedules()}
     assert prune_performance_hours.name in tasks
+
+
+def test_roll_up__one_that_stands_for_many__counts_as_many() -> None:
+    application = make_application()
+    store(
+        application.pk,
+        make_request(application.pk, duration=0.2, weight=100),
+        make_request(application.pk, duration=7.0, failed=True),
+    )
+    roll_up(REQUEST_SUMS, now=NOW)
+    hour, endpoint = EndpointHour.objects.get(), Endpoint.objects.get()
+    assert (hour.count, hour.failed, hour.slow, hour.longest) == (101, 1, 1, 7.0)
+    assert hour.seconds == pytest.approx(27.0)
+    assert Sketch.from_bytes(bytes(hour.sketch)).count == endpoint.total == 101
