@@ -19,6 +19,7 @@ from monitoring.releases.records import Outcome
 from monitoring.user_reports.selectors import list_reports_of_person
 
 VIEW, VIEW_REPORTS = "monitoring.view_errorissue", "monitoring.view_userreport"
+VIEW_REQUESTS = "monitoring.view_application"
 REPORTS_SHOWN = 10
 _OUTCOMES = {
     Outcome.HEALTHY: ("well", "went well"),
@@ -53,11 +54,13 @@ def show_person(request: HttpRequest, key: str) -> HttpResponseBase:
         raise Http404("There is no such person.")
     person = read_person(application_id=application.pk, key=user_key, now=timezone.now())
     can_see_reports = request.user.has_perm(VIEW_REPORTS)
+    can_see_requests = request.user.has_perm(VIEW_REQUESTS)
     context = {
         **_context(request, f"Person {key[:8]}"),
         "key": key,
         "person": person,
-        "requests": [describe_request(one) for one in person.requests],
+        "can_see_requests": can_see_requests,
+        "requests": [describe_request(one) for one in person.requests] if can_see_requests else [],
         "people_url": page_url("monitoring_people", application_id=application.pk),
         "can_see_reports": can_see_reports,
         "reports": (

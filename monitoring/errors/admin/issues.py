@@ -94,7 +94,7 @@ def describe_issue(request: HttpRequest, issue: ErrorIssue) -> dict[str, Any]:
         "tags": count_tags(group_ids=ids),
         "story": _tell(issue),
         "releases": list(Release.objects.filter(application_id=issue.application_id)[:RELEASES_OFFERED]),
-        "reports": list_reports_of_groups(ids),
+        "reports": list_reports_of_groups(ids) if request.user.has_perm("monitoring.view_userreport") else [],
         "merged": list(issue.merged.order_by("pk")),
         "assignees": list(_list_assignees()),
         "can_change": request.user.has_perm(CHANGE),

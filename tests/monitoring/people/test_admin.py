@@ -148,9 +148,14 @@ def test_person__named_with_an_application__is_that_ones(reader: Client, applica
     key = make_life(other)
     assert key == make_life(application, "stock")
     sign_in(reader, "monitoring.view_errorissue")
-    page = read(reader, reverse("admin:monitoring_person", args=[key.hex()]), application=str(other.pk))
+    address = reverse("admin:monitoring_person", args=[key.hex()])
+    page = read(reader, address, application=str(other.pk))
     assert "KeyError: unit" in page
     assert "KeyError: stock" not in page
+    # Requests have a right of their own.
+    assert REQUESTS not in page
+    sign_in(reader, "monitoring.view_errorissue", "monitoring.view_application")
+    page = read(reader, address, application=str(other.pk))
     assert f"{REQUESTS}?application={other.pk}&user={key.hex()}" in page
     assert f"{SEARCH}?application={other.pk}" in page
 

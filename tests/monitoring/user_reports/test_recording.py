@@ -96,6 +96,8 @@ def test_report__about_a_known_error__is_shown_with_its_issue(
     case = client.get(UserReport.objects.get().get_absolute_url()).content.decode()
     assert "Ada said" in case
     assert issue.get_absolute_url() in case
+    sign_in(client, "monitoring.view_errorissue")
+    assert "It froze" not in client.get(issue.get_absolute_url()).content.decode()
 
 
 def test_report__before_its_error__is_matched_later(client: Client, application: Application, key: str) -> None:
