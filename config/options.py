@@ -177,7 +177,8 @@ OPTIONS: tuple[Option, ...] = (
         "REQUEST_RETENTION_DAYS",
         "int",
         30,
-        "How long single requests and database queries are kept; their hours stay for ROLLUP_HOUR_RETENTION_DAYS.",
+        "How long single requests and database queries are kept; their hours stay for ROLLUP_HOUR_RETENTION_DAYS."
+        " What arrives later than that is not counted any more.",
     ),
     Option(
         "REQUEST_MINUTE_RETENTION_DAYS",

@@ -6,9 +6,10 @@ run is killed, it ends up with what is there. Totals grow by the difference to w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -18,14 +19,17 @@ from django.db import connection, transaction
 from config.settings import OPTION
 from monitoring.applications.models import Application
 from monitoring.metrics.sketch import Sketch
-from monitoring.partitions import ENDPOINT_MINUTES, STATEMENT_MINUTES, DailyPartitions
+from monitoring.partitions import ENDPOINT_MINUTES, QUERIES, REQUESTS, STATEMENT_MINUTES, DailyPartitions
 from monitoring.performance.buckets import SIZE, SLOW_QUERY_SECONDS, SLOW_REQUEST_SECONDS, Sum, sum_groups
+from monitoring.performance.endpoints import OTHER
 from monitoring.releases.services import note_releases
 
 MAX_MARKS = 2_000
 MAX_MINUTES = 120
 RECORDED_FOR = timedelta(days=1)
 """A counter without news for so long is not recorded any more; its series ends, until there is news."""
+MAX_RELEASES, MAX_ENVIRONMENTS = 50, 10
+"""Of an application, in one minute or hour; further ones are OTHER. Their names come from whoever holds a public key."""
 PRUNED_AT_ONCE = 5_000
 """How many hours one transaction removes."""
 
@@ -41,6 +45,7 @@ class Kind:
     minutes: str
     hours: str
     partitions: DailyPartitions
+    row_partitions: DailyPartitions
     slow_seconds: float
 
 
@@ -52,6 +57,7 @@ REQUEST_SUMS = Kind(
     "monitoring_endpoint_minute",
     "monitoring_endpointhour",
     ENDPOINT_MINUTES,
+    REQUESTS,
     SLOW_REQUEST_SECONDS,
 )
 QUERY_SUMS = Kind(
@@ -62,6 +68,7 @@ QUERY_SUMS = Kind(
     "monitoring_statement_minute",
     "monitoring_statementhour",
     STATEMENT_MINUTES,
+    QUERIES,
     SLOW_QUERY_SECONDS,
 )
 KINDS = (REQUEST_SUMS, QUERY_SUMS)
@@ -102,6 +109,12 @@ FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[
 ON CONFLICT (application_id, hour, {owner}, release, environment) DO UPDATE SET count = excluded.count,
     failed = excluded.failed, slow = excluded.slow, seconds = excluded.seconds, longest = excluded.longest, sketch = excluded.sketch
 """
+_FORGET_SQL = """
+DELETE FROM {hours} AS known WHERE application_id = %s AND hour = %s AND NOT EXISTS (
+    SELECT 1 FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS made (owner, release, environment)
+    WHERE (made.owner, made.release, made.environment) = (known.{owner}, known.release, known.environment)
+)
+"""
 _TOTALS_SQL = """
 UPDATE {owners} AS one SET total = one.total + news.count, failed = one.failed + news.failed, seconds = one.seconds + news.seconds,
     buckets = (SELECT array_agg(coalesce(was, 0) + more ORDER BY place)
@@ -120,13 +133,13 @@ DELETE FROM {hours} WHERE id IN (SELECT id FROM {hours} WHERE application_id = %
 def roll_up(kind: Kind, *, now: datetime) -> int:
     """Sum up marked minutes, their hours and the totals; return how many minutes there were, 0 when none is marked.
 
-    Claims and sums are one transaction: killed at any moment, the marks are still there. What was marked longer ago than
-    minutes are kept for is left out.
+    Claims and sums are one transaction: killed at any moment, the marks are still there. Minutes older than they are kept for
+    are left out, and those whose rows were dropped: what is there of them is only what came too late.
     """
     with transaction.atomic():
         wanted = _claim(kind)
         oldest = now - timedelta(days=kind.partitions.keep_days)
-        minutes = sorted(minute for minute in wanted if minute[1] >= oldest)
+        minutes = sorted(one for one in wanted if one[1] >= oldest and not _is_dropped(kind, one[1], now=now))
         for application_id, found in groupby(minutes, key=lambda minute: minute[0]):
             _sum_application(kind, application_id, [minute for _, minute in found], now)
         return len(wanted)
@@ -170,18 +183,50 @@ def _sum_application(kind: Kind, application_id: int, minutes: Sequence[datetime
     released: dict[tuple[int, str], datetime] = {}
     for minute in sorted(minutes):
         before = _take_old(kind, application_id, minute)
-        after = _read_minute(kind, application_id, minute)
+        after = bound_members(_read_minute(kind, application_id, minute))
         _write(kind, _MINUTE_SQL, application_id, minute, after)
         for _, release, _ in after:
-            if release:
+            if release and release != OTHER:
                 released.setdefault((application_id, release), minute)
         for sign, sums in ((1, after), (-1, before)):
             for member, found in sums.items():
                 grown.setdefault(member[0], []).append((sign, found))
     for hour in sorted({minute.replace(minute=0) for minute in minutes}):
-        _write(kind, _HOUR_SQL, application_id, hour, _read_hour(kind, application_id, hour))
+        sums = bound_members(_read_hour(kind, application_id, hour))
+        _write(kind, _HOUR_SQL, application_id, hour, sums)
+        if any(OTHER in member for member in sums):
+            _forget_others(kind, application_id, hour, sums)
     _grow_totals(kind, grown, now)
     note_releases(seen=released)
+
+
+def _is_dropped(kind: Kind, minute: datetime, *, now: datetime) -> bool:
+    """Whether the day of a minute is past the retention: something late may have made its table anew, nearly empty."""
+    keep = timedelta(days=kind.row_partitions.keep_days)
+    return minute.astimezone(UTC).date() < (now - keep).astimezone(UTC).date()
+
+
+def bound_members(sums: dict[Member, Sum]) -> dict[Member, Sum]:
+    """Return sums with the releases and environments that count most, and OTHER for the rest; nothing is lost. Pure."""
+    releases, environments = _choose(sums, 1, MAX_RELEASES), _choose(sums, 2, MAX_ENVIRONMENTS)
+    grouped: dict[Member, list[Sum]] = {}
+    for (owner, release, environment), found in sums.items():
+        member = (
+            owner,
+            release if release in releases else OTHER,
+            environment if environment in environments else OTHER,
+        )
+        grouped.setdefault(member, []).append(found)
+    return {member: parts[0] if len(parts) == 1 else Sum.merge(parts) for member, parts in grouped.items()}
+
+
+def _choose(sums: dict[Member, Sum], place: int, limit: int) -> set[str]:
+    """Return the names that count most, the alphabet deciding between equals, and the empty one: not said."""
+    counts: Counter[str] = Counter()
+    for member, found in sums.items():
+        counts[str(member[place])] += found.count
+    ranked = sorted(counts.keys() - {"", OTHER}, key=lambda name: (-counts[name], name))
+    return {"", *ranked[:limit]}
 
 
 def _read_minute(kind: Kind, application_id: int, minute: datetime) -> dict[Member, Sum]:
@@ -248,6 +293,13 @@ def _write(kind: Kind, statement: str, application_id: int, at: datetime, sums: 
     names = {"minutes": kind.minutes, "hours": kind.hours, "owner": kind.owner, "columns": _SUM_COLUMNS}
     with connection.cursor() as cursor:
         cursor.execute(statement.format(**names), [application_id, at, *columns])
+
+
+def _forget_others(kind: Kind, application_id: int, hour: datetime, sums: dict[Member, Sum]) -> None:
+    """Remove members of an hour that counted most once and are part of OTHER now."""
+    columns: list[list[Any]] = [[member[place] for member in sums] for place in range(3)]
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET_SQL.format(hours=kind.hours, owner=kind.owner), [application_id, hour, *columns])
 
 
 def _grow_totals(kind: Kind, grown: dict[int, list[tuple[int, Sum]]], now: datetime) -> None:

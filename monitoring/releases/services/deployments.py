@@ -30,7 +30,7 @@ def announce_deployment(
     The same version, environment and time again are the same one. Without a time it is now, unless the newest deployment in
     that environment is of this version already: then it is that one.
     """
-    (release,) = note_releases(seen={(application_id, version): deployed_at or now}).values()
+    (release,) = note_releases(seen={(application_id, version): deployed_at or now}, is_trusted=True).values()
     # A release that is announced before anything of it arrives begins with its first deployment.
     if deployed_at is not None and deployed_at < release.first_seen:
         release.first_seen = deployed_at

@@ -157,7 +157,7 @@ def _keep(bundle: Bundle, application_id: int, wanted: Wanted, *, by: str, now: 
     kept.size = size
     kept.save(update_fields=["size"])
     if wanted.release:
-        note_releases(seen={(application_id, wanted.release): now})
+        note_releases(seen={(application_id, wanted.release): now}, is_trusted=True)
     MissingMap.objects.filter(application_id=application_id, release=wanted.release).delete()
     return kept
 

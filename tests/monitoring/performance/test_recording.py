@@ -11,17 +11,29 @@ import numpy as np
 import pytest
 import time_machine
 from django.db import connection
+from hypothesis import given
+from hypothesis import strategies as st
 
 import monitoring.schedules  # noqa: F401  (declares)
 from config.schedules import declared_schedules
+from config.settings import OPTION
 from monitoring.ingestion.batches import Batch
 from monitoring.ingestion.storing import store_batch
 from monitoring.metrics.sketch import Sketch
-from monitoring.performance.buckets import LIMITS
+from monitoring.partitions import QUERIES, REQUESTS
+from monitoring.performance.buckets import LIMITS, Sum
 from monitoring.performance.models import Endpoint, EndpointHour, Query, Request, Span, Statement, StatementHour
 from monitoring.performance.services import dictionaries
-from monitoring.performance.services.rolling_up import KINDS, QUERY_SUMS, REQUEST_SUMS, prune_hours, roll_up
+from monitoring.performance.services.rolling_up import (
+    KINDS,
+    QUERY_SUMS,
+    REQUEST_SUMS,
+    bound_members,
+    prune_hours,
+    roll_up,
+)
 from monitoring.performance.tasks import prune_performance_hours
+from monitoring.releases.models import Release
 from tests.support.metrics import make_application
 from tests.support.performance import NOW, make_query, make_request, make_span
 
@@ -212,3 +224,65 @@ def test_roll_up__one_that_stands_for_many__counts_as_many() -> None:
     assert (hour.count, hour.failed, hour.slow, hour.longest) == (101, 1, 1, 7.0)
     assert hour.seconds == pytest.approx(27.0)
     assert Sketch.from_bytes(bytes(hour.sketch)).count == endpoint.total == 101
+
+
+def test_roll_up__more_releases_than_have_their_own_figures__counts_the_rest_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("monitoring.performance.services.rolling_up.MAX_RELEASES", 2)
+    monkeypatch.setattr("monitoring.performance.services.rolling_up.MAX_ENVIRONMENTS", 1)
+    application = make_application()
+    for back, releases in ((2, ["1", "1", "1", "2", "2", "3", ""]), (1, ["4", "4", "4", "4", "5", "5", "5"])):
+        at = NOW + timedelta(minutes=back)
+        store(application.pk, *(make_request(application.pk, started_at=at, release=each) for each in releases))
+        store(application.pk, make_request(application.pk, started_at=at, release="4", environment=f"pr-{back}"))
+        with time_machine.travel(NOW + timedelta(minutes=3), tick=False):
+            roll_up(REQUEST_SUMS, now=NOW + timedelta(minutes=3))
+    hours = EndpointHour.objects.order_by("release", "environment").values_list("release", "environment", "count")
+    assert list(hours) == [
+        ("", "", 1),
+        ("(other)", "", 6),
+        ("(other)", "(other)", 1),
+        ("1", "", 3),
+        ("4", "", 4),
+        ("4", "pr-1", 1),
+    ]
+    assert Endpoint.objects.get().total == sum(count for *_, count in hours) == 16
+    assert not Release.objects.filter(version="(other)").exists()
+
+
+@given(
+    st.dictionaries(st.tuples(st.integers(1, 3), st.sampled_from("abcdefg"), st.sampled_from("xyz")), st.integers(1, 5))
+)
+def test_bound_members__any__keeps_the_count_of_each_owner(counts: dict[tuple[int, str, str], int]) -> None:
+    sums = {member: Sum(count, 0, 0, 1.0, 1.0, (0,), Sketch.merge([])) for member, count in counts.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("monitoring.performance.services.rolling_up.MAX_RELEASES", 3)
+        patch.setattr("monitoring.performance.services.rolling_up.MAX_ENVIRONMENTS", 2)
+        found = bound_members(sums)
+    for owner in {1, 2, 3}:
+        assert sum(one.count for (pk, *_), one in found.items() if pk == owner) == sum(
+            count for (pk, *_), count in counts.items() if pk == owner
+        )
+    assert len({release for _, release, _ in found}) <= 4
+    assert len({environment for *_, environment in found}) <= 3
+
+
+def test_roll_up__late_request_of_a_day_that_is_dropped__leaves_its_hour_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(OPTION, "REQUEST_RETENTION_DAYS", 2)
+    application = make_application()
+    store(application.pk, make_request(application.pk), make_request(application.pk), make_query(application.pk))
+    for kind in KINDS:
+        roll_up(kind, now=NOW)
+    later = NOW + timedelta(days=3)
+    with time_machine.travel(later, tick=False):
+        for partitions in (REQUESTS, QUERIES):
+            partitions.drop_expired(now=later)
+        store(application.pk, make_request(application.pk), make_query(application.pk))
+        for kind in KINDS:
+            roll_up(kind, now=later)
+    assert (EndpointHour.objects.get().count, Endpoint.objects.get().total) == (2, 2)
+    assert (StatementHour.objects.get().count, Statement.objects.get().total) == (1, 1)
+    assert count_marks() == 0
