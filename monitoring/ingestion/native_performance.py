@@ -108,11 +108,8 @@ def _read_request(raw: Any, application_id: int, received_at: datetime) -> Reque
     told = _read(raw, NativeRequest, metric="request_duration")
     if not (told.endpoint or told.route or told.url):
         raise ItemRefused("endpoint", "is missing: name the route, or send the url")
-    route = told.route or told.endpoint or ""
-    address = told.url or ""
-    if "://" in route or "?" in route:
-        # The seed's clients send the address where the route belongs.
-        route, address = "", address or route
+    route, sent = _split_route(told.route or told.endpoint or "")
+    address = told.url or sent
     status = told.status_code if told.status_code is not None else told.status or 0
     if not 0 <= status <= 999:
         raise ItemRefused("status_code", "is not a status")
@@ -157,13 +154,26 @@ def _read_query(raw: Any, application_id: int, received_at: datetime) -> QueryRe
         table=cut(told.table_name or "", MAX_NAME),
         parameter_count=count,
         failed=bool(told.failed),
-        endpoint=cut(told.endpoint or "", MAX_ENDPOINT),
+        endpoint=_name_caller(told.endpoint or ""),
         release=cut(told.release or "", MAX_RELEASE),
         environment=cut(told.environment or "", MAX_ENVIRONMENT),
         trace_id=_read_hex(told.trace_id, 32),
         span_id=_read_hex(told.span_id, 16),
         record_id=_read_id(told.id),
     )
+
+
+def _split_route(text: str) -> tuple[str, str]:
+    """Return what was sent as a route, as route or as address: the seed's clients send an address where the route belongs."""
+    # A # alone is no sign: Rails' routes have one (users#index).
+    is_address = "://" in text or "?" in text or (text.startswith("/") and "#" in text)
+    return ("", text) if is_address else (text, "")
+
+
+def _name_caller(text: str) -> str:
+    """Return the endpoint that ran a query, named as its requests are; empty for an empty text."""
+    route, address = _split_route(text)
+    return cut(name_endpoint(route, address=address), MAX_ENDPOINT) if text.strip() else ""
 
 
 def _read(raw: Any, kind: type[Told], *, metric: str) -> Told:

@@ -122,6 +122,24 @@ def test_decode_requests__no_such_form__is_malformed(body: bytes) -> None:
         decode_requests(body, application_id=7, received_at=NOW)
 
 
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ("/reset?token=SECRET", "/reset"),
+        ("/reset#token=SECRET", "/reset"),
+        ("https://erp.example/orders/4711?a=1", "/orders/{id}"),
+        ("/orders/{id}", "/orders/{id}"),
+        ("orders#show", "orders#show"),
+        (" ", ""),
+        (None, ""),
+    ],
+)
+def test_decode_queries__address_as_endpoint__is_named_as_requests_are(sent: str | None, expected: str) -> None:
+    assert read_query({"query": "SELECT 1", "duration_ms": 1, "endpoint": sent}).endpoint == expected
+    if expected:
+        assert read_request({"endpoint": sent, "duration_ms": 1}).endpoint == expected
+
+
 def test_decode_queries__too_many__are_too_large() -> None:
     with pytest.raises(TooManyItems):
         decode_queries(b"[" + b"{}," * 10_000 + b"{}]", application_id=7, received_at=NOW)
