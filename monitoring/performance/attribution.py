@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Count, Q, Sum
+from django.db.models import Q, Sum
 
 from monitoring.browser.pages import template_path
 from monitoring.errors.enums import OPEN_STATES
 from monitoring.errors.models import ErrorIssue
 from monitoring.performance.models import Endpoint, Query, Request, Statement
+from monitoring.performance.selectors import SPENT
 
 _METHOD_IN_FRONT = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|TRACE|CONNECT|QUERY) +(?=\S)")
 
@@ -84,10 +85,7 @@ def list_queries_of(*, endpoint: Endpoint, since: datetime, limit: int = 10) -> 
         own = traces.filter(endpoint_id=endpoint.pk)
         found = found.exclude(Q(trace_id__in=traces.filter(endpoint_id__in=others)) & ~Q(trace_id__in=own))
     rows = list(
-        found.order_by()
-        .values_list("statement_id")
-        .annotate(Count("record_id"), seconds=Sum("duration"))
-        .order_by("-seconds")[:limit]
+        found.order_by().values_list("statement_id").annotate(Sum("weight"), seconds=SPENT).order_by("-seconds")[:limit]
     )
     known = Statement.objects.in_bulk([row[0] for row in rows])
     return [(known[pk], count, seconds) for pk, count, seconds in rows if pk in known]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import F, Max, Q, QuerySet, Sum
 
 from monitoring.errors.models import ErrorEvent
 from monitoring.logs.models import LogRecord
@@ -231,12 +231,16 @@ def list_slowest_queries(*, statement: Statement, since: datetime, limit: int = 
     return list(found.order_by("-duration")[:limit])
 
 
+SPENT = Sum(F("duration") * F("weight"))
+"""Seconds in all, of rows that each stand for several."""
+
+
 def list_callers(*, statement: Statement, since: datetime, limit: int = 10) -> list[tuple[str, int, float]]:
     """Return which endpoints run a statement: name, runs and seconds in all."""
     found = Query.objects.filter(
         application_id=statement.application_id, statement_id=statement.pk, started_at__gte=since
     ).exclude(endpoint="")
-    rows = found.values_list("endpoint").annotate(Count("record_id"), seconds=Sum("duration")).order_by("-seconds")
+    rows = found.values_list("endpoint").annotate(Sum("weight"), seconds=SPENT).order_by("-seconds")
     return list(rows[:limit])
 
 
