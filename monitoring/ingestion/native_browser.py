@@ -55,6 +55,10 @@ SIGNALS = {"vital": "vitals", "event": "events", "error": "errors", "session": "
 _MILLISECONDS = frozenset({"ms", "millisecond", "milliseconds"})
 
 
+CLOCK_STEP = 600.0
+"""Seconds. A visitor's clock is put right by multiples of it: rounded, the way here makes no difference."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who sent a body. `client_ip` is empty unless it may be kept."""
@@ -142,8 +146,8 @@ def _read_around(document: Mapping[str, Any], caller: Caller) -> _Around:
     shift = 0.0
     if isinstance(sent_at, (int, float)) and not isinstance(sent_at, bool) and 0 < sent_at < 1e14:
         off = caller.received_at.timestamp() - sent_at / 1000
-        # Seconds are the way here; minutes are a clock that is wrong.
-        shift = off if abs(off) > 60 else 0.0
+        # In whole steps: what is sent again, or goes on, gets the same times however long it was on its way.
+        shift = round(off / CLOCK_STEP) * CLOCK_STEP
     return _Around(
         caller=caller,
         agent=agent,

@@ -76,10 +76,17 @@ def _find_user_key(request: HttpRequest) -> bytes | None:
     return make_user_key(str(user.pk)) if user is not None and user.is_authenticated else None
 
 
+_seen_jobs: set[str] = set()
+"""Jobs of this process; there are as many as the code has."""
+
+
 def begin_job(sender: Any = None, task: Any = None, **_: Any) -> None:
     """Celery is about to run a task."""
     name = str(getattr(task, "name", "job"))
-    around = Surroundings(lambda: name, is_kept=draw(JOB_SHARE), share=JOB_SHARE)
+    # The first run stands for itself, so that every job is seen soon.
+    share = JOB_SHARE if name in _seen_jobs else 1
+    _seen_jobs.add(name)
+    around = Surroundings(lambda: name, is_kept=draw(share), share=share)
     enter(around)
     task.request.own_started = time.perf_counter()
 

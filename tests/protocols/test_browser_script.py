@@ -262,6 +262,64 @@ def test_script__offline_then_reloaded__loses_and_doubles_nothing(
     assert numbers(found) == [0, 1, 2, 3, 4]
 
 
+def test_script__offline_in_two_tabs__keeps_what_both_have_to_say(
+    product: Product, context: BrowserContext, site: str
+) -> None:
+    connection = connect(product, "Two tabs ERP", site)
+    write_pages(product, connection)
+    pages = [open_page(context, f"{site}/", []) for _ in range(2)]
+    context.route(f"{product.url}/api/**", lambda route: route.abort())
+    for number, page in enumerate(pages):
+        page.wait_for_load_state("load")
+        page.evaluate("Object.defineProperty(navigator, 'onLine', {value: false})")
+        page.evaluate("number => { postlaunch.track('tab', {number}); postlaunch.flush(); }", number)
+        page.close()
+    context.unroute(f"{product.url}/api/**")
+    page = open_page(context, f"{site}/stock", [])
+
+    def numbers(rows: dict[str, list[list[Any]]]) -> list[int]:
+        return sorted(row[4]["number"] for row in rows["events"] if row[1] == "tab")
+
+    found = read_stored(product, connection, lambda rows: len(numbers(rows)) >= 2)
+    assert numbers(found) == [0, 1]
+    assert all(lost == 0 for _, _, _, _, lost in found["account"])
+    page.wait_for_timeout(300)
+    assert page.evaluate("Object.keys(localStorage).filter((key) => key.includes('outbox'))") == []
+
+
+ODD = """
+const circle = {name: "circle"}; circle.itself = circle;
+const hostile = {get name() { throw new Error("no"); }};
+postlaunch.track("odd", {big: 10n, circle, element: document.body, run() {}, hostile, when: new Date(0), half: "\\ud83d"});
+postlaunch.track(Object.create(null), circle);
+postlaunch.captureError(Object.create(null), circle);
+postlaunch.captureError(new Error("x".repeat(7999) + "\\u{1f600}"), {big: 10n});
+postlaunch.identify(Symbol("ada"));
+postlaunch.track("even", {number: 1});
+postlaunch.flush();
+"""
+
+
+def test_script__what_json_cannot_hold__is_told_as_far_as_it_can_be_and_stops_nothing(
+    product: Product, context: BrowserContext, site: str
+) -> None:
+    connection = connect(product, "Odd ERP", site)
+    write_pages(product, connection)
+    complaints: list[str] = []
+    page = open_page(context, f"{site}/", complaints)
+    page.wait_for_load_state("load")
+    page.evaluate(f"() => {{ {ODD} }}")
+    found = read_stored(
+        product, connection, lambda rows: {"odd", "even"} <= {row[1] for row in rows["events"]} and rows["errors"]
+    )
+    (odd,) = [row[4] for row in found["events"] if row[1] == "odd"]
+    assert (odd["big"], odd["element"], odd["circle"]["name"]) == ("10", "body", "circle")
+    assert "run" not in odd
+    assert len(found["errors"]) == 2
+    assert all(refused == lost == 0 for _, _, refused, _, lost in found["account"])
+    assert [text for text in complaints if "postlaunch" in text] == []
+
+
 def test_script__minified_error__is_told_as_people_wrote_it(
     product: Product, context: BrowserContext, site: str, tmp_path: Path
 ) -> None:
@@ -319,6 +377,8 @@ def test_script__without_consent__stores_and_sends_nothing(
     page.evaluate("postlaunch.track('too-late'); postlaunch.flush()")
     page.locator("#save").click()
     page.wait_for_timeout(500)
+    page.evaluate("history.pushState({}, '', '/orders/8'); setTimeout(() => { throw new Error('too late'); }, 0)")
+    page.wait_for_timeout(700)
     assert (len(asked), page.evaluate(stored)) == (before, 0)
 
 

@@ -57,8 +57,10 @@ def test_itself__a_page_that_fails__is_a_request_its_queries_and_an_error(tmp_pa
     assert found["name"] == "Postlaunch (itself)"
     assert found["statuses"] == [200, 500]
     assert found["queries_of_page"] > 0
-    (title,) = [title for title in found["errors"] if "monitoring_check" in title]
-    assert title.startswith(("ProgrammingError", "UndefinedTable"))
+    # A job may have met the missing table too, by another way.
+    titles = [title for title in found["errors"] if "monitoring_check" in title]
+    assert titles
+    assert all(title.startswith(("ProgrammingError", "UndefinedTable")) for title in titles)
     assert found["failed"][0] in found["traces_of_errors"]
     assert found["account"]["transactions"][1] >= 2
     assert found["account"]["errors"][1] >= 1

@@ -11,11 +11,19 @@ const TAGS = { SCRIPT: "src", IMG: "src", LINK: "href" };
 
 export function watchAssets() {
   let left = MAX_ASSETS;
+  const failed = new Set();
+  const fail = (url) => {
+    if (failed.has(url) || left-- <= 0) return;
+    failed.add(url);
+    add(measurement("asset_failed", 0, { d: url }));
+  };
   observe("resource", (entries) => {
     for (const entry of entries) {
       const url = withoutQuery(entry.name);
       const isAsset = KINDS.has(entry.initiatorType) && (entry.initiatorType === "script" || FILES.test(url));
-      if (isAsset && left-- > 0) add(measurement("asset", entry.duration / 1000, { d: url }));
+      // What failed before this script was there has no event any more.
+      if (isAsset && entry.responseStatus >= 400) fail(url);
+      else if (isAsset && left-- > 0) add(measurement("asset", entry.duration / 1000, { d: url }));
     }
   });
   // Failures to load do not bubble; they are caught on the way down.
@@ -23,7 +31,7 @@ export function watchAssets() {
     "error",
     ({ target }) => {
       const name = target && TAGS[target.tagName];
-      if (name && target[name] && left-- > 0) add(measurement("asset_failed", 0, { d: withoutQuery(target[name]) }));
+      if (name && target[name]) fail(withoutQuery(target[name]));
     },
     true,
   );

@@ -2,7 +2,9 @@
 
 import { makeId } from "./ids.js";
 import { add } from "./outbox.js";
+import { plain } from "./plain.js";
 import { currentVisit, noteVisit } from "./session.js";
+import { write } from "./texts.js";
 
 const MAX_ERRORS = 30;
 const MAX_TEXT = 8_000;
@@ -21,13 +23,14 @@ export function watchErrors() {
     });
   });
   addEventListener("unhandledrejection", ({ reason }) => {
-    report(reason, { type: "unhandled_promise_rejection", message: String(reason?.message || reason) });
+    report(reason, { type: "unhandled_promise_rejection", message: messageOf(reason) });
   });
 }
 
 // Reports an error that a page caught itself.
 export function captureError(error, context) {
-  report(error, { type: "javascript_error", message: String(error?.message || error), handled: true, context });
+  const told = { type: "javascript_error", message: messageOf(error), handled: true };
+  report(error, context === undefined ? told : { ...told, context: plain(context) });
 }
 
 function report(error, told) {
@@ -36,14 +39,14 @@ function report(error, told) {
   if (!told.handled) visit.crashed = true;
   noteVisit();
   if (left-- <= 0) return;
-  const named = error instanceof Error ? { class: error.name, stack: cut(error.stack) } : {};
+  const named = error instanceof Error ? { class: write(error.name, 200), stack: write(error.stack || "", MAX_TEXT) } : {};
   add({
     t: "error",
     at: Date.now(),
     error: {
       ...told,
       ...named,
-      message: cut(error instanceof Error ? error.message || told.message : told.message),
+      message: write((error instanceof Error && error.message) || told.message, MAX_TEXT),
       url: location.origin + location.pathname,
       event_id: makeId().replace(/-/g, ""),
       timestamp: Date.now(),
@@ -51,6 +54,10 @@ function report(error, told) {
   });
 }
 
-function cut(text) {
-  return text ? String(text).slice(0, MAX_TEXT) : text;
+function messageOf(reason) {
+  try {
+    return write(reason?.message || reason, MAX_TEXT);
+  } catch {
+    return write(reason);
+  }
 }

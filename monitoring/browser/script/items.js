@@ -2,6 +2,7 @@
 
 import { makeId } from "./ids.js";
 import { address } from "./place.js";
+import { cut } from "./texts.js";
 
 export function measurement(name, seconds, more = {}) {
   return {
@@ -19,9 +20,9 @@ export function measurement(name, seconds, more = {}) {
 export function describeElement(element) {
   if (!element || !element.tagName) return "";
   let text = element.tagName.toLowerCase();
-  if (element.id) return `${text}#${element.id}`.slice(0, 200);
+  if (element.id) return cut(`${text}#${element.id}`, 200);
   const classes = typeof element.className === "string" ? element.className.trim().split(/\s+/).filter(Boolean) : [];
   if (classes.length) text += `.${classes.slice(0, 3).join(".")}`;
   const named = element.getAttribute("name") || element.getAttribute("data-testid");
-  return (named ? `${text}[${named}]` : text).slice(0, 200);
+  return cut(named ? `${text}[${named}]` : text, 200);
 }

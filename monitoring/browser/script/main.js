@@ -3,11 +3,13 @@
 import { watchAssets } from "./assets.js";
 import { watchClicks } from "./clicks.js";
 import { captureError, watchErrors } from "./errors.js";
-import { forget, keep, recall } from "./memory.js";
+import { forget, keep, recall, silence } from "./memory.js";
 import { options } from "./options.js";
 import { add, discard, leave, leaveOut, openOutbox } from "./outbox.js";
 import { currentVisit, forgetVisit, noteVisit } from "./session.js";
 import { address } from "./place.js";
+import { plain } from "./plain.js";
+import { write } from "./texts.js";
 import { watchViews } from "./views.js";
 import { watchVitals } from "./vitals.js";
 
@@ -81,17 +83,19 @@ function mayBegin() {
 const api = {
   track(feature, properties) {
     if (!running || !currentVisit().sampled) return;
-    const name = String(feature).slice(0, MAX_NAME);
-    add({ t: "event", k: "feature", n: name, p: properties || {}, url: address(), at: Date.now() });
+    const name = write(feature, MAX_NAME);
+    add({ t: "event", k: "feature", n: name, p: plain(properties) || {}, url: address(), at: Date.now() });
   },
   identify(id) {
-    user = id === null || id === undefined ? "" : String(id).slice(0, 200);
+    user = id === null || id === undefined ? "" : write(id, 200);
   },
   captureError(error, context) {
     if (running) captureError(error, context);
   },
   consent(agrees) {
     if (agrees) {
+      silence(false);
+      if (!running) forgetVisit();
       keep("localStorage", "consent", true);
       begin();
       return;
@@ -100,6 +104,7 @@ const api = {
     discard();
     forgetVisit();
     forget();
+    silence(true);
   },
   flush: leave,
 };

@@ -3,6 +3,12 @@
 
 const PREFIX = "postlaunch.";
 const fallback = {};
+let silent = false;
+
+// Keeps nothing from now on, or does again: what a visitor did not agree to leaves no trace.
+export function silence(on) {
+  silent = on;
+}
 
 export function recall(store, name) {
   try {
@@ -14,6 +20,7 @@ export function recall(store, name) {
 }
 
 export function keep(store, name, value) {
+  if (silent) return false;
   try {
     window[store].setItem(PREFIX + name, JSON.stringify(value));
     return true;
@@ -23,15 +30,28 @@ export function keep(store, name, value) {
   }
 }
 
-export function forget() {
-  for (const store of ["localStorage", "sessionStorage"]) {
-    try {
-      for (const name of Object.keys(window[store])) {
-        if (name.startsWith(PREFIX)) window[store].removeItem(name);
-      }
-    } catch {
-      // Nothing is kept where nothing may be.
-    }
+export function drop(store, name) {
+  delete fallback[store + name];
+  try {
+    window[store].removeItem(PREFIX + name);
+  } catch {
+    // What can't be kept is not there.
   }
+}
+
+// Returns the names that begin so, in their order, with the length of what is kept under each.
+export function list(store, start) {
+  try {
+    return Object.keys(window[store])
+      .filter((key) => key.startsWith(PREFIX + start))
+      .sort()
+      .map((key) => [key.slice(PREFIX.length), window[store].getItem(key).length]);
+  } catch {
+    return [];
+  }
+}
+
+export function forget() {
+  for (const store of ["localStorage", "sessionStorage"]) for (const [name] of list(store, "")) drop(store, name);
   for (const name of Object.keys(fallback)) delete fallback[name];
 }

@@ -1,10 +1,11 @@
 // What waits to be sent: gathered for some seconds, sent together, kept over a reload while the network is away.
 //
 // A batch has an id for good, so that one that was stored although its answer got lost is not stored twice. Of a batch that is
-// refused nothing is tried again. What does not fit is counted, and the count is sent.
+// refused nothing is tried again. What does not fit is counted, and the count is sent. Each batch is kept under a name of its
+// own, so that tabs don't write over each other's; whoever opens next takes them up, and who finds one gone leaves it to the taker.
 
 import { makeId } from "./ids.js";
-import { keep, recall } from "./memory.js";
+import { drop, keep, list, recall } from "./memory.js";
 import { options } from "./options.js";
 
 const GATHER_MS = 5_000;
@@ -12,6 +13,7 @@ const MAX_ITEMS = 50;
 const MAX_BATCHES = 20;
 const MAX_KEPT_BYTES = 400_000;
 const BEACON_BYTES = 60_000;
+const KEPT = "outbox.";
 const MAX_WAIT_MS = 300_000;
 const MIN_WAIT_MS = 5_000;
 
@@ -30,11 +32,9 @@ let notBefore = 0;
 export function openOutbox(head) {
   describe = head;
   open = true;
-  // Taken out at once, so that another tab does not send it too.
-  const kept = recall("localStorage", "outbox");
-  if (Array.isArray(kept) && kept.length) {
-    keep("localStorage", "outbox", []);
-    batches = kept.concat(batches);
+  const kept = list("localStorage", KEPT).map(([name]) => ({ ...recall("localStorage", name), kept: name }));
+  if (kept.length) {
+    batches = kept.filter((batch) => Array.isArray(batch.items)).concat(batches);
     notBefore = 0;
   }
   closed = false;
@@ -98,9 +98,8 @@ async function send() {
   try {
     while (batches.length && Date.now() >= notBefore) {
       const [batch] = batches;
-      const outcome = await post(batch);
-      if (outcome === "again") break;
-      batches = batches.filter((each) => each !== batch);
+      if (isOurs(batch) && (await post(batch)) === "again") break;
+      done(batch);
     }
   } finally {
     sending = false;
@@ -109,13 +108,28 @@ async function send() {
   if (batches.length) plan(GATHER_MS);
 }
 
+// Returns whether a batch is still to be sent: one that was kept and is gone was sent by another tab.
+function isOurs(batch) {
+  return !batch.kept || recall("localStorage", batch.kept) !== undefined;
+}
+
+function done(batch) {
+  if (batch.kept) drop("localStorage", batch.kept);
+  batches = batches.filter((each) => each !== batch);
+}
+
+// Returns what a batch is sent as.
+function writeBatch({ kept, ...batch }) {
+  return JSON.stringify({ ...batch, sent_at: Date.now() });
+}
+
 // Returns "done" when there is nothing more to do about a batch, "again" when it is to be tried later.
 async function post(batch) {
   let answer;
   try {
     answer = await fetch(address(), {
       method: "POST",
-      body: JSON.stringify({ ...batch, sent_at: Date.now() }),
+      body: writeBatch(batch),
       headers: { "Content-Type": "text/plain" },
       credentials: "omit",
       keepalive: false,
@@ -139,23 +153,33 @@ export function leave() {
   if (!open) return;
   pack();
   if (!sending && navigator.onLine !== false && navigator.sendBeacon) {
-    batches = batches.filter((batch) => {
-      const body = JSON.stringify({ ...batch, sent_at: Date.now() });
+    for (const batch of batches) {
+      const body = writeBatch(batch);
       // A text has no preflight, and the door takes it as it takes any other.
-      return body.length > BEACON_BYTES || !navigator.sendBeacon(address(), new Blob([body], { type: "text/plain" }));
-    });
+      const blob = new Blob([body], { type: "text/plain" });
+      if (!isOurs(batch) || (body.length <= BEACON_BYTES && navigator.sendBeacon(address(), blob))) done(batch);
+    }
   }
   store();
 }
 
+// Keeps what waits for the next page. Of what all tabs keep the oldest makes room.
 function store() {
-  const kept = batches.slice(-MAX_BATCHES);
-  while (kept.length && JSON.stringify(kept).length > MAX_KEPT_BYTES) kept.shift();
   for (const batch of batches) {
-    if (!kept.includes(batch)) for (const item of batch.items) leaveOut(item.t, "lost");
+    if (batch.kept) continue;
+    const name = `${KEPT}${Date.now()}.${batch.batch}`;
+    if (keep("localStorage", name, batch)) batch.kept = name;
+    else drop("localStorage", name);
   }
-  batches = kept;
-  keep("localStorage", "outbox", kept);
+  const kept = list("localStorage", KEPT);
+  let bytes = kept.reduce((sum, [, size]) => sum + size, 0);
+  while (kept.length > MAX_BATCHES || bytes > MAX_KEPT_BYTES) {
+    const [name, size] = kept.shift();
+    bytes -= size;
+    for (const item of recall("localStorage", name)?.items || []) leaveOut(item.t, "lost");
+    drop("localStorage", name);
+    batches = batches.filter((batch) => batch.kept !== name);
+  }
 }
 
 function address() {

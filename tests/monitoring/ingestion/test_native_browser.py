@@ -65,6 +65,23 @@ def test_decode_script__clock_of_the_visitor_is_wrong__times_are_those_of_the_se
     assert found.at == NOW - timedelta(seconds=5)
 
 
+@pytest.mark.parametrize("clock", [-90_000, 3_600_000, -7_200_000])
+def test_decode_script__sent_twice_by_a_wrong_clock__has_the_same_times_however_long_it_took(clock: int) -> None:
+    session = {"t": "session", "sid": "e" * 32, "started": AT + clock - 60_000, "at": AT + clock, "status": "exited"}
+    items = [
+        {"t": "vital", "n": "cls", "v": 0.1, "url": "/", "at": AT + clock, "id": str(uuid4())},
+        {"t": "event", "k": "page", "url": "/", "at": AT + clock},
+        session,
+    ]
+    found = []
+    for milliseconds in (80, 230, 9_000):
+        caller = Caller(7, NOW + timedelta(milliseconds=milliseconds), ScrubRules())
+        body = {"items": items, "sent_at": AT + clock, "batch": "b" * 32, "release": "1"}
+        vital, event, visit = decode_script(json.dumps(body).encode(), caller).batch.records
+        found.append((vital.at, vital.record_id, event.at, event.record_id, visit.reports[0].key))
+    assert found[0] == found[1] == found[2]
+
+
 def test_decode_script__the_same_batch_again__has_the_same_ids() -> None:
     item = {"t": "event", "k": "click", "url": "/", "target": "button#save", "at": AT}
     batch = str(uuid4())
