@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from config.api.authentication import KeyGrant, check_scope, find_request_grant
 from config.api.errors import (
     ApiError,
+    InternalError,
     KeyMissing,
     KeyWrong,
     MethodNotAllowed,
@@ -76,9 +77,7 @@ def _answer(request: HttpRequest, receive: Receive, refuse: Refuse) -> HttpRespo
         note_use(grant)
         return response
     except Exception as error:
-        refusal = as_refusal(error)
-        if refusal is None:
-            raise
+        refusal = as_refusal(error, request)
         if isinstance(refusal, TemporarilyUnavailable):
             logger.warning("nothing can be stored: %s", error)
         elif not isinstance(refusal, KeyWrong):
@@ -89,12 +88,16 @@ def _answer(request: HttpRequest, receive: Receive, refuse: Refuse) -> HttpRespo
         return response
 
 
-def as_refusal(error: Exception) -> ApiError | None:
-    """Return what a client is told about an error, None for a mistake of ours."""
+def as_refusal(error: Exception, request: HttpRequest) -> ApiError:
+    """Return what a client is told about an error. A mistake of ours goes to the log, and so to the errors of the product itself."""
     # Keys are remembered for some seconds longer than their application may live.
     if isinstance(error, (IntegrityError, Application.DoesNotExist)):
         return KeyWrong("The application was removed.")
-    return as_api_error(error)
+    known = as_api_error(error)
+    if known is not None:
+        return known
+    logger.error("a door failed: %s", request.path, exc_info=error)
+    return InternalError("It was recorded. What was sent is not stored.")
 
 
 def find_application(grant: KeyGrant | None, refusal: ApiError) -> int | None:

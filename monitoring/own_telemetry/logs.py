@@ -27,7 +27,8 @@ class RecordOwnErrors(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep an error for the recorder's thread."""
-        if is_paused():
+        # What Django says of an answer without an exception is an echo: whoever gave the answer has said why.
+        if is_paused() or (record.name == "django.request" and not record.exc_info):
             return
         # Logging is set up before Django's models can be imported.
         from monitoring.ingestion.native_errors import decode_errors

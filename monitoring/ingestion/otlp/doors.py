@@ -96,9 +96,7 @@ def _answer(request: HttpRequest, application_id: str, kind: Kind, receive: Rece
         outcome = receive(Export(grant, groups, is_json, request)) if groups else Outcome()
         note_use(grant)
     except Exception as error:
-        refusal = as_refusal(error)
-        if refusal is None:
-            raise
+        refusal = as_refusal(error, request)
         if isinstance(refusal, TemporarilyUnavailable):
             logger.warning("nothing can be stored: %s", error)
         elif not isinstance(refusal, KeyWrong):

@@ -78,9 +78,7 @@ def _answer(
         note_use(grant)
         return response
     except Exception as error:
-        refusal = as_refusal(error)
-        if refusal is None:
-            raise
+        refusal = as_refusal(error, request)
         if isinstance(refusal, TemporarilyUnavailable):
             logger.warning("nothing can be stored: %s", error)
         elif not isinstance(refusal, KeyWrong):
