@@ -27,11 +27,11 @@ from alerts.services.alerts import (
     unacknowledge_alert,
 )
 from alerts.services.telling import SOURCE
+from alerts.subjects import list_subjects
 from alerts.timeline import Entry, tell_story
 from config.actors import Actor, actor_of_user
 from config.admin.pages import admin_page
 from config.deliveries.selectors import list_deliveries_of
-from monitoring.errors.selectors import find_issue_link
 
 VIEW, CHANGE = "alerts.view_alert", "alerts.change_alert"
 ADDRESS = "alerts/alert/<int:pk>"
@@ -63,7 +63,7 @@ def describe_case(request: HttpRequest, alert: Alert) -> dict[str, Any]:
         "deliveries": list(list_deliveries_of(source=SOURCE, source_id=str(alert.pk))[:MAX_DELIVERIES]),
         "people": list(_list_people()),
         "earlier": list(_list_earlier(alert)),
-        "issue": find_issue_link(application_id=alert.application_id, pk=str(alert.labels.get("issue", ""))),
+        "subjects": list_subjects(request, alert),
         "is_fullwidth": "1",
     }
 

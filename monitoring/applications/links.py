@@ -39,6 +39,11 @@ def find_person_url(user_key: bytes | memoryview | None, *, application_id: int)
     return url and f"{url}?{PARAMETER}={application_id}"
 
 
+def release_url(version: str, *, application_id: int) -> str:
+    """Return the address that leads to the page of a release by its version, empty without one."""
+    return page_url("monitoring_release_named", application_id=application_id, version=version) if version else ""
+
+
 def find_release_url(pk: int | None) -> str:
     """Return the address of a release's page, empty without one or where releases have no page."""
     return find_admin_url(f"monitoring/release/{pk}/change/") if pk else ""

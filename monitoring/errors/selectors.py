@@ -123,6 +123,20 @@ GROUP BY user_key ORDER BY count(*) DESC, max(id) DESC LIMIT %s
 """
 
 
+#: Of the issues that were seen last, the newest events.
+_PEOPLE_OF_RELEASE_SQL = """
+SELECT event.user_key, count(*), max(event.id) FROM (
+    SELECT kind.id FROM monitoring_errorgroup AS kind JOIN monitoring_errorissue AS issue ON issue.id = kind.issue_id
+    WHERE issue.application_id = %s AND issue.last_seen >= %s ORDER BY issue.last_seen DESC LIMIT 100
+) AS one CROSS JOIN LATERAL (
+    SELECT id, user_key, release FROM monitoring_errorevent
+    WHERE group_id = one.id AND received_at >= %s ORDER BY id DESC LIMIT 50
+) AS event
+WHERE event.release = %s AND event.user_key IS NOT NULL
+GROUP BY event.user_key ORDER BY count(*) DESC, max(event.id) DESC LIMIT %s
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Met:
     """Somebody an issue happened to: how the newest event calls them, and of how many of the newest events it was them."""
@@ -136,10 +150,20 @@ def list_people(*, group_ids: Sequence[int], limit: int = VALUES_SHOWN) -> list[
     """Return whom the newest events happened to most often."""
     with connection.cursor() as cursor:
         cursor.execute(_PEOPLE_SQL, [list(group_ids), TAGGED_EVENTS, limit])
-        rows = cursor.fetchall()
-    events = {
-        event.pk: event for event in ErrorEvent.objects.filter(pk__in=[pk for _, _, pk in rows], group_id__in=group_ids)
-    }
+        return _name_people(cursor.fetchall())
+
+
+def list_people_of_release(
+    *, application_id: int, version: str, since: datetime, limit: int = VALUES_SHOWN
+) -> list[Met]:
+    """Return whom the newest errors of a release happened to most often."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PEOPLE_OF_RELEASE_SQL, [application_id, since, since, version, limit])
+        return _name_people(cursor.fetchall())
+
+
+def _name_people(rows: Sequence[tuple[Any, int, int]]) -> list[Met]:
+    events = ErrorEvent.objects.in_bulk([pk for _, _, pk in rows])
     return [Met(bytes(key).hex(), name_person(events[pk]), count) for key, count, pk in rows if pk in events]
 
 

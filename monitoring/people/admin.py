@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from config.admin.pages import admin_page
 from monitoring.applications.current import find_current_application
-from monitoring.applications.links import page_url
+from monitoring.applications.links import page_url, release_url
 from monitoring.errors.models import ErrorEvent
 from monitoring.people.selectors import LOOKED_BACK, find_known_key, read_person
 from monitoring.performance.admin.cases import describe_request
@@ -61,6 +61,7 @@ def show_person(request: HttpRequest, key: str) -> HttpResponseBase:
         "person": person,
         "can_see_requests": can_see_requests,
         "requests": [describe_request(one) for one in person.requests] if can_see_requests else [],
+        "releases": [(version, release_url(version, application_id=application.pk)) for version in person.releases],
         "people_url": page_url("monitoring_people", application_id=application.pk),
         "can_see_reports": can_see_reports,
         "reports": (

@@ -33,6 +33,7 @@ class Person:
     requests: list[Request]
     features: list[tuple[str, int]]
     pages: list[tuple[str, int]]
+    releases: list[str]
     days: list[tuple[datetime, int]]
 
     @property
@@ -69,7 +70,7 @@ def find_known_key(*, application_id: int, text: str, now: datetime) -> bytes | 
 
 
 def read_person(*, application_id: int, key: bytes, now: datetime) -> Person:
-    """Return what is known of a person; six queries however much it is."""
+    """Return what is known of a person; eight queries however much it is."""
     since = now - LOOKED_BACK
     wanted = {"application_id": application_id, "user_key": key}
     counted = (
@@ -88,7 +89,16 @@ def read_person(*, application_id: int, key: bytes, now: datetime) -> Person:
     with connection.cursor() as cursor:
         cursor.execute(_SESSIONS_SQL, [application_id, key, since, SHOWN])
         days = [(day, int(worst)) for day, worst in cursor.fetchall()]
+    releases = {
+        *ErrorEvent.objects.filter(**wanted, received_at__gte=since)
+        .order_by("-id")
+        .values_list("release", flat=True)[:200],
+        *Request.objects.filter(**wanted, started_at__gte=since)
+        .order_by("-started_at")
+        .values_list("release", flat=True)[:200],
+    }
     return Person(
+        releases=sorted(releases - {""}),
         issues=list(issues.items()),
         requests=list(
             Request.objects.filter(**wanted, started_at__gte=since)

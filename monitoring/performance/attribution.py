@@ -32,6 +32,17 @@ CROSS JOIN LATERAL (
 """
 
 
+_EVENTS_OF_SQL = """
+SELECT DISTINCT coalesce(event.tags ->> 'transaction', ''), event.trace_id
+FROM monitoring_errorgroup AS kind
+CROSS JOIN LATERAL (
+    SELECT tags, trace_id FROM monitoring_errorevent
+    WHERE group_id = kind.id AND received_at >= %s ORDER BY id DESC LIMIT 20
+) AS event
+WHERE kind.issue_id = %s
+"""
+
+
 def list_issues_of(*, endpoint: Endpoint, since: datetime, limit: int = 8) -> list[ErrorIssue]:
     """Return open issues whose newest events happened in this endpoint, the last seen first; three queries.
 
@@ -97,3 +108,26 @@ def find_callers(*, application_id: int, names: Iterable[str]) -> dict[str, list
     for endpoint in Endpoint.objects.filter(application_id=application_id, endpoint__in=list(names)).order_by("method"):
         found.setdefault(endpoint.endpoint, []).append(endpoint)
     return found
+
+
+def list_endpoints_of(*, issue_id: int, application_id: int, since: datetime, limit: int = 5) -> list[Endpoint]:
+    """Return the endpoints that an issue's newest events happened in: by their transaction, and by the requests of their trace."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EVENTS_OF_SQL, [since, issue_id])
+        rows: list[tuple[str, str]] = cursor.fetchall()
+    names = {_METHOD_IN_FRONT.sub("", transaction) for transaction, _ in rows if transaction}
+    names |= {template_path(name) for name in names if name.startswith("/")}
+    asked: dict[str, list[tuple[int, str]]] = {}
+    requests = Request.objects.filter(
+        application_id=application_id, trace_id__in={trace for _, trace in rows if trace}, started_at__gte=since
+    ).values_list("trace_id", "endpoint_id", "endpoint__endpoint")
+    for trace_id, endpoint_id, name in requests:
+        asked.setdefault(trace_id, []).append((endpoint_id, name))
+    ids = {pk for some in asked.values() for pk, _ in some}
+    known = Endpoint.objects.filter(Q(endpoint__in=names) | Q(pk__in=ids), application_id=application_id)
+    found = [
+        one
+        for one in known.exclude(method="").order_by("pk")
+        if any(is_event_of(one, transaction, asked.get(trace, [])) for transaction, trace in rows)
+    ]
+    return found[:limit]

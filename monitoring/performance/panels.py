@@ -9,9 +9,12 @@ from django.utils import timezone
 from config.admin.states import State
 from config.panels import Panel, panel
 from monitoring.applications.current import find_current_application
+from monitoring.performance import related
 from monitoring.performance.admin.parts import VIEW, endpoint_url, make_card, make_cells
 from monitoring.performance.selectors import find_stretch, list_endpoints, sum_requests
 from monitoring.performance.targets import AVERAGE, ERROR_SHARE, P95, judge
+
+__all__ = ["performance", "related"]
 
 SHOWN = 4
 SUMMARIES = {State.WELL: "quick", State.WATCH: "could be quicker", State.BAD: "slow or failing"}

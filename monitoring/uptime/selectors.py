@@ -105,3 +105,11 @@ def list_coming_windows(check: Check, *, now: datetime) -> list[MaintenanceWindo
     """Return the windows of a check that are open or to come, the next one first."""
     windows = MaintenanceWindow.objects.filter(application_id=check.application_id, ends_at__gt=now)
     return list(windows.filter(Q(check_row=None) | Q(check_row=check)).order_by("starts_at", "pk"))
+
+
+def find_check_link(*, application_id: int, pk: str) -> tuple[str, str] | None:
+    """Return name and address of a check whose id stands in a label; None where it names none of the application's."""
+    if not (pk.isascii() and pk.isdecimal() and len(pk) < 19):
+        return None
+    found = Check.objects.filter(pk=pk, application_id=application_id).first()
+    return None if found is None else (found.name, found.get_absolute_url())

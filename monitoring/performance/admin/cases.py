@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from config.admin.pages import admin_page
 from config.related import find_related
-from monitoring.applications.links import page_url
+from monitoring.applications.links import page_url, release_url
 from monitoring.applications.models import Application
 from monitoring.browser.drawings import count_bins, draw_distribution
 from monitoring.browser.targets import Target
@@ -136,7 +136,11 @@ def show_statement(request: HttpRequest, pk: int) -> HttpResponseBase:
         "picture": draw_picture(QUERY_P95, figures),
         "releases": compare(hours, statement.application_id, is_query=True),
         "runs": [
-            (one, trace_url(one.trace_id, application_id=one.application_id))
+            (
+                one,
+                trace_url(one.trace_id, application_id=one.application_id),
+                release_url(one.release, application_id=one.application_id),
+            )
             for one in list_slowest_queries(statement=statement, since=since)
         ],
         "callers": describe_callers(statement, since=since, chosen=chosen),
@@ -154,6 +158,7 @@ def describe_request(one: Any) -> dict[str, Any]:
         "trace_url": trace_url(one.trace_id, application_id=one.application_id),
         "user": bytes(one.user_key).hex() if one.user_key is not None else "",
         "user_url": person_url(one.user_key, application_id=one.application_id),
+        "release_url": release_url(one.release, application_id=one.application_id),
         "tone": "bad" if one.failed else "watch" if one.status >= 400 else "well",
     }
 
@@ -177,7 +182,8 @@ def compare(hours: QuerySet[Any], application_id: int, *, is_query: bool) -> lis
     for place, (version, figures) in enumerate(found):
         before = found[place + 1][1] if place + 1 < len(found) else None
         note, tone = write_change(figures, before)
-        rows.append(Row(version, "", figures, make_cells(figures, is_query=is_query), note, tone))
+        url = release_url(version, application_id=application_id)
+        rows.append(Row(version, url, figures, make_cells(figures, is_query=is_query), note, tone))
     return rows
 
 

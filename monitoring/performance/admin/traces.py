@@ -10,11 +10,16 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from config.admin.pages import admin_page
+from config.related import Related, find_related
 from monitoring.applications.current import find_current_application
+from monitoring.applications.links import release_url
 from monitoring.errors.models import ErrorEvent, ErrorGroup
 from monitoring.performance.admin.parts import VIEW, endpoint_url, person_url, statement_url
 from monitoring.performance.selectors import Trace, read_trace
 from monitoring.performance.waterfall import Piece, lay_out
+
+ENDPOINTS = 10
+"""Endpoints of a trace that are asked for what is related to them."""
 
 
 @admin_page("monitoring/traces/<str:trace_id>/", name="monitoring_trace", permission=VIEW)
@@ -43,9 +48,12 @@ def show_trace(request: HttpRequest, trace_id: str) -> HttpResponseBase:
         "bars": bars,
         "seconds": seconds,
         "errors": [(event, issues.get(event.group_id)) for event in trace.errors],
-        "releases": sorted(
-            {one.release for one in trace.requests if one.release} | {one.release for one in trace.spans if one.release}
-        ),
+        "releases": [
+            (version, release_url(version, application_id=application.pk))
+            for version in sorted({one.release for one in trace.requests} | {one.release for one in trace.spans})
+            if version and application is not None
+        ],
+        "related": _list_related(request, trace),
         "users": [
             (key.hex()[:8], person_url(key, application_id=application_id)) for key, application_id in sorted(users)
         ],
@@ -53,6 +61,12 @@ def show_trace(request: HttpRequest, trace_id: str) -> HttpResponseBase:
         "is_fullwidth": "1",
     }
     return render(request, "monitoring/performance/trace.html", context)
+
+
+def _list_related(request: HttpRequest, trace: Trace) -> list[Related]:
+    asked = sorted({(one.endpoint_id, one.application_id) for one in trace.requests})
+    found = [find_related(request, "endpoint", application_id=owner, pk=pk) for pk, owner in asked[:ENDPOINTS]]
+    return [each for some in found for each in some]
 
 
 def list_pieces(trace: Trace, issues: dict[int, int]) -> list[Piece]:

@@ -18,8 +18,11 @@ from config.admin.pages import admin_page
 from config.related import find_related
 from config.sections import find_sections
 from config.settings import OPTION
+from monitoring.applications.current import find_current_application
+from monitoring.applications.links import page_url
 from monitoring.applications.views import find_base_url
 from monitoring.charts.spec import Chart, Line, Mark
+from monitoring.errors.selectors import list_people_of_release
 from monitoring.releases.admin.forms import DeploymentForm
 from monitoring.releases.enums import Reason, Verdict
 from monitoring.releases.models import Comparison, Release
@@ -28,6 +31,7 @@ from monitoring.releases.selectors import (
     describe_releases,
     find_release_after,
     find_release_before,
+    find_release_link,
     list_comparisons,
     list_days,
     list_deployments,
@@ -56,6 +60,18 @@ def show_release(request: HttpRequest, object_id: str) -> HttpResponseBase:
     release = _find(object_id)
     context = {**admin.site.each_context(request), **describe_case(request, release)}
     return render(request, "monitoring/releases/case.html", context)
+
+
+@admin_page("monitoring/release/named/", name="monitoring_release_named", permission=VIEW)
+def find_named(request: HttpRequest) -> HttpResponseBase:
+    """Lead to the release of a version: rows of other rooms know no more than that."""
+    application = find_current_application(request)
+    version = request.GET.get("version", "").replace("\x00", "")[:200]
+    link = find_release_link(application_id=application.pk, version=version) if application is not None else None
+    if link is not None:
+        return redirect(link[1])
+    messages.info(request, f"Release {version} of {application} is not known any more.")
+    return redirect("admin:monitoring_release_changelist")
 
 
 @admin_page(f"{ADDRESS}/announce/", name="monitoring_release_announce", permission=ANNOUNCE)
@@ -101,6 +117,16 @@ def describe_case(request: HttpRequest, release: Release) -> dict[str, Any]:
         "comparisons": [_describe_comparison(one) for one in list_comparisons(release)],
         "day": _list_figures(row.health),
         "life": _list_figures(measure_health(release, since=life)),
+        "requests_url": (
+            page_url("monitoring_requests", application_id=release.application_id, release=release.version, age="30d")
+            if request.user.has_perm("monitoring.view_application")
+            else ""
+        ),
+        "met": (
+            list_people_of_release(application_id=release.application_id, version=release.version, since=life)
+            if request.user.has_perm("monitoring.view_errorissue")
+            else []
+        ),
         "people_days": OPTION["SESSION_RETENTION_DAYS"],
         "adoption": "–" if row.adoption is None else write_share(row.adoption),
         "environments": [
