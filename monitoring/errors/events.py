@@ -18,6 +18,8 @@ from uuid import UUID
 
 import msgspec
 
+from monitoring.browser.agents import read_agent
+
 LEVELS = ("debug", "info", "warning", "error", "fatal")
 MAX_TITLE, MAX_VALUE, MAX_CULPRIT, MAX_SHORT, MAX_TAG = 250, 2_000, 250, 100, 200
 MAX_TAGS, MAX_EXCEPTIONS, MAX_FRAMES = 50, 20, 250
@@ -367,6 +369,8 @@ def _read_context_tags(document: Mapping[str, Any]) -> dict[str, str]:
         what = _text(context.get("name") or context.get("model") or context.get("family"), 60)
         if what:
             tags[name] = f"{what} {_text(context.get('version'), 30)}".strip()
+    if document.get("platform") == "javascript" and "browser" not in tags:
+        tags |= _read_agent_tags(document)
     texts = {
         "url": _text(_mapping(document.get("request")).get("url"), MAX_TAG).partition("?")[0],
         "server_name": _text(document.get("server_name"), MAX_TAG),
@@ -374,6 +378,14 @@ def _read_context_tags(document: Mapping[str, Any]) -> dict[str, str]:
         "transaction": _text(document.get("transaction"), MAX_TAG),
     }
     return {**tags, **{name: text for name, text in texts.items() if text}}
+
+
+def _read_agent_tags(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the page's browser says of itself: its SDK sends no contexts of it."""
+    headers = _mapping(_mapping(document.get("request")).get("headers"))
+    agent = read_agent(next((_text(value, 500) for name, value in headers.items() if name.lower() == "user-agent"), ""))
+    texts = {"browser": agent.browser, "os": agent.os, "device": agent.device}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _values(container: Any) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -243,6 +243,14 @@ def list_callers(*, statement: Statement, since: datetime, limit: int = 10) -> l
     ).exclude(endpoint="")
     rows = found.values_list("endpoint").annotate(Sum("weight"), seconds=SPENT).order_by("-seconds")
     return list(rows[:limit])
+
+
+def find_addresses(*, application_id: int, trace_ids: Iterable[str]) -> dict[str, str]:
+    """Return the address of the page whose load or change began a trace, by trace."""
+    found = Span.objects.filter(
+        application_id=application_id, trace_id__in=list(trace_ids), operation__in=["pageload", "navigation"]
+    )
+    return {one.trace_id: str(one.attributes.get("url.full") or "") for one in found.order_by("-started_at")}
 
 
 @dataclass(frozen=True, slots=True)

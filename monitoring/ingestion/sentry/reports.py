@@ -9,7 +9,9 @@ from monitoring.lenient import BROKEN, decode_json
 
 MAX_QUANTITY = 1_000_000_000
 #: What was left out because somebody wanted it so; every other reason is a loss.
-ON_PURPOSE = frozenset({"sample_rate", "before_send", "before_send_transaction", "event_processor", "ignored"})
+ON_PURPOSE = frozenset(
+    {"sample_rate", "before_send", "before_send_transaction", "event_processor", "ignored", "no_parent_span"}
+)
 
 #: Categories of the protocol's rate limits. Those in bytes repeat others that count things.
 CATEGORIES: dict[str, str] = {

@@ -21,7 +21,7 @@ class SpanInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose spans they are and what is known of all of them; empty texts: not said."""
+    """Whose spans they are and what is known of all of them; empty texts: not said. `user_agent` is the sender's."""
 
     application_id: int
     received_at: datetime
@@ -30,6 +30,7 @@ class Origin:
     release: str = ""
     environment: str = ""
     user_key: bytes | None = None
+    user_agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
 from monitoring.attributes import write_text
+from monitoring.browser.agents import read_agent
 from monitoring.browser.pages import clean_url, template_path
 from monitoring.browser.records import VitalRecord, is_plausible
 from monitoring.browser.records import cut as cut_text
@@ -42,6 +43,10 @@ _NOT_RUN = frozenset({"publish", "submit", "create", "receive"})
 _NO_STATEMENT = frozenset({"db.sql.prepare", "db.transaction", "db.sql.transaction", "db.connection", "db.redis"})
 _SYSTEMS = {"mssql": "microsoft.sql_server", "oracle": "oracle.db", "postgres": "postgresql", "pgsql": "postgresql"}
 _PARAMETER = "db.query.parameter."
+
+
+#: Work of a browser that a page begins with: its load, or a change of view.
+PAGE_BEGINS = ("pageload", "navigation")
 
 
 @dataclass(slots=True)
@@ -73,7 +78,22 @@ def read_drafts(drafts: Iterable[Draft], origin: Origin) -> Found:
         if draft.trace_id and draft.span_id:
             is_statement = _is_database(draft, system) and (bool(statement) or system in KEY_VALUE_SYSTEMS)
             found.spans.append(_make_span(draft, origin, system, is_statement=is_statement))
+    addresses = {draft.trace_id: _find_address(draft.attributes) for draft in drafts if draft.operation in PAGE_BEGINS}
+    found.vitals = place_vitals(found.vitals, addresses)
     return found
+
+
+def place_vitals(vitals: Iterable[VitalRecord], addresses: Mapping[str, str]) -> list[VitalRecord]:
+    """Return measurements with the page that their trace is of, where they don't name one; `addresses` are by trace.
+
+    Sentry's browser SDK measures what goes on while a page is shown in spans that know no more than the trace of its load.
+    """
+    return [
+        replace(one, page=template_path(address), url=clean_url(address))
+        if not one.page and (address := addresses.get(one.trace_id, ""))
+        else one
+        for one in vitals
+    ]
 
 
 def is_request(draft: Draft) -> bool:
@@ -185,6 +205,8 @@ def _make_span(draft: Draft, origin: Origin, system: str, *, is_statement: bool)
 def _make_vitals(draft: Draft, origin: Origin) -> list[VitalRecord]:
     attributes = draft.attributes
     measured: list[VitalRecord] = []
+    # Vitals come from the browser that they are of.
+    agent = read_agent(_first_text(attributes, "user_agent.original") or origin.user_agent)
     for name in _MEASURED:
         value = _read_number(attributes.get(f"browser.web_vital.{name}.value"))
         if value is None:
@@ -207,6 +229,9 @@ def _make_vitals(draft: Draft, origin: Origin) -> list[VitalRecord]:
                 detail=clean_name(detail, origin.rules),
                 release=write_text(origin.release, MAX_RELEASE),
                 environment=write_text(origin.environment, MAX_ENVIRONMENT),
+                device=agent.device,
+                browser=agent.browser,
+                os=agent.os,
                 connection=write_text(_first_text(attributes, "network.connection.effective_type"), 32),
                 navigation=write_text(_first_text(attributes, "browser.navigation.type"), 32),
                 user_key=draft.user_key or origin.user_key,

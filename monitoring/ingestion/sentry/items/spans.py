@@ -20,7 +20,8 @@ from monitoring.ingestion.sentry.envelopes import Item, Refused
 from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received, read_object
 from monitoring.ingestion.times import is_number
 from monitoring.ingestion.traces.drafts import Draft, Origin, SpanInvalid, read_seconds, read_times, subtract
-from monitoring.ingestion.traces.reading import Found, read_drafts
+from monitoring.ingestion.traces.reading import Found, place_vitals, read_drafts
+from monitoring.performance.selectors import find_addresses
 
 MAX_SPANS = 1_000
 _NAME, _WORD = 4_000, 64
@@ -43,6 +44,7 @@ def take_transaction(received: Received, item: Item, context: Context) -> None:
         application_id=context.application_id,
         received_at=context.received_at,
         rules=rules,
+        user_agent=context.user_agent,
         release=write_text(document.get("release"), 200),
         environment=write_text(document.get("environment"), _WORD),
         user_key=_find_user(_members(document.get("user")), rules, context),
@@ -92,6 +94,7 @@ def take_spans(received: Received, item: Item, context: Context) -> None:
         application_id=context.application_id,
         received_at=context.received_at,
         rules=rules,
+        user_agent=context.user_agent,
         # Spans of one batch come from one program; the envelope's header repeats it for what names none.
         release=write_text(first.get("sentry.release") or _from_header(context, "release"), 200),
         environment=write_text(first.get("sentry.environment") or _from_header(context, "environment"), _WORD),
@@ -102,6 +105,11 @@ def take_spans(received: Received, item: Item, context: Context) -> None:
 
 def _keep(received: Received, found: Found) -> None:
     """Put records into the batch. What they are counted as is said by the takers: a span may become several records."""
+    lost = {one.trace_id for one in found.vitals if not one.page and one.trace_id}
+    if lost:
+        # What began the trace came earlier, and is a span already.
+        owner = received.batch.application_id
+        found.vitals = place_vitals(found.vitals, find_addresses(application_id=owner, trace_ids=lost))
     received.batch.records += [*found.requests, *found.queries, *found.vitals, *found.spans]
 
 

@@ -290,3 +290,31 @@ def _is_json(document: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def test_spans__vital_that_names_no_page__is_of_the_page_its_trace_began_with(
+    client: Client, application: Application
+) -> None:
+    now = timezone.now().timestamp()
+
+    def span(name: str, operation: str, span_id: str, **attributes: Any) -> dict[str, Any]:
+        told = {"sentry.op": operation, **attributes}
+        typed = {key: {"type": "string", "value": value} for key, value in told.items()}
+        times = {"start_timestamp": now, "end_timestamp": now}
+        return {"trace_id": "7c" * 16, "span_id": span_id, "name": name, **times, "attributes": typed}
+
+    agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1"
+    load = span("Pageload", "pageload", "a1" * 8, **{"url.full": "https://erp.example/orders/7?token=x"})
+    fetch = span("GET", "http.client", "b2" * 8, **{"url.full": "https://erp.example/api/other"})
+    vital = span(
+        "Layout shift",
+        "ui.webvital.cls",
+        "c3" * 8,
+        **{"browser.web_vital.cls.value": 0.2, "user_agent.original": agent},
+    )
+    for spans in ([load], [fetch, vital]):
+        body = make_envelope(("span", {"version": 2, "items": spans}))
+        assert send_envelope(client, application, make_public_key(application), body).status_code == 200
+    (found,) = BrowserVital.objects.all()
+    assert (found.page, found.url) == ("/orders/{id}", "https://erp.example/orders/7")
+    assert (found.device, found.os) == ("mobile", "iOS")
