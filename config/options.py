@@ -92,6 +92,12 @@ OPTIONS: tuple[Option, ...] = (
     Option("POINT_SLOT_MAX_AGE_SECONDS", "int", 7200, "Fresh points are packed after this long."),
     Option("MAX_BODY_BYTES", "int", 20 * 1024 * 1024, "Largest request body, inflated."),
     Option("MAX_COMPRESSED_BODY_BYTES", "int", 8 * 1024 * 1024, "Largest request body as it comes over the wire."),
+    Option(
+        "SPOOL_MAX_BYTES",
+        "int",
+        256 * 1024 * 1024,
+        "How much telemetry each machine keeps on disk while the database is away; beyond it, and with 0, doors answer 503.",
+    ),
     Option("MAX_SERIES_PER_APPLICATION", "int", 100_000, "Default limit of metric series for a new application."),
     Option("KEY_REQUESTS_PER_MINUTE", "int", 60_000, "Default rate limit of a secret key."),
     Option("PUBLIC_KEY_REQUESTS_PER_MINUTE", "int", 3_000, "Default rate limit of a public (browser) key."),

@@ -12,10 +12,12 @@ from tests.support.engines import choose_data_dir
 os.environ["DATA_DIR"] = choose_data_dir()
 # What tests do in their own process is recorded by nobody; installations that they start do as installations do.
 os.environ["RECORD_ITSELF"] = "false"
+# And nothing is kept for later: a database that a test takes away is away for that test alone.
+os.environ["SPOOL_MAX_BYTES"] = "0"
 
 from config.settings import *  # noqa: F403
 
-del os.environ["RECORD_ITSELF"]
+del os.environ["RECORD_ITSELF"], os.environ["SPOOL_MAX_BYTES"]
 
 # Each of xdist's workers has a database of the cache to itself, so that one may empty it without disturbing another.
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 
 from config.api.authentication import KeyGrant
@@ -22,13 +23,21 @@ _own: tuple[float, int | None] | None = None
 
 
 def find_grant(token: str) -> KeyGrant | None:
-    """Return what a key allows, None if there is no such key. Cached in the process, wrong keys too."""
+    """Return what a key allows, None if there is no such key. Cached in the process, wrong keys too.
+
+    While the database is away, what was last read still holds; raises OperationalError for a key never seen before.
+    """
     hashed = hash_token(token)
     now = time.monotonic()
     known = _grants.get(hashed)
     if known is not None and known[0] > now:
         return known[1]
-    grant = _read_grant(hashed)
+    try:
+        grant = _read_grant(hashed)
+    except (OperationalError, InterfaceError):
+        if known is None:
+            raise
+        grant = known[1]
     with _lock:
         if len(_grants) >= GRANT_CACHE_SIZE:
             _grants.clear()

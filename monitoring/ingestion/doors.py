@@ -127,7 +127,10 @@ def note_use(grant: KeyGrant) -> None:
         if _noted.get(grant.key_id, -USE_NOTED_EVERY_SECONDS) + USE_NOTED_EVERY_SECONDS > now:
             return
         _noted[grant.key_id] = now
-    note_key_use(key_id=grant.key_id)
+    try:
+        note_key_use(key_id=grant.key_id)
+    except DatabaseError:
+        logger.warning("the use of a key is not noted: the database does not answer")
 
 
 def _allow_origins(response: HttpResponse) -> HttpResponse:

@@ -23,7 +23,7 @@ from monitoring.ingestion.native_errors import decode_errors
 from monitoring.ingestion.native_logs import decode_logs
 from monitoring.ingestion.native_performance import decode_queries, decode_requests
 from monitoring.ingestion.sentry.doors import find_kept_ip
-from monitoring.ingestion.storing import store_batch
+from monitoring.ingestion.spool import store_or_keep
 
 #: What browsers call a body that needs no preflight; a beacon without a type sends none.
 _TYPES = frozenset({"", "application/json", "text/plain"})
@@ -111,7 +111,7 @@ def _receive(
         raise BodyInvalid(str(error)) from error
     except TooManyItems as error:
         raise BodyTooLarge(str(error)) from error
-    store_batch(made.batch)
+    store_or_keep(made.batch)
     shown = made.refused[:SHOWN_REFUSALS]
     if made.refused and not made.stored:
         errors = [{"field": f"{member}.{index}.{name}", "detail": reason} for index, name, reason in shown]

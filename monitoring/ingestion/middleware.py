@@ -7,6 +7,8 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, get_resolver
 
+from monitoring.ingestion import spool
+
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 URLS = "monitoring.ingestion.urls"
@@ -22,6 +24,8 @@ class DoorsFirst:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
+        # Made once in each process that answers requests: what an earlier one left on disk is stored by this one.
+        spool.start()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the request at its door if it has one."""

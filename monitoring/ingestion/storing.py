@@ -67,12 +67,13 @@ def store_batch(batch: Batch) -> None:
     """
     if connection.in_atomic_block:
         # What others sent must not hang on the caller's transaction.
-        _commit([batch])
+        store_batches([batch])
     else:
         _commits.run(batch)
 
 
-def _commit(batches: list[Batch]) -> None:
+def store_batches(batches: Sequence[Batch]) -> None:
+    """Store several batches in one transaction, or none."""
     by_kind: dict[type[Any], list[Any]] = {}
     for batch in batches:
         for record in batch.records:
@@ -112,7 +113,7 @@ def _measure(batch: Batch) -> int:
 
 
 _commits = GroupCommit(
-    _commit,
+    store_batches,
     size=_measure,
     max_size=MAX_GROUP_BYTES,
     gather_seconds=GATHER_SECONDS,

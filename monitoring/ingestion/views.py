@@ -26,6 +26,7 @@ from monitoring.ingestion.remote_write import (
     decode_write_request,
     inflate_snappy,
 )
+from monitoring.ingestion.spool import AWAY, check_asked, keep_points
 from monitoring.metrics.points import Refusal, StoreResult
 from monitoring.metrics.series import spellings
 from monitoring.metrics.services import describe_metrics, store_points
@@ -97,18 +98,22 @@ def receive_metrics(request: HttpRequest, grant: KeyGrant) -> HttpResponse:
     # text/plain saves browsers a preflight.
     if kind not in {"", "application/json", "text/plain"}:
         raise MediaTypeUnsupported("Send application/json.")
-    now = timezone.now()
+    now, body = timezone.now(), read_body(request)
     try:
-        batch, units = decode_points(
-            read_body(request), spellings.of(grant.application_id), now_ms=int(now.timestamp() * 1000)
-        )
+        batch, units = decode_points(body, spellings.of(grant.application_id), now_ms=int(now.timestamp() * 1000))
     except BodyMalformed as error:
         raise BodyInvalid(str(error)) from error
     except TooManyPoints as error:
         raise BodyTooLarge(str(error)) from error
-    if units:
-        describe_metrics(application_id=grant.application_id, descriptions=units)
-    result = store_points(application_id=grant.application_id, batch=batch, now=now)
+    try:
+        check_asked()
+        if units:
+            describe_metrics(application_id=grant.application_id, descriptions=units)
+        result = store_points(application_id=grant.application_id, batch=batch, now=now)
+    except AWAY as error:
+        # Whether all of them will have room is only known once they are stored.
+        keep_points(application_id=grant.application_id, body=body, received_at=now, error=error)
+        result = StoreResult(stored=len(batch.series), limited=0, refusals=batch.refusals)
     return _answer_points(result)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from django.utils import timezone
 
 from config.own_metrics.registry import Metric, Sample, own_metrics
+from monitoring.ingestion.spool import spool
 from monitoring.losses.enums import Signal
 from monitoring.losses.selectors import sum_accounts
 
@@ -23,6 +24,12 @@ REFUSED = Metric(
 LIMITED = Metric(
     "postlaunch_ingest_points_limited_total", "counter", "Valid metric points beyond a limit, not stored.", _LABELS
 )
+SPOOLED = Metric(
+    "postlaunch_spool_bytes",
+    "gauge",
+    "Telemetry that waits on this machine's disk because the database was away when it came.",
+)
+ASIDE = Metric("postlaunch_spool_set_aside", "gauge", "Entries of the spool that could not be stored.")
 
 
 @own_metrics("ingest", RECEIVED, STORED, REFUSED, LIMITED)
@@ -34,3 +41,10 @@ def read_intake() -> Iterable[Sample]:
         yield Sample(STORED, total.stored, labels)
         yield Sample(REFUSED, total.refused, labels)
         yield Sample(LIMITED, total.limited, labels)
+
+
+@own_metrics("spool", SPOOLED, ASIDE)
+def read_spool() -> Iterable[Sample]:
+    """Look at the spool's directory."""
+    yield Sample(SPOOLED, spool.count_bytes())
+    yield Sample(ASIDE, spool.count_aside())

@@ -18,7 +18,7 @@ from monitoring.ingestion.sentry.limits import Limiter
 from monitoring.ingestion.sentry.received import Context, ItemInvalid, Received, read_object
 from monitoring.ingestion.sentry.receiving import describe_refusals, sort_out, sort_out_security, sort_out_store
 from monitoring.ingestion.sentry.security import SecurityReportInvalid, read_reports
-from monitoring.ingestion.storing import store_batch
+from monitoring.ingestion.spool import store_or_keep
 from monitoring.uptime.check_ins import CheckInInvalid, read_check_in
 
 MAX_USER_AGENT = 500
@@ -101,7 +101,7 @@ def _describe(grant: KeyGrant, request: HttpRequest, header: dict[str, Any]) -> 
 
 
 def _store(received: Received, limiter: Limiter) -> HttpResponse:
-    store_batch(received.batch)
+    store_or_keep(received.batch)
     response = _answer(received, limiter)
     if told := limiter.describe():
         response["X-Sentry-Rate-Limits"] = told

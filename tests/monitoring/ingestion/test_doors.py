@@ -31,10 +31,10 @@ def test_doors__mistake_of_ours__is_told_to_any_origin_counted_and_logged(
         raise RuntimeError("nobody thought of this")
 
     for place, name in (
-        (sentry_views, "store_batch"),
+        (sentry_views, "store_or_keep"),
         (log_views, "store_batch"),
         (views, "store_points"),
-        (item_views, "store_batch"),
+        (item_views, "store_or_keep"),
     ):
         monkeypatch.setattr(place, name, fail)
     application = make_application()

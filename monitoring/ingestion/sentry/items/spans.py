@@ -12,6 +12,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError
+
 from monitoring.attributes import read_hex, write_text
 from monitoring.errors.events import make_user_key, read_event_id
 from monitoring.errors.scrubbing import ScrubRules, scrub
@@ -103,13 +105,20 @@ def take_spans(received: Received, item: Item, context: Context) -> None:
     received.batch.account.add("spans", "stored", len(drafts))
 
 
+def _find_addresses(application_id: int, trace_ids: set[str]) -> dict[str, str]:
+    try:
+        return find_addresses(application_id=application_id, trace_ids=trace_ids)
+    except (OperationalError, InterfaceError):
+        # The measurement is worth keeping without its page.
+        return {}
+
+
 def _keep(received: Received, found: Found) -> None:
     """Put records into the batch. What they are counted as is said by the takers: a span may become several records."""
     lost = {one.trace_id for one in found.vitals if not one.page and one.trace_id}
     if lost:
         # What began the trace came earlier, and is a span already.
-        owner = received.batch.application_id
-        found.vitals = place_vitals(found.vitals, find_addresses(application_id=owner, trace_ids=lost))
+        found.vitals = place_vitals(found.vitals, _find_addresses(received.batch.application_id, lost))
     received.batch.records += [*found.requests, *found.queries, *found.vitals, *found.spans]
 
 
