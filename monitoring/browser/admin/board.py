@@ -17,6 +17,7 @@ from config.admin.states import State
 from monitoring.applications.current import find_current_application
 from monitoring.applications.models import Application
 from monitoring.browser.admin.parts import (
+    BREAKDOWNS,
     RANGE_WORDS,
     STATES,
     VIEW,
@@ -24,8 +25,7 @@ from monitoring.browser.admin.parts import (
     address_of,
     list_ranges,
     make_card,
-    make_cells,
-    name_member,
+    make_row,
     page_url,
     read_range,
 )
@@ -40,7 +40,7 @@ from monitoring.browser.selectors.hours import (
     summarise_members,
 )
 from monitoring.browser.services.measuring import P75_SECONDS, P75_SHIFT
-from monitoring.browser.summaries import FEW, Member, Summary, order_members, write_headline
+from monitoring.browser.summaries import FEW, Summary, order_members, write_headline
 from monitoring.browser.targets import COLUMNS, TARGETS
 from monitoring.charts.spec import Chart, Line, Mark, Threshold
 from monitoring.releases.models import Release
@@ -49,7 +49,6 @@ from monitoring.releases.selectors import list_deployments, list_releases
 PAGES_SHOWN, MEMBERS_SHOWN = 25, 8
 SORTS = {"worst": "Worst first", "views": "Most viewed first", "name": "By name"}
 MARKS = 12
-BREAKDOWNS = (Dimension.DEVICE, Dimension.CONNECTION, Dimension.BROWSER)
 
 
 @admin_page("monitoring/web-vitals/", name="monitoring_web_vitals", permission=VIEW)
@@ -132,7 +131,7 @@ def _describe_pages(request: HttpRequest, stretch: Stretch, chosen: str) -> dict
         "sort": sort,
         "sorts": list(SORTS.items()),
         "pages": [
-            _make_row(
+            make_row(
                 one,
                 found[one.name],
                 url=page_url(one.name, application_id=stretch.application_id, chosen=chosen),
@@ -149,7 +148,7 @@ def _describe_pages(request: HttpRequest, stretch: Stretch, chosen: str) -> dict
 def _describe_members(stretch: Stretch, dimension: str) -> list[Row]:
     members = order_members(list_members(stretch, dimension=dimension), by="views")[:MEMBERS_SHOWN]
     found = summarise_members(stretch, members, dimension=dimension, names=COLUMNS)
-    return [_make_row(one, found[one.name]) for one in members if found[one.name]]
+    return [make_row(one, found[one.name]) for one in members if found[one.name]]
 
 
 def _describe_releases(stretch: Stretch) -> list[Row]:
@@ -167,7 +166,7 @@ def _describe_releases(stretch: Stretch) -> list[Row]:
         before = found[earlier] if one.name in known and earlier in known else {}
         note, state = compare_releases(found[one.name], before)
         release = known.get(one.name)
-        rows.append(_make_row(one, found[one.name], url=address_of(release) if release else "", note=note, state=state))
+        rows.append(make_row(one, found[one.name], url=address_of(release) if release else "", note=note, state=state))
     return rows
 
 
@@ -194,9 +193,3 @@ def compare_releases(now: dict[str, Summary], before: dict[str, Summary]) -> tup
     return f"{summary.target.title}: {abs(change):.0%} {word}".replace("%", " %"), (
         State.WATCH if change > 0 else State.WELL
     )
-
-
-def _make_row(
-    member: Member, found: dict[str, Summary], *, url: str = "", note: str = "", state: State = State.QUIET
-) -> Row:
-    return Row(name_member(member.name), member, make_cells(found, COLUMNS), url, note, state)

@@ -17,13 +17,16 @@ from config.settings import OPTION
 from monitoring.applications.current import find_current_application
 from monitoring.applications.models import Application
 from monitoring.browser.admin.parts import (
+    BREAKDOWNS,
     RANGE_WORDS,
     STATES,
     VIEW,
     WORDS,
+    Row,
     address_of,
     list_ranges,
     make_card,
+    make_row,
     read_range,
 )
 from monitoring.browser.drawings import count_bins, draw_distribution, draw_trend
@@ -31,13 +34,14 @@ from monitoring.browser.enums import Dimension
 from monitoring.browser.models import BrowserVital
 from monitoring.browser.selectors.hours import RANGES, Stretch, Trend, find_stretch, merge_sketches, summarise_member
 from monitoring.browser.selectors.stories import (
+    break_down,
     list_details,
     list_newest,
     list_page_issues,
     list_rage_clicks,
 )
 from monitoring.browser.summaries import Summary, write_figure, write_headline
-from monitoring.browser.targets import CORE, QUANTILE, TARGETS
+from monitoring.browser.targets import COLUMNS, CORE, QUANTILE, TARGETS
 from monitoring.releases.selectors import list_releases
 
 #: Which element it was, in the words of the list's title.
@@ -82,6 +86,8 @@ def _describe(request: HttpRequest, application: Application, page: str) -> dict
         "headline_state": STATES[rating] if rating else State.QUIET,
         "views": member.views,
         "cards": [make_card(summary, trends.get(name)) for name, summary in summaries.items()],
+        "columns": [TARGETS[name] for name in COLUMNS],
+        "breakdowns": _describe_breakdowns(place),
         "pictures": _draw_pictures(stretch, page, summaries, trends),
         "causes": [(words, _write_details(details, name), name) for name, words in CAUSES.items() if name in details],
         "elements": [
@@ -95,6 +101,15 @@ def _describe(request: HttpRequest, application: Application, page: str) -> dict
         "kept_days": kept.days if RANGES[chosen] > kept else 0,
         "is_fullwidth": "1",
     }
+
+
+def _describe_breakdowns(place: dict[str, Any]) -> list[tuple[str, list[Row]]]:
+    found = break_down(**place)
+    return [
+        (dimension.label, [make_row(member, summaries) for member, summaries in found[dimension]])
+        for dimension in BREAKDOWNS
+        if dimension in found
+    ]
 
 
 def _draw_pictures(

@@ -12,15 +12,17 @@ from django.utils.safestring import SafeString, mark_safe
 from config.admin.states import State
 from monitoring.applications import links
 from monitoring.browser.drawings import draw_shares
+from monitoring.browser.enums import Dimension
 from monitoring.browser.hours import OTHER
 from monitoring.browser.selectors.hours import DEFAULT_RANGE, RANGES, Trend
 from monitoring.browser.summaries import Member, Summary, write_figure
-from monitoring.browser.targets import QUANTILE, TARGETS, Rating, Target
+from monitoring.browser.targets import COLUMNS, QUANTILE, TARGETS, Rating, Target
 
 VIEW = "monitoring.view_application"
 RANGE_WORDS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
 STATES = {Rating.GOOD: State.WELL, Rating.NEEDS_WORK: State.WATCH, Rating.POOR: State.BAD}
 WORDS = {Rating.GOOD: "Good", Rating.NEEDS_WORK: "Needs work", Rating.POOR: "Poor"}
+BREAKDOWNS = (Dimension.DEVICE, Dimension.CONNECTION, Dimension.BROWSER)
 NOT_SAID, ALL_OTHERS = "not said", "all others"
 
 
@@ -92,6 +94,13 @@ def make_cells(summaries: dict[str, Summary], names: tuple[str, ...]) -> list[Ce
             Cell(TARGETS[name], found, STATES[found.rating], WORDS[found.rating]) if found else Cell(TARGETS[name])
         )
     return cells
+
+
+def make_row(
+    member: Member, found: dict[str, Summary], *, url: str = "", note: str = "", state: State = State.QUIET
+) -> Row:
+    """Return the row of a table with the vitals of COLUMNS."""
+    return Row(name_member(member.name), member, make_cells(found, COLUMNS), url, note, state)
 
 
 def name_member(member: str) -> str:

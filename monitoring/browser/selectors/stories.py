@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from django.db import connection
 
+from monitoring.browser.hours import Bundle, make_hour
 from monitoring.browser.models import BrowserVital
 from monitoring.browser.pages import template_path
-from monitoring.browser.targets import JUDGED, QUANTILE
+from monitoring.browser.summaries import Member, Summary, Tally, order_members, summarise
+from monitoring.browser.targets import COLUMNS, JUDGED, QUANTILE
 from monitoring.errors.models import ErrorIssue
+from monitoring.metrics.sketch import Sketch
 from monitoring.usage.models import UsageEvent
 
 #: Of a page that many people use the newest say it all.
@@ -25,6 +29,13 @@ SELECT name, detail, count(*), percentile_cont(%s) WITHIN GROUP (ORDER BY value)
     SELECT name, detail, value FROM monitoring_browservital
     WHERE application_id = %s AND page = %s AND at >= %s AND detail <> '' ORDER BY at DESC LIMIT %s
 ) AS newest GROUP BY 1, 2
+"""
+#: What the newest views of a page measured, of each vital by what browser and network they had.
+_VALUES_SQL = """
+SELECT name, device, browser, connection, array_agg(value) FROM (
+    SELECT name, device, browser, connection, value FROM monitoring_browservital
+    WHERE application_id = %s AND page = %s AND at >= %s AND name = ANY(%s) ORDER BY at DESC LIMIT %s
+) AS newest GROUP BY 1, 2, 3, 4
 """
 #: The issues that were seen last, and where the newest events of each happened.
 _ERRORS_SQL = """
@@ -63,6 +74,33 @@ def list_details(*, application_id: int, page: str, since: datetime) -> dict[str
     for one in ranked:
         by_name.setdefault(one.name, []).append(one)
     return {name: some[:SHOWN] for name, some in by_name.items()}
+
+
+def break_down(
+    *, application_id: int, page: str, since: datetime
+) -> dict[str, list[tuple[Member, dict[str, Summary]]]]:
+    """Return how the newest views of a page went, by dimension (device, browser, connection) and its members.
+
+    Hours are kept for one dimension at a time, so a page's devices come from the measurements themselves.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_VALUES_SQL, [application_id, page, since, list(COLUMNS), NEWEST])
+        bundles = [
+            Bundle(name, (page, device, browser, network, ""), np.array(values))
+            for name, device, browser, network, values in cursor.fetchall()
+        ]
+    tallies: dict[str, dict[str, dict[str, Tally]]] = defaultdict(lambda: defaultdict(dict))
+    sketches: dict[str, dict[str, dict[str, Sketch]]] = defaultdict(lambda: defaultdict(dict))
+    for row in make_hour(bundles):
+        tallies[row.dimension][row.member][row.name] = Tally(row.count, row.good, row.poor)
+        sketches[row.dimension][row.member][row.name] = row.sketch
+    return {
+        dimension: [
+            (one, summarise(one.tallies, sketches[dimension][one.name]))
+            for one in order_members([Member(*member) for member in members.items()], by="views")[:SHOWN]
+        ]
+        for dimension, members in tallies.items()
+    }
 
 
 def list_newest(*, application_id: int, page: str, since: datetime) -> list[BrowserVital]:

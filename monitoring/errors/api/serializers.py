@@ -11,6 +11,9 @@ from monitoring.errors.enums import IssueState, Level, NoteKind, PatternKind, Pa
 from monitoring.errors.models import CriticalPattern, ErrorEvent, ErrorGroup, ErrorIssue, IssueNote, IssueTransition
 from monitoring.errors.services.issues import MAX_COMMENT_LENGTH, MAX_MUTED_EVENTS
 
+MAX_MERGED = 100
+"""Issues that one request can merge."""
+
 #: What can be asked for: merged issues are not listed.
 SHOWN_STATES = [(state.value, state.label) for state in IssueState if state is not IssueState.MERGED]
 
@@ -95,15 +98,25 @@ class GroupOutput(serializers.ModelSerializer[ErrorGroup]):
         read_only_fields = fields
 
 
+class MergedIssueOutput(serializers.ModelSerializer[ErrorIssue]):
+    """An issue that was merged into another; `unmerge/` takes it out again."""
+
+    class Meta:
+        model = ErrorIssue
+        fields = ["id", "title"]
+        read_only_fields = fields
+
+
 class IssueDetailOutput(IssueOutput):
     """An issue with its history and the reasons for its grouping."""
 
     groups = GroupOutput(many=True, read_only=True)
     transitions = IssueTransitionOutput(many=True, read_only=True)
     notes = IssueNoteOutput(many=True, read_only=True)
+    merged = MergedIssueOutput(many=True, read_only=True)
 
     class Meta(IssueOutput.Meta):
-        fields = [*IssueOutput.Meta.fields, "groups", "transitions", "notes"]
+        fields = [*IssueOutput.Meta.fields, "groups", "merged", "transitions", "notes"]
         read_only_fields = fields
 
 
@@ -167,6 +180,18 @@ class MuteInput(serializers.Serializer[Any]):
     for_users = serializers.IntegerField(
         min_value=1, max_value=MAX_MUTED_EVENTS, required=False, allow_null=True, default=None
     )
+
+
+class MergeInput(serializers.Serializer[Any]):
+    """Which issues are the same problem."""
+
+    issues = serializers.ListField(child=serializers.IntegerField(min_value=1), min_length=1, max_length=MAX_MERGED)
+
+
+class UnmergeInput(serializers.Serializer[Any]):
+    """Which of the merged issues is a problem of its own."""
+
+    issue = serializers.IntegerField(min_value=1)
 
 
 class AssignInput(serializers.Serializer[Any]):

@@ -28,8 +28,10 @@ from monitoring.errors.api.serializers import (
     IssueFilter,
     IssueNoteOutput,
     IssueOutput,
+    MergeInput,
     MuteInput,
     ResolveInput,
+    UnmergeInput,
 )
 from monitoring.errors.enums import OPEN_STATES, ResolvedIn
 from monitoring.errors.events import read_event_id
@@ -48,6 +50,7 @@ from monitoring.errors.services.issues import (
     reopen_issue,
     resolve_issue,
 )
+from monitoring.errors.services.merging import MergeInvalid, merge_issues, unmerge_issue
 
 
 class IssueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ErrorIssue]):
@@ -63,7 +66,7 @@ class IssueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
             return ErrorIssue.objects.none()  # the schema is being written
         issues = list_issues(application_id=self.request.auth.application_id)
         if self.action != "list":
-            return issues.prefetch_related("groups", "transitions", "notes")
+            return issues.prefetch_related("groups", "merged", "transitions", "notes")
         return _narrow(issues, _read(IssueFilter(data=self.request.query_params)))
 
     def get_serializer_class(self) -> type[Serializer[Any]]:
@@ -106,6 +109,35 @@ class IssueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         """Give it to someone of the staff, or to nobody."""
         name = _read(AssignInput(data=request.data))["assignee"]
         return self._act(request, assign_issue, assignee=None if name is None else _find_person(name))
+
+    @extend_schema(summary="Merge other issues into this one", request=MergeInput, responses=IssueDetailOutput)
+    @action(detail=True, methods=["post"])
+    def merge(self, request: Request, pk: str) -> Response:
+        """Make one problem of them: what they counted, and what comes for them from now on, counts here."""
+        issue_ids = _read(MergeInput(data=request.data))["issues"]
+        issue = self.get_object()
+        known = list_issues(application_id=issue.application_id).filter(pk__in=issue_ids).values_list("pk", flat=True)
+        if missing := sorted({*issue_ids} - {*known}):
+            raise _refuse("issues", MergeInvalid(f"This application has no issue {missing[0]}."))
+        try:
+            merge_issues(into_id=issue.pk, issue_ids=issue_ids, by=_actor(request))
+        except MergeInvalid as error:
+            raise Conflict(str(error)) from error
+        return Response(IssueDetailOutput(self.get_object()).data)
+
+    @extend_schema(
+        summary="Take an issue out of this one, which it was merged into",
+        request=UnmergeInput,
+        responses=IssueDetailOutput,
+    )
+    @action(detail=True, methods=["post"])
+    def unmerge(self, request: Request, pk: str) -> Response:
+        """Give it back what it had and what has happened to it since."""
+        issue, wanted = self.get_object(), _read(UnmergeInput(data=request.data))["issue"]
+        if not issue.merged.filter(pk=wanted).exists():
+            raise _refuse("issue", MergeInvalid("It is not merged into this issue."))
+        unmerge_issue(issue_id=wanted, by=_actor(request))
+        return Response(IssueDetailOutput(self.get_object()).data)
 
     @extend_schema(
         summary="Comment on an issue", request=IssueCommentInput, responses={201: OpenApiResponse(IssueNoteOutput)}

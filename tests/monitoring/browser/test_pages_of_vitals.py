@@ -148,6 +148,30 @@ def test_page__its_story__is_told_with_links(reader: Client, application: Applic
     assert "6 of 6 vitals miss" in text
 
 
+def test_page__slow_on_phones_alone__shows_it_by_device_and_connection(
+    reader: Client, application: Application
+) -> None:
+    now = timezone.now()
+    view_pages(application, now, "/orders", views=3)
+    view_pages(application, now, "/orders", views=2, slow=4, device="mobile", connection="3g", browser="Safari")
+    view_pages(application, now, "/other", views=9, device="tablet")
+    roll_up()
+    page = read(reader, PAGE, page="/orders")
+    for heading, members in (
+        ("By device", ["desktop", "mobile"]),
+        ("By connection", ["4g", "3g"]),
+        ("By browser", ["Chrome", "Safari"]),
+    ):
+        table = page.partition(f">{heading}</h2>")[2].partition("</table>")[0]
+        assert re.findall(r'<th scope="row">(\w+)</th> <td><span title="(\d+)">', table) == [
+            (members[0], "3"),
+            (members[1], "2"),
+        ]
+        quick, slow = table.partition(f">{members[1]}<")[::2]
+        assert "pl-rated--bad" in slow
+        assert "pl-rated--bad" not in quick
+
+
 def test_page__nobody_was_there__says_so(reader: Client, application: Application) -> None:
     assert "Nobody opened this page in this time" in read(reader, PAGE, page="/nowhere")
     assert reader.get(PAGE).status_code == 404

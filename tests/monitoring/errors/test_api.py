@@ -37,7 +37,7 @@ def ask(client: Client, key: str, path: str = "", **query: str) -> Any:
     return client.get(f"{ISSUES}{path}", query, headers={"Authorization": f"Bearer {key}"})
 
 
-def tell(client: Client, key: str, issue: ErrorIssue, what: str, **body: Any) -> Any:
+def tell(client: Client, key: str, issue: ErrorIssue, what: str, /, **body: Any) -> Any:
     answer = client.post(
         f"{ISSUES}{issue.pk}/{what}/", body, "application/json", headers={"Authorization": f"Bearer {key}"}
     )
@@ -127,6 +127,31 @@ def test_issue__merged_meanwhile__is_gone(client: Client, application: Applicati
     one, two = make_issue(application), make_issue(application)
     merge_issues(into_id=one.pk, issue_ids=[two.pk], by=SYSTEM)
     assert tell(client, key, two, "resolve").status_code == 404
+
+
+def test_issue__merge__makes_one_of_them_until_they_are_taken_apart(
+    client: Client, application: Application, key: str
+) -> None:
+    one, two = make_issue(application), make_issue(application)
+    answer = tell(client, key, one, "merge", issues=[two.pk])
+    assert (answer.status_code, one.event_count) == (200, 2)
+    assert tell(client, key, one, "merge", issues=[two.pk]).status_code == 400
+    (merged,) = ask(client, key, f"{one.pk}/").json()["merged"]
+    assert (merged["id"], merged["title"]) == (two.pk, two.title)
+    answer = tell(client, key, one, "unmerge", issue=two.pk)
+    two.refresh_from_db()
+    assert (answer.json()["merged"], one.event_count, two.event_count, two.state) == ([], 1, 1, "ongoing")
+    assert tell(client, key, one, "unmerge", issue=two.pk).json()["errors"][0]["field"] == "issue"
+
+
+@pytest.mark.parametrize("other", ["itself", "foreign", "unknown"])
+def test_issue__merge_of_what_is_no_other_issue_of_the_application__changes_nothing(
+    client: Client, application: Application, key: str, other: str
+) -> None:
+    issue = make_issue(application)
+    wanted = {"itself": issue.pk, "foreign": make_issue(make_application()).pk, "unknown": 10**9}[other]
+    assert tell(client, key, issue, "merge", issues=[wanted]).status_code in {400, 409}
+    assert (issue.event_count, issue.state, ErrorIssue.objects.filter(state="merged").count()) == (1, "new", 0)
 
 
 def test_issue__key_that_may_only_read__changes_nothing(client: Client, application: Application) -> None:
