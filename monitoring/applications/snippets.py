@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 #: Stands where the secret key belongs while it is not known: it is shown once, when it is made.
 SECRET_PLACEHOLDER = "YOUR_SECRET_KEY"  # noqa: S105  (a placeholder)
 PUBLIC_PLACEHOLDER = "YOUR_PUBLIC_KEY"
+
+_PHP = Path(__file__).with_name("postlaunch.php")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +35,12 @@ def list_snippets(
         _sentry(base_url, application_id, public),
         _browser(base_url, public),
         _opentelemetry(base_url, secret, slug),
-        _php_errors(base_url, secret),
-        _php_requests(base_url, secret),
+        _php(base_url, secret),
         _source_maps(base_url, secret, slug),
         _jobs(base_url, application_id, public),
         _agent(base_url, secret),
         _prometheus(base_url, secret),
         _curl(base_url, secret),
-        _php(base_url, secret),
         _javascript(base_url, public),
     ]
 
@@ -130,50 +131,6 @@ def _opentelemetry(base_url: str, secret: str, slug: str) -> Snippet:
     )
 
 
-def _php_requests(base_url: str, secret: str) -> Snippet:
-    return Snippet(
-        key="php-requests",
-        title="PHP requests without an SDK",
-        who="Know how long pages and database queries of a PHP program take where no package can be installed.",
-        how=(
-            "Put this where your program begins, and the key into the environment as POSTLAUNCH_KEY. Have your database layer call "
-            "report_query(); in Laravel: DB::listen(fn ($q) => report_query($q->sql, $q->time));"
-        ),
-        language="php",
-        code=f"""<?php
-// .env: POSTLAUNCH_KEY={secret}
-$postlaunch = ['started' => microtime(true), 'trace' => bin2hex(random_bytes(16)), 'queries' => []];
-
-function report_query(string $sql, float $milliseconds): void
-{{
-    $GLOBALS['postlaunch']['queries'][] = ['query' => $sql, 'duration_ms' => $milliseconds,
-        'endpoint' => strtok($_SERVER['REQUEST_URI'] ?? '', '?'), 'trace_id' => $GLOBALS['postlaunch']['trace']];
-}}
-
-function post_to_postlaunch(string $path, array $body): void
-{{
-    @file_get_contents('{base_url}/api/v1/' . $path . '/', false, stream_context_create(['http' => [
-        'method' => 'POST',
-        'header' => ['Content-Type: application/json', 'Authorization: Bearer ' . getenv('POSTLAUNCH_KEY')],
-        'content' => json_encode($body, JSON_PARTIAL_OUTPUT_ON_ERROR),
-        'timeout' => 2,
-        'ignore_errors' => true,
-    ]]));
-}}
-
-register_shutdown_function(function (): void {{
-    $own = $GLOBALS['postlaunch'];
-    // The visitor has the page already.
-    function_exists('fastcgi_finish_request') && fastcgi_finish_request();
-    post_to_postlaunch('requests', ['url' => $_SERVER['REQUEST_URI'] ?? 'cli', 'method' => $_SERVER['REQUEST_METHOD'] ?? '',
-        'status_code' => http_response_code() ?: 0, 'duration_ms' => (microtime(true) - $own['started']) * 1000,
-        'trace_id' => $own['trace'], 'release' => '1.0.0']);
-    $own['queries'] && post_to_postlaunch('queries', ['queries' => array_slice($own['queries'], 0, 1000)]);
-}});""",
-        then="Ids in addresses are taken out, so /orders/17 and /orders/18 are one endpoint; name 'route' where your framework knows it.",
-    )
-
-
 def _jobs(base_url: str, application_id: int, public: str) -> Snippet:
     return Snippet(
         key="jobs",
@@ -214,52 +171,6 @@ def _source_maps(base_url: str, secret: str, slug: str) -> Snippet:
     )
 
 
-def _php_errors(base_url: str, secret: str) -> Snippet:
-    return Snippet(
-        key="php-errors",
-        title="PHP errors without an SDK",
-        who="Report what breaks in a PHP program where no package can be installed.",
-        how="Put this where your program begins, and the key into the environment as POSTLAUNCH_KEY. Other languages post the same JSON.",
-        language="php",
-        code=f"""<?php
-// .env: POSTLAUNCH_KEY={secret}
-function report_error(array $error): void
-{{
-    @file_get_contents('{base_url}/api/v1/errors/', false, stream_context_create(['http' => [
-        'method' => 'POST',
-        'header' => ['Content-Type: application/json', 'Authorization: Bearer ' . getenv('POSTLAUNCH_KEY')],
-        'content' => json_encode($error + ['platform' => 'php', 'url' => $_SERVER['REQUEST_URI'] ?? null,
-            'server' => gethostname(), 'timestamp' => date(DATE_ATOM)], JSON_PARTIAL_OUTPUT_ON_ERROR),
-        'timeout' => 2,
-        'ignore_errors' => true,
-    ]]));
-}}
-
-set_error_handler(function (int $number, string $message, string $file, int $line): bool {{
-    if (error_reporting() & $number) {{
-        report_error(['type' => 'php_error', 'level' => $number, 'message' => $message, 'file' => $file,
-            'line' => $line, 'stack_trace' => (new Exception())->getTraceAsString()]);
-    }}
-    return false;
-}});
-set_exception_handler(function (Throwable $e): void {{
-    report_error(['type' => 'php_exception', 'class' => get_class($e), 'message' => $e->getMessage(),
-        'file' => $e->getFile(), 'line' => $e->getLine(), 'trace' => $e->getTraceAsString()]);
-    throw $e;
-}});
-register_shutdown_function(function (): void {{
-    $last = error_get_last();
-    $fatal = [E_ERROR, E_PARSE, E_CORE_ERROR, E_COMPILE_ERROR];
-    // An exception that nobody caught was reported by the handler above.
-    if ($last && in_array($last['type'], $fatal, true) && !str_starts_with($last['message'], 'Uncaught ')) {{
-        report_error(['type' => 'php_error', 'level' => $last['type'], 'message' => $last['message'],
-            'file' => $last['file'], 'line' => $last['line']]);
-    }}
-}});""",
-        then="It waits two seconds at most. Each error shows up under Errors within seconds, with its stack.",
-    )
-
-
 def _curl(base_url: str, secret: str) -> Snippet:
     return Snippet(
         key="curl",
@@ -280,29 +191,19 @@ def _curl(base_url: str, secret: str) -> Snippet:
 def _php(base_url: str, secret: str) -> Snippet:
     return Snippet(
         key="php",
-        title="PHP and Laravel",
-        who="Report from a PHP back end, for example how long posting an invoice took. Needs no package.",
+        title="PHP without an SDK",
+        who="Know what breaks in a PHP program, how long its pages and queries take, and figures of your own, where no package can be installed.",
         how=(
-            "Put the function where your code can call it, and the key into the environment as POSTLAUNCH_KEY. In Laravel, "
-            "name it in config/services.php and read it with config('services.postlaunch.key') instead of getenv()."
+            "Save this as postlaunch.php, require it where your program begins, and put the key into the environment as POSTLAUNCH_KEY. "
+            "Have your database layer call Postlaunch::query(); say Postlaunch::metric('invoices_posted', 1) for figures."
         ),
         language="php",
-        code=f"""<?php
-// .env: POSTLAUNCH_KEY={secret}
-function report_metric(string $name, float $value, array $labels = []): void
-{{
-    $body = ['name' => $name, 'value' => $value] + ($labels ? ['labels' => $labels] : []);
-    @file_get_contents('{base_url}/api/v1/metrics/', false, stream_context_create(['http' => [
-        'method' => 'POST',
-        'header' => ['Content-Type: application/json', 'Authorization: Bearer ' . getenv('POSTLAUNCH_KEY')],
-        'content' => json_encode($body),
-        'timeout' => 2,
-        'ignore_errors' => true,
-    ]]));
-}}
-
-report_metric('invoice_post_seconds', 0.42, ['company' => 'main']);""",
-        then="It waits two seconds at most and never throws: reporting must not break the ERP.",
+        code=_PHP.read_text().replace("https://watch.example", base_url).replace(SECRET_PLACEHOLDER, secret),
+        then=(
+            "It sends after the visitor has the page, waits two seconds at most and never throws. Errors, queries and the request they belong to are "
+            "one trace. In Laravel: DB::listen(fn ($q) => Postlaunch::query($q->sql, $q->time, count($q->bindings))); and in bootstrap/app.php "
+            "withExceptions(fn ($e) => $e->report(fn (Throwable $t) => Postlaunch::exception($t, false)));"
+        ),
     )
 
 
