@@ -1,14 +1,16 @@
-"""PostgreSQL is away for a while: what clients that never repeat send meanwhile is there once it is back, each once."""
+"""PostgreSQL is away for a while: what clients send meanwhile is there once it is back, each once.
+
+What clients send that never repeat is kept on disk; those that repeat are told to.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import pytest
 from config.engines.lock import DirectoryLock
 from config.engines.postgres import EmbeddedPostgres
 from tests.support.errors import make_envelope, make_event
-from tests.support.product import ROOT, Product, running_product
+from tests.support.product import Product, running_product
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -36,6 +38,23 @@ with sentry_sdk.start_transaction(op="http.server", name="GET /invoices/{id}"):
     except KeyError as error:
         sentry_sdk.capture_exception(error)
 sentry_sdk.flush(20)
+"""
+
+OTEL_PROGRAM = """
+import sys
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+exporter = OTLPSpanExporter(endpoint=sys.argv[1] + "/v1/traces", headers={"Authorization": "Bearer " + sys.argv[2]}, timeout=90)
+traces = TracerProvider()
+traces.add_span_processor(BatchSpanProcessor(exporter))
+server = {"http.request.method": "GET", "http.route": "/stock", "http.response.status_code": 200}
+with traces.get_tracer("erp").start_as_current_span("GET", kind=trace.SpanKind.SERVER, attributes=server):
+    pass
+traces.force_flush(90_000)
+traces.shutdown()
 """
 
 READ = """
@@ -74,6 +93,13 @@ def read(product: Product, application_id: int) -> dict[str, Any]:
     program = READ.format(application_id=application_id)
     found: dict[str, Any] = json.loads(product.manage("shell", "--no-imports", "-c", program))
     return found
+
+
+def _wait_for(condition: Callable[[], bool], log_path: Path) -> None:
+    deadline = time.monotonic() + BACK_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, log_path.read_text()[-4000:]
+        time.sleep(0.3)
 
 
 class Sender:
@@ -119,7 +145,11 @@ def test_spool__database_away_and_processes_killed__everything_acknowledged_is_t
         ids |= {sender.send_event() for _ in range(SENT)}
         sender.send_native("during")
         sdk = [sys.executable, "-c", SDK_PROGRAM, connection["dsn"]]
-        subprocess.run(sdk, check=True, timeout=60, cwd=ROOT, env={**os.environ, "PYTHONPATH": ""})
+        subprocess.run(sdk, check=True, timeout=60)
+        exporter = [sys.executable, "-c", OTEL_PROGRAM, connection["otlp_endpoint"], connection["secret_key"]]
+        with (tmp_path / "exporter.log").open("wb") as log:
+            repeating = subprocess.Popen(exporter, stdout=log, stderr=log)
+        _wait_for(lambda: "Service Unavailable" in (tmp_path / "exporter.log").read_text(), tmp_path / "exporter.log")
         segments = list((tmp_path / "var" / "spool").glob("*.spool"))
         assert segments, "nothing was kept"
         for process in product.wait_for_processes("granian"):
@@ -128,17 +158,18 @@ def test_spool__database_away_and_processes_killed__everything_acknowledged_is_t
         with (tmp_path / "postgres.log").open("ab") as log:
             database.start(output=log)
             product.wait_until_ready()
-            deadline = time.monotonic() + BACK_SECONDS
-            while True:
+            assert repeating.wait(timeout=90) == 0
+
+            def is_there() -> bool:
                 found = read(product, connection["application_id"])
-                if len(found["events"]) >= len(ids) + 3 and "during" in found["series"]:
-                    break
-                assert time.monotonic() < deadline, f"{json.dumps(found)}\n{product.log_path.read_text()[-4000:]}"
-                time.sleep(0.5)
+                return len(found["events"]) >= len(ids) + 3 and found["requests"] >= 4 and "during" in found["series"]
+
+            _wait_for(is_there, product.log_path)
+            found = read(product, connection["application_id"])
             assert ids <= set(found["events"])
             assert len(found["events"]) == len(set(found["events"])) == sum(found["counts"].values())
             # The SDK's error and its transaction, which is a request, came through too.
             assert any("no ledger" in title for title in found["counts"])
-            assert found["requests"] == 3
+            assert found["requests"] == 4
             assert found["stored"]["errors"] == len(ids) + 3
             assert list((tmp_path / "var" / "spool").glob("*.spool")) == []

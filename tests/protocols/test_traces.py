@@ -59,10 +59,16 @@ sentry_sdk.flush(20)
 OTEL_PROGRAM = """
 import logging, sys
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http import Compression
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+if sys.argv[3] == "json":
+    from opentelemetry.exporter.otlp.common.http import Compression
+    from opentelemetry.exporter.otlp.json.http._log_exporter import OTLPLogExporter
+    from opentelemetry.exporter.otlp.json.http.metric_exporter import OTLPMetricExporter
+    from opentelemetry.exporter.otlp.json.http.trace_exporter import OTLPSpanExporter
+else:
+    from opentelemetry.exporter.otlp.proto.http import Compression
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
@@ -71,10 +77,10 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-endpoint, key, name = sys.argv[1:4]
-compression = Compression.Gzip if name == "gzip" else Compression.NoCompression
+endpoint, key, kind, name = sys.argv[1:5]
+compression = Compression(name)
 headers = {"Authorization": f"Bearer {key}"}
-resource = Resource.create({"service.name": f"py-{name}", "service.version": "6.0"})
+resource = Resource.create({"service.name": f"py-{kind}-{name}", "service.version": "6.0"})
 traces = TracerProvider(resource=resource)
 traces.add_span_processor(BatchSpanProcessor(
     OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces", headers=headers, compression=compression)))
@@ -220,21 +226,24 @@ def test_sentry_node__spans_error_session_and_log__are_rows(product: Product) ->
     assert found["logs"][0]["body"] == "stock of item-17 is low"
 
 
-@pytest.mark.parametrize("compression", ["none", "gzip"])
+@pytest.mark.parametrize(
+    ("kind", "compression"),
+    [("json", "none"), ("json", "gzip"), ("proto", "none"), ("proto", "gzip"), ("proto", "deflate")],
+)
 def test_opentelemetry_for_python__traces_logs_and_metrics__are_rows(
-    product: Product, tmp_path: Path, compression: str
+    product: Product, tmp_path: Path, kind: str, compression: str
 ) -> None:
-    connection = product.connect(f"OTel Python {compression}")
-    run_python(OTEL_PROGRAM, tmp_path, connection["otlp_endpoint"], connection["secret_key"], compression)
+    connection = product.connect(f"OTel Python {kind} {compression}")
+    run_python(OTEL_PROGRAM, tmp_path, connection["otlp_endpoint"], connection["secret_key"], kind, compression)
     found = read_stored(product, connection["application_id"], requests=1, queries=1, spans=2, logs=1)
     (request,) = found["requests"]
     assert (request["endpoint"], request["status"], request["release"]) == ("POST /invoices/{id}/post", 200, "6.0")
     (query,) = found["queries"]
     assert (query["statement"], query["endpoint"]) == ("UPDATE ledger SET note = ? WHERE id = ?", "/invoices/{id}/post")
     assert query["trace"] == request["trace"]
-    assert {span["service"] for span in found["spans"]} == {f"py-{compression}"}
+    assert {span["service"] for span in found["spans"]} == {f"py-{kind}-{compression}"}
     assert found["logs"] == [{"body": f"posted slowly ({compression})", "release": "6.0"}]
-    assert read_points(product, connection["secret_key"], f"py-{compression}") == MEASURED
+    assert read_points(product, connection["secret_key"], f"py-{kind}-{compression}") == MEASURED
 
 
 @pytest.mark.parametrize(
