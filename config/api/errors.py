@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
@@ -193,7 +194,7 @@ def as_api_error(error: Exception) -> ApiError | None:
     if isinstance(error, exceptions.ValidationError):
         return BodyInvalid("See errors for each field.", errors=flatten_errors(error.detail))
     if isinstance(error, exceptions.Throttled):
-        return RateLimited(retry_after_seconds=max(1, round(getattr(error, "wait", None) or 60)))
+        return RateLimited(retry_after_seconds=max(1, math.ceil(getattr(error, "wait", None) or 60)))
     if isinstance(error, (PermissionDenied, exceptions.PermissionDenied)):
         return ScopeMissing(str(getattr(error, "detail", "")) or "write")
     for foreign, ours in _FOREIGN:

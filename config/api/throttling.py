@@ -8,6 +8,7 @@ then hears nothing more keeps so much from the others until the window ends; lea
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -91,7 +92,8 @@ def find_wait(name: str, *, per_minute: int, cost: int = 1) -> int | None:
             lease.granted += wanted - max(0, min(wanted, used - limit))
             if lease.give(cost):
                 return None
-    return max(1, round((window + 1) * WINDOW_SECONDS - now))
+    # Rounded up: who comes back earlier is turned away again.
+    return max(1, math.ceil((window + 1) * WINDOW_SECONDS - now))
 
 
 def forget_leases() -> None:

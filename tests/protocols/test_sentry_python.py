@@ -90,6 +90,39 @@ except RuntimeError:
 sentry_sdk.flush(20)
 """
 
+LIMITED_PROGRAM = """
+import sys, time
+from datetime import datetime, timezone
+import sentry_sdk
+
+sentry_sdk.init(dsn=sys.argv[1], release="erp@1.2.3", auto_session_tracking=False)
+transport = sentry_sdk.get_client().transport
+number = 0
+while not transport._disabled_until:
+    number += 1
+    sentry_sdk.capture_message("before " + "x" * number)
+    sentry_sdk.flush(20)
+for _ in range(3):
+    # Held back, not sent.
+    sentry_sdk.capture_message("during")
+sentry_sdk.flush(20)
+until = max(transport._disabled_until.values())
+time.sleep(max(0, (until - datetime.now(timezone.utc)).total_seconds()) + 0.1)
+sentry_sdk.capture_message("after")
+sentry_sdk.flush(20)
+print(number)
+"""
+
+BROTLI_PROGRAM = """
+import sys
+import sentry_sdk
+
+sentry_sdk.init(dsn=sys.argv[1], _experiments={"transport_compression_algo": "br", "transport_compression_level": 5})
+sentry_sdk.capture_message("small in br")
+sentry_sdk.flush(20)
+print(sentry_sdk.get_client().transport._compression_algo)
+"""
+
 RAVEN_PROGRAM = """
 import sys
 from raven import Client
@@ -215,3 +248,28 @@ def test_sentry_sdk__monitored_jobs__are_heartbeats(product: Product, tmp_path: 
     assert {name: check["state"] for name, check in found.items()} == {"nightly-post": "up", "weekly-report": "down"}
     assert (found["nightly-post"]["schedule"], found["nightly-post"]["time_zone"]) == ("0 3 * * *", "Europe/Berlin")
     assert found["nightly-post"]["last_duration_seconds"] is not None
+
+
+def test_sentry_sdk__over_its_keys_limit__holds_back_and_reports_it(product: Product, tmp_path: Path) -> None:
+    connection = product.connect("Loud ERP")
+    # One window of ten seconds has two requests.
+    program = "from monitoring.applications.models import IngestKey\n"
+    program += f"IngestKey.objects.filter(application_id={connection['application_id']}, kind='public').update(requests_per_minute=12)"
+    product.manage("shell", "--no-imports", "-c", program)
+    sent = int(run(LIMITED_PROGRAM, connection["dsn"], tmp_path))
+    titles = {issue["title"] for issue in list_issues(product, connection["secret_key"], sent)}
+    assert titles == {*("before " + "x" * number for number in range(1, sent)), "after"}
+    program = (
+        "from monitoring.losses.models import LossAccount\n"
+        f"rows = LossAccount.objects.filter(application_id={connection['application_id']}, signal='errors')\n"
+        "print(*(sum(getattr(row, name) for row in rows) for name in ('stored', 'limited', 'lost')))\n"
+    )
+    # One was answered 429; the three that were not sent come as the client's own report.
+    assert product.manage("shell", "--no-imports", "-c", program).split() == [str(sent), "1", "3"]
+
+
+def test_sentry_sdk__brotli__is_inflated(product: Product, tmp_path: Path) -> None:
+    connection = product.connect("Brotli ERP")
+    assert run(BROTLI_PROGRAM, connection["dsn"], tmp_path).strip() == "br"
+    (issue,) = list_issues(product, connection["secret_key"], 1)
+    assert issue["title"] == "small in br"

@@ -202,6 +202,42 @@ def test_cli__releases_and_info__work(product: Product) -> None:
     assert "erp@4.5.6" in run("releases", "list").stdout
 
 
+def test_cli__job_and_event__are_a_heartbeat_and_an_issue(product: Product) -> None:
+    connection = product.connect("Jobs by hand")
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("SENTRY")},
+        "SENTRY_DSN": connection["dsn"],
+        "SENTRY_DISABLE_UPDATE_CHECK": "1",
+    }
+    schedule = ["--schedule", "30 2 * * *", "--timezone", "Europe/Berlin"]
+    for slug, command, code in (("nightly", "true", 0), ("weekly", "false", 1)):
+        arguments = [BIN / "sentry-cli", "monitors", "run", slug, *schedule, "--", command]
+        done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == code, done.stderr
+    arguments = [
+        BIN / "sentry-cli",
+        "send-event",
+        "-m",
+        "backup of %s failed",
+        "-a",
+        "erp",
+        "-r",
+        "erp@7.0",
+        "-t",
+        "disk:sda",
+    ]
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    headers = {"Authorization": f"Bearer {connection['secret_key']}"}
+    checks = httpx.get(f"{product.url}/api/v1/checks/", headers=headers).raise_for_status().json()["results"]
+    assert {one["name"]: (one["state"], one["schedule"], one["time_zone"]) for one in checks} == {
+        "nightly": ("up", "30 2 * * *", "Europe/Berlin"),
+        "weekly": ("down", "30 2 * * *", "Europe/Berlin"),
+    }
+    (issue,) = list_issues(product, connection["secret_key"], 1)
+    assert (issue["title"], issue["first_release"]) == ("backup of erp failed", "erp@7.0")
+
+
 def test_cli__wrong_key_and_other_project__says_what_to_do(product: Product, tmp_path: Path) -> None:
     (tmp_path / "a.js").write_text("console.log(1)")
     connection = product.connect("Refused")

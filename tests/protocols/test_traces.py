@@ -113,6 +113,8 @@ from monitoring.browser.models import BrowserVital
 from monitoring.errors.models import ErrorEvent
 from monitoring.logs.models import LogRecord
 from monitoring.performance.models import Query, Request, Span
+from monitoring.releases.models import ReleaseHour
+from monitoring.uptime.models import Check
 app = {application_id}
 print(json.dumps(dict(
     requests=[dict(endpoint=str(one.endpoint), status=one.status, failed=one.failed, release=one.release, url=one.url,
@@ -123,6 +125,9 @@ print(json.dumps(dict(
     spans=[dict(name=one.name, parent=one.parent_id, trace=one.trace_id, attributes=one.attributes, service=one.service)
         for one in Span.objects.filter(application_id=app)],
     errors=[dict(title=one.title, trace=one.trace_id, release=one.release) for one in ErrorEvent.objects.filter(application_id=app)],
+    sessions=[dict(release=one.release.version, environment=one.environment, all=one.sessions, errored=one.errored, crashed=one.crashed)
+        for one in ReleaseHour.objects.filter(release__application_id=app).select_related("release")],
+    checks=[dict(name=one.name, state=one.state, schedule=one.schedule) for one in Check.objects.filter(application_id=app)],
     logs=[dict(body=one.body, release=one.release) for one in LogRecord.objects.filter(application_id=app)],
 )))
 """
@@ -202,7 +207,8 @@ def test_sentry_sdk_for_django__requests_queries_and_an_error__are_rows_of_one_t
 ) -> None:
     connection = product.connect("Django ERP")
     assert run_python(DJANGO_PROGRAM, tmp_path, connection["dsn"]).split()[:2] == ["200", "500"]
-    found = read_stored(product, connection["application_id"], requests=2, queries=2, errors=1)
+    found = read_stored(product, connection["application_id"], requests=2, queries=2, errors=1, sessions=1)
+    assert found["sessions"] == [{"release": "erp@4.0", "environment": "staging", "all": 2, "errored": 0, "crashed": 1}]
     good, bad = found["requests"]
     assert (good["endpoint"], good["status"], good["failed"]) == ("GET /orders/{pk}/", 200, False)
     assert (bad["endpoint"], bad["status"], bad["failed"]) == ("GET /orders/{pk}/", 500, True)
@@ -213,12 +219,18 @@ def test_sentry_sdk_for_django__requests_queries_and_an_error__are_rows_of_one_t
     assert (error["title"], error["trace"]) == ("LookupError: order 13 is cursed", bad["trace"])
 
 
-def test_sentry_node__spans_error_session_and_log__are_rows(product: Product) -> None:
+def test_sentry_node__spans_error_session_check_in_and_log__are_rows(product: Product) -> None:
     connection = product.connect("Node ERP")
     run_node("sentry_node.mjs", connection["dsn"])
-    found = read_stored(product, connection["application_id"], requests=1, queries=1, errors=1, logs=1)
+    wanted = {"requests": 1, "queries": 1, "errors": 1, "logs": 1, "sessions": 1, "checks": 1}
+    found = read_stored(product, connection["application_id"], **wanted)
     (request,) = found["requests"]
     assert request["endpoint"] == "GET /orders/{id}"
+    # It is an error that the program caught and reported: the session went wrong, but nothing ended.
+    assert found["sessions"] == [
+        {"release": "web@3.1.0", "environment": "staging", "all": 1, "errored": 1, "crashed": 0}
+    ]
+    assert found["checks"] == [{"name": "nightly-stock", "state": "up", "schedule": "15 4 * * *"}]
     assert (request["status"], request["failed"], request["release"]) == (503, True, "web@3.1.0")
     assert found["queries"][0]["statement"] == "SELECT * FROM orders WHERE note = ?"
     (error,) = found["errors"]

@@ -1,4 +1,4 @@
-// An ERP's small server with @sentry/node: a request with a query in it, an error, a log line, a check-in.
+// An ERP's small server with @sentry/node: a request with a query in it, an error, a log line, a session, two check-ins of a job.
 import * as Sentry from "@sentry/node";
 import http from "node:http";
 
@@ -33,6 +33,7 @@ const server = http.createServer(async (request, response) => {
 await new Promise((done) => server.listen(0, "127.0.0.1", done));
 await fetch(`http://127.0.0.1:${server.address().port}/orders/4711?token=hidden`);
 Sentry.logger.warn(Sentry.logger.fmt`stock of ${"item-17"} is low`);
+await Sentry.withMonitor("nightly-stock", async () => answer(), { schedule: { type: "crontab", value: "15 4 * * *" } });
 await new Promise((done) => server.close(done));
 await Sentry.flush(20_000);
 await Sentry.close(20_000);
