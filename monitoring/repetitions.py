@@ -23,6 +23,11 @@ SELECT * FROM unnest(%s::int[], %s::bytea[], %s::timestamptz[])
 ON CONFLICT (application_id, body_key) DO NOTHING RETURNING application_id, body_key
 """
 
+_FIND_SQL = """
+SELECT application_id, body_key FROM monitoring_seen_body
+JOIN unnest(%s::int[], %s::bytea[]) AS wanted (application_id, body_key) USING (application_id, body_key)
+"""
+
 
 def make_body_key(*parts: bytes) -> bytes:
     """Return 16 bytes that stand for a body."""
@@ -43,6 +48,16 @@ def claim_bodies(*, keys: Iterable[Key], now: datetime) -> set[Key]:
         return set()
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM_SQL, [[one for one, _ in ordered], [key for _, key in ordered], [now] * len(ordered)])
+        return {(application_id, bytes(key)) for application_id, key in cursor.fetchall()}
+
+
+def find_claimed(*, keys: Iterable[Key]) -> set[Key]:
+    """Return those (application id, body key) that were claimed before, by this transaction or one that is through."""
+    wanted = list(keys)
+    if not wanted:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND_SQL, [[one for one, _ in wanted], [key for _, key in wanted]])
         return {(application_id, bytes(key)) for application_id, key in cursor.fetchall()}
 
 

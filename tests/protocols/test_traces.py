@@ -127,7 +127,8 @@ print(json.dumps(dict(
     errors=[dict(title=one.title, trace=one.trace_id, release=one.release) for one in ErrorEvent.objects.filter(application_id=app)],
     sessions=[dict(release=one.release.version, environment=one.environment, all=one.sessions, errored=one.errored, crashed=one.crashed)
         for one in ReleaseHour.objects.filter(release__application_id=app).select_related("release")],
-    checks=[dict(name=one.name, state=one.state, schedule=one.schedule) for one in Check.objects.filter(application_id=app)],
+    checks=[dict(name=one.name, state=one.state, schedule=one.schedule)
+        for one in Check.objects.filter(application_id=app).exclude(state="new")],
     logs=[dict(body=one.body, release=one.release) for one in LogRecord.objects.filter(application_id=app)],
 )))
 """

@@ -33,6 +33,7 @@ class Received:
     batch: Batch
     refused: list[Refused] = field(default_factory=list)
     event_id: str = ""
+    has_waited: bool = False
 
     def refuse(self, refused: Refused) -> None:
         """Count and remember something that is not taken."""

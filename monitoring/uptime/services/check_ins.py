@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import QuerySet
 
-from monitoring.repetitions import claim_bodies, make_body_key
+from monitoring.repetitions import Key, claim_bodies, find_claimed, make_body_key
 from monitoring.uptime.check_ins import CheckIn, MonitorWish
 from monitoring.uptime.drafts import CheckDraft, CheckInvalid, check_draft
+from monitoring.uptime.enums import Ping
 from monitoring.uptime.models import Check
 from monitoring.uptime.services.checks import create_check, update_check
 from monitoring.uptime.services.pings import hear
@@ -17,8 +21,14 @@ from monitoring.uptime.services.recording import record_result
 
 logger = logging.getLogger(__name__)
 
+#: How long the end of a run waits for a heartbeat that the run's beginning makes, and how many of a process may wait.
+MADE_WITHIN_SECONDS, WAITING = 0.5, 2
+
 MAX_MADE = 100
 """Heartbeats of one application that its programs may make by themselves."""
+
+
+_waiting = threading.BoundedSemaphore(WAITING)
 
 
 def write_check_ins(check_ins: Sequence[CheckIn]) -> None:
@@ -41,12 +51,17 @@ def write_check_ins(check_ins: Sequence[CheckIn]) -> None:
             )
 
 
-def find_obstacle(check_in: CheckIn) -> str:
-    """Return why a check-in can't be noted, empty if it can."""
+def find_obstacle(check_in: CheckIn, *, may_wait: bool = False) -> str:
+    """Return why a check-in can't be noted, empty if it can. Raises OperationalError while the database is away.
+
+    A short job's end may come before its beginning, which makes the heartbeat, is stored: with `may_wait` it waits for that.
+    """
     made = Check.objects.filter(application_id=check_in.application_id, kind="heartbeat")
     if made.filter(slug=check_in.slug).exists():
         return ""
     if check_in.wish is None:
+        if may_wait and check_in.check_in_id is not None and _appears(made, check_in.slug):
+            return ""
         return f"there is no heartbeat {check_in.slug!r}: send monitor_config with the check-in, which makes one"
     if made.exclude(slug="").count() >= MAX_MADE:
         return f"the application's programs have made {MAX_MADE} heartbeats already; delete those that are not needed"
@@ -57,18 +72,36 @@ def find_obstacle(check_in: CheckIn) -> str:
     return ""
 
 
+def _appears(made: QuerySet[Check], slug: str) -> bool:
+    """Wait until there is a heartbeat; return whether there is one in time. Only a few may wait, so that nobody can hold up the doors."""
+    if not _waiting.acquire(blocking=False):
+        return False
+    try:
+        deadline = time.monotonic() + MADE_WITHIN_SECONDS
+        while not (is_there := made.filter(slug=slug).exists()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return is_there
+    finally:
+        _waiting.release()
+
+
 def _leave_out_repeated(check_ins: Sequence[CheckIn]) -> list[CheckIn]:
-    keys = {
-        (
-            each.application_id,
-            make_body_key(b"check-in", each.slug.encode(), each.check_in_id.bytes, each.ping.value.encode()),
-        ): each
-        for each in check_ins
-        if each.check_in_id is not None
-    }
+    keys = {_key_of(each, each.ping): each for each in check_ins if each.check_in_id is not None}
     new = claim_bodies(keys=keys, now=check_ins[0].received_at) if keys else set()
     taken = {id(keys[key]) for key in new}
-    return [each for each in check_ins if each.check_in_id is None or id(each) in taken]
+    fresh = [each for each in check_ins if each.check_in_id is None or id(each) in taken]
+    over = find_claimed(keys=[key for each in fresh if each.ping is Ping.START for key in _ends_of(each)])
+    return [each for each in fresh if each.ping is not Ping.START or not over.intersection(_ends_of(each))]
+
+
+def _ends_of(start: CheckIn) -> list[Key]:
+    """Return the keys of what may have ended the same run: a beginning that comes after its end changes nothing."""
+    return [_key_of(start, ping) for ping in (Ping.SUCCESS, Ping.FAIL)] if start.check_in_id is not None else []
+
+
+def _key_of(each: CheckIn, ping: Ping) -> Key:
+    run = each.check_in_id.bytes if each.check_in_id is not None else b""
+    return each.application_id, make_body_key(b"check-in", each.slug.encode(), run, ping.value.encode())
 
 
 def _find_or_make(each: CheckIn) -> Check | None:

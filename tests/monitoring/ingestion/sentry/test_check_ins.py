@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 import time_machine
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django.live_server_helper import LiveServer
 
 from monitoring.applications.models import Application
 from monitoring.losses.enums import Signal
@@ -66,6 +70,37 @@ def test_check_in__start_then_failure__is_running_then_down(client: Client, appl
     assert Check.objects.get().started_at == NOW
     send(client, application, {"status": "error", "check_in_id": run})
     assert (Check.objects.get().state, Check.objects.get().started_at) == (CheckState.DOWN, None)
+
+
+@time_machine.travel(NOW, tick=False)
+@pytest.mark.parametrize(("status", "state"), [("ok", CheckState.UP), ("error", CheckState.DOWN)])
+def test_check_in__start_that_comes_after_the_end__changes_nothing(
+    client: Client, application: Application, status: str, state: CheckState
+) -> None:
+    send(client, application, {"monitor_config": CONFIG})
+    run = str(uuid4())
+    send(client, application, {"status": status, "check_in_id": run})
+    send(client, application, {"status": "in_progress", "check_in_id": run})
+    assert (Check.objects.get().state, Check.objects.get().started_at) == (state, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_check_in__end_that_comes_before_the_start_is_stored__waits_for_it(live_server: LiveServer) -> None:
+    application, run = make_application(), str(uuid4())
+    key = make_public_key(application)
+
+    def post(**told: Any) -> int:
+        body = make_envelope(("check_in", {"monitor_slug": "nightly", "check_in_id": run, **told}))
+        headers = {"X-Sentry-Auth": f"Sentry sentry_key={key}"}
+        url = f"{live_server.url}/api/{application.pk}/envelope/"
+        return httpx.post(url, content=body, headers=headers).status_code
+
+    with ThreadPoolExecutor(1) as pool:
+        end = pool.submit(post, status="ok")
+        time.sleep(0.2)
+        assert post(status="in_progress", monitor_config=CONFIG) == 200
+        assert end.result() == 200
+    assert (Check.objects.get().state, Check.objects.get().started_at) == (CheckState.UP, None)
 
 
 @time_machine.travel(NOW, tick=False)
