@@ -62,7 +62,7 @@ window.sumInvoice = () => setTimeout(() => sum({ number: 7 }), 0);
 READ = """
 import json
 from monitoring.browser.models import BrowserVital
-from monitoring.errors.models import ErrorEvent
+from monitoring.errors.models import ErrorEvent, ErrorIssue
 from monitoring.losses.models import LossAccount
 from monitoring.releases.models import ReleaseHour
 from monitoring.usage.models import UsageEvent
@@ -72,6 +72,8 @@ print(json.dumps(dict(
         for one in BrowserVital.objects.filter(application_id=app)],
     events=[[one.kind, one.name, one.page, one.target, one.properties] for one in UsageEvent.objects.filter(application_id=app)],
     errors=[[one.title, one.handled, one.release, one.environment] for one in ErrorEvent.objects.filter(application_id=app)],
+    critical=list(ErrorIssue.objects.filter(application_id=app, critical_at__isnull=False).values_list("title", flat=True)),
+    connections=sorted(set(BrowserVital.objects.filter(application_id=app).values_list("connection", flat=True))),
     sessions=[[one.sessions, one.crashed] for one in ReleaseHour.objects.filter(application_id=app)],
     account=[[one.signal, one.stored, one.refused, one.sampled, one.lost] for one in LossAccount.objects.filter(application_id=app)],
 )))
@@ -209,7 +211,20 @@ def test_script__a_visit_of_a_single_page_application__is_stored_whole(
     page.wait_for_timeout(600)
     page.goto("about:blank")
 
-    wanted = {"fcp", "lcp", "cls", "ttfb", "inp", "load", "load_repeat", "route", "asset", "asset_failed", "longtask"}
+    wanted = {
+        "fcp",
+        "lcp",
+        "cls",
+        "ttfb",
+        "inp",
+        "fid",
+        "load",
+        "load_repeat",
+        "route",
+        "asset",
+        "asset_failed",
+        "longtask",
+    }
     found = read_stored(
         product,
         connection,
@@ -232,6 +247,9 @@ def test_script__a_visit_of_a_single_page_application__is_stored_whole(
     assert any(title.startswith("TypeError: Cannot read properties of null") for title in titles)
     assert "RangeError: no such period" in titles
     assert {(row[1], row[2], row[3]) for row in found["errors"]} == {(False, "erp-web@1.0", "test")}
+    # One of the shipped patterns fits the first and none the second.
+    assert [title.partition(" of ")[0] for title in found["critical"]] == ["TypeError: Cannot read properties"]
+    assert found["connections"] == ["4g"]
     # One visit over two page loads, in which an error was met that nobody caught.
     assert found["sessions"] == [[1, 1]]
     assert [text for text in complaints if "Content Security Policy" in text or "CORS" in text] == []
@@ -394,18 +412,75 @@ def test_script__sampled_out__is_counted_and_measures_nothing(
     assert found["events"] == found["vitals"] == []
 
 
-def test_script__idle_page__has_no_long_task_of_the_script(
-    product: Product, context: BrowserContext, site: str
+#: In the page before anything else: every task of the main thread that takes longer than 50 ms, from the first on.
+WATCH_TASKS = """
+window.tasks = [];
+new PerformanceObserver((list) => tasks.push(...list.getEntries().map((one) => one.duration))).observe({type: "longtask", buffered: true});
+"""
+
+
+def test_script__start_and_idle_page__have_no_long_task_of_the_script(
+    product: Product, browser: Browser, site: str
 ) -> None:
     connection = connect(product, "Idle ERP", site)
     write_pages(product, connection)
+    runs = []
+    # On a busy machine a task of anything may be a long one, now and then; one of the script would be there each time.
+    for _ in range(3):
+        context = browser.new_context()
+        context.add_init_script(WATCH_TASKS)
+        page = open_page(context, f"{site}/", [])
+        page.wait_for_load_state("load")
+        for number in range(60):
+            page.evaluate("number => postlaunch.track('busy', {number})", number)
+        page.wait_for_timeout(6_000)
+        runs.append(page.evaluate("tasks"))
+        # The observer does see them.
+        page.evaluate("busy()")
+        page.wait_for_timeout(600)
+        assert page.evaluate("tasks.some((one) => one > 150)")
+        context.close()
+        if runs[-1] == []:
+            break
+    assert runs[-1] == [], runs
+
+
+def test_script__switched_off__says_nothing_of_clicks_and_files_and_reports_where_it_is_told(
+    product: Product, context: BrowserContext, site: str
+) -> None:
+    connection = connect(product, "Switches ERP", site)
+    elsewhere = product.url.replace("127.0.0.1", "localhost")
+    write_pages(product, connection, more=f'data-clicks="off" data-assets="off" data-url="{elsewhere}/api/v1/browser/"')
+    Site.policy = Site.policy.replace("connect-src", f"connect-src {elsewhere}")
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url) if "/api/" in request.url else None)
     page = open_page(context, f"{site}/", [])
     page.wait_for_load_state("load")
-    page.evaluate(
-        "window.tasks = []; new PerformanceObserver((list) => tasks.push(...list.getEntries().map((one) => one.duration)))"
-        ".observe({type: 'longtask'})"
+    for _ in range(3):
+        page.locator("#save").click(delay=5)
+    page.evaluate("postlaunch.track('after-clicks'); postlaunch.flush()")
+    page.goto("about:blank")
+    found = read_stored(
+        product,
+        connection,
+        lambda rows: "inp" in names(rows["vitals"]) and any(row[1] == "after-clicks" for row in rows["events"]),
     )
-    for number in range(60):
-        page.evaluate("number => postlaunch.track('busy', {number})", number)
-    page.wait_for_timeout(7_000)
-    assert page.evaluate("tasks") == []
+    assert names(found["events"]).isdisjoint({"click", "rage_click"})
+    assert names(found["vitals"]).isdisjoint({"asset", "asset_failed"})
+    assert {address.partition("/api/")[0] for address in asked} == {elsewhere}
+
+
+def test_script__visitor_asks_not_to_be_tracked__is_left_alone_where_that_is_respected(
+    product: Product, context: BrowserContext, site: str
+) -> None:
+    connection = connect(product, "Private ERP", site)
+    context.add_init_script("Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})")
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url) if "/api/" in request.url else None)
+    for more, is_silent in (('data-dnt="respect"', True), ("", False)):
+        write_pages(product, connection, more=more)
+        page = open_page(context, f"{site}/", [])
+        page.evaluate("postlaunch.track('seen'); postlaunch.flush()")
+        page.wait_for_timeout(500)
+        page.close()
+        assert (asked == []) == is_silent
