@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import Error, IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -116,7 +116,7 @@ def count_body(application_id: int | None, refusal: ApiError) -> None:
     try:
         with transaction.atomic():
             count_intake(intakes=[intake], now=timezone.now())
-    except DatabaseError:
+    except Error:
         logger.warning("a refused body is missing in the loss account: the database does not answer")
 
 
@@ -129,7 +129,7 @@ def note_use(grant: KeyGrant) -> None:
         _noted[grant.key_id] = now
     try:
         note_key_use(key_id=grant.key_id)
-    except DatabaseError:
+    except Error:
         logger.warning("the use of a key is not noted: the database does not answer")
 
 

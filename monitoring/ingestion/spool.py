@@ -157,7 +157,10 @@ class Replayer:
     def _try(self) -> bool:
         """Return whether there is nothing to do for now."""
         try:
-            return replay(source=self._source)
+            if not self._source.list_segments():
+                return True
+            # Each reading finishes a segment: not before there is somewhere to put it.
+            return _answers() and replay(source=self._source)
         except AWAY:
             return False
         except Exception:
