@@ -16,6 +16,12 @@ pytest_plugins = ["tests.support.outgoing"]
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
+# Partitioned ones by their parent. Only the record of migrations outlives a test.
+_OWN_TABLES = """
+SELECT relname FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+  AND relname <> 'django_migrations' AND relname <> ALL(%s)
+"""
 _STACK = pytest.StashKey[ExitStack]()
 
 
@@ -45,6 +51,22 @@ def _empty_cache(request: pytest.FixtureRequest) -> Iterator[None]:
         cache.clear()
         forget_leases()
         _forget_points()
+
+
+@pytest.fixture(autouse=True)
+def _empty_own_tables(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After a test that commits, tables made by SQL are emptied too: the framework empties only its own."""
+    marker = request.node.get_closest_marker("django_db")
+    if not (marker and marker.kwargs.get("transaction")):
+        yield
+        return
+    yield
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(_OWN_TABLES, [connection.introspection.django_table_names(only_existing=True)])
+        for (table,) in cursor.fetchall():
+            cursor.execute(f'DELETE FROM "{table}"')
 
 
 def _forget_points() -> None:

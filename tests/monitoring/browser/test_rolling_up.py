@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -33,14 +32,6 @@ DIMENSIONS = ("page", "device", "browser", "connection", "release")
 def now() -> datetime:
     """Half past the hour, so that an hour's measurements are kept at the times they name."""
     return datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2) + timedelta(minutes=30)
-
-
-@pytest.fixture
-def _own_tables() -> Iterator[None]:
-    """Tables without a managed model are not emptied by the framework."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE monitoring_browservital, monitoring_vital_mark")
 
 
 def count_marks() -> int:
@@ -189,7 +180,6 @@ def test_roll_up__fails_halfway__keeps_marks_and_hour(now: datetime, monkeypatch
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("_own_tables")
 def test_roll_up__two_workers__leave_each_others_hours_alone(now: datetime) -> None:
     application = make_application()
     measure(application, now, "lcp", 1.0)
@@ -214,7 +204,6 @@ def test_roll_up__two_workers__leave_each_others_hours_alone(now: datetime) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("_own_tables")
 def test_roll_up__reported_while_it_is_made__is_made_again(now: datetime) -> None:
     application = make_application()
     measure(application, now, "lcp", 1.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,14 +17,6 @@ from tests.support.metrics import make_application
 
 pytestmark = pytest.mark.django_db(transaction=True)
 EVENTS, KINDS, WORKERS = 240, 6, 4
-
-
-@pytest.fixture(autouse=True)
-def _own_tables() -> Iterator[None]:
-    """Tables without a managed model are not emptied by the framework."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE monitoring_error_inbox, monitoring_errorevent")
 
 
 def test_digest__several_workers__count_each_event_once() -> None:
