@@ -262,7 +262,8 @@ def test_children__supervisor_killed__die_with_it(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     code = (
         "import os, sys; from pathlib import Path; from config.engines.children import spawn_child;"
-        f"child = spawn_child([sys.executable, '-c', {_SLEEPER!r}]); print(child.pid, flush=True); child.wait()"
+        "child = spawn_child([sys.executable, '-c', 'import time; time.sleep(600)']); print(child.pid, flush=True);"
+        "child.wait()"
     )
     holder = subprocess.Popen([_PYTHON, "-c", code], cwd=BASE_DIR, stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
