@@ -137,9 +137,9 @@ def _strip_braces(text: str, start: int, end: int) -> tuple[int, int]:
     opens, closes = text.startswith("{", start, end), text.endswith("}", start, end)
     if opens and not closes:
         raise MatcherInvalid("The brace { is never closed: end with }, or leave out both.", start)
-    if opens:
-        return start + 1, end - 1
-    return start, end
+    if closes and not opens:
+        raise MatcherInvalid("The brace } was never opened: begin with {, or put the value in double quotes.", end - 1)
+    return (start + 1, end - 1) if opens else (start, end)
 
 
 def _split(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -60,8 +60,8 @@ def test_parse_matchers__spelling_of_alertmanager__is_read(
     ("text", "position", "words"),
     [
         ("{a=b", 0, "never closed"),
-        ("a=b}", 3, "stands a brace"),
-        ("a={b}", 2, "stands a brace"),
+        ("a=b}", 3, "never opened"),
+        ("a={b},", 2, "stands a brace"),
         ("a==b", 2, "begins with ="),
         ("a='b'", 2, "double quotes"),
         ("a", 1, 'write a="value"'),

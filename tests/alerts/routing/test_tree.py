@@ -238,7 +238,7 @@ def test_check_tree__depth__is_bounded(depth: int, is_refused: bool) -> None:
     assert bool(check(root)) is is_refused
 
 
-@pytest.mark.parametrize(("number", "is_refused"), [(MAX_ROUTES, False), (MAX_ROUTES + 1, True)])
+@pytest.mark.parametrize(("size", "is_refused"), [(MAX_ROUTES, False), (MAX_ROUTES + 1, True)])
 def test_check_tree__number_of_routes__is_bounded(size: int, is_refused: bool) -> None:
     children = tuple(Route(route_id=number) for number in range(2, size + 1))
 
