@@ -20,12 +20,14 @@ from typing import Any, TypeVar
 
 import pytest
 
+from alerts.routing.intervals import IntervalInvalid, TimeInterval, parse_interval
 from alerts.routing.matchers import OPERATORS, Matcher, MatcherInvalid, parse_matchers, write_matchers
 from alerts.routing.tree import ALL_LABELS, Route, check_tree, resolve
 
 TREES = 320
 LABEL_SETS_PER_TREE = 7
 SPELLINGS = 300
+INTERVALS = 250
 THREADS = 3
 RECEIVERS = tuple(f"r{number}" for number in range(6))
 NAMES = ("a", "b", "c", "severity")
@@ -266,6 +268,98 @@ def test_check_tree__root__is_refused_where_alertmanager_refuses_it(changes: dic
     config = tmp_path / "alertmanager.yml"
     config.write_text(json.dumps({"route": written, "receivers": [{"name": "r0"}]}))
 
-    result = subprocess.run([find_amtool(), "check-config", config], capture_output=True, check=False, timeout=60)
+    accepted = ask_acceptance(config)
 
-    assert (check_tree(read_tree(written), receivers={"r0"}) == []) is (result.returncode == 0)
+    assert (check_tree(read_tree(written), receivers={"r0"}) == []) is accepted
+
+
+#: Entries of a time interval's fields, right and wrong ones.
+RANGES: dict[str, list[str]] = {
+    "weekdays": ["monday", "Sunday", "monday:friday", "saturday:sunday", "mon", "1", "monday:", " monday", "a:b:c", ""],
+    "days_of_month": [
+        "1",
+        "0",
+        "31",
+        "32",
+        "-31",
+        "-32",
+        "1:5",
+        "5:1",
+        "-3:-1",
+        "-1:-3",
+        "1:-1",
+        "-1:1",
+        "25:-3",
+        "x",
+        "1:",
+    ],
+    "months": [
+        "january",
+        "JULY",
+        "jan",
+        "1:3",
+        "may:august",
+        "5:august",
+        "august:5",
+        "01",
+        "12",
+        "december:january",
+        "x:",
+    ],
+    "years": ["2026", "2026:2028", "2028:2026", "x", "2026:", " 2026", "+2026", "02026", "2_026"],
+}
+CLOCKS = ["00:00", "09:00", "9:00", "17:30", "24:00", "24:01", "23:60", "25:00", "", "09:00:00", " 09:00"]
+LOCATIONS = [
+    "",
+    "UTC",
+    "utc",
+    "Europe/Berlin",
+    "europe/berlin",
+    "CET",
+    "Etc/GMT+5",
+    "Nowhere/City",
+    "../etc/passwd",
+    "Europe",
+]
+
+
+def generate_interval(chance: random.Random) -> dict[str, Any]:
+    field = chance.choice([*RANGES, "times", "location"])
+    if field == "location":
+        return {field: chance.choice(LOCATIONS)}
+    if field == "times":
+        return {field: [{"start_time": chance.choice(CLOCKS), "end_time": chance.choice(CLOCKS)}]}
+    return {field: chance.sample(RANGES[field], chance.choice([1, 1, 2]))}
+
+
+def ask_acceptance(config: Path) -> bool:
+    result = subprocess.run([find_amtool(), "check-config", config], capture_output=True, check=False, timeout=60)
+    return result.returncode == 0
+
+
+def read_interval(spec: dict[str, Any]) -> TimeInterval | None:
+    try:
+        return parse_interval(spec)
+    except IntervalInvalid:
+        return None
+
+
+@pytest.mark.timeout(200)
+def test_parse_interval__generated_shapes__are_refused_where_alertmanager_refuses_them(tmp_path: Path) -> None:
+    chance = random.Random(20260316)
+    specs = [generate_interval(chance) for _ in range(INTERVALS)]
+    configs = []
+    for number, spec in enumerate(specs):
+        written = {
+            "route": {"receiver": "r0"},
+            "receivers": [{"name": "r0"}],
+            "time_intervals": [{"name": "t", "time_intervals": [spec]}],
+        }
+        configs.append(tmp_path / f"interval_{number}.yml")
+        configs[-1].write_text(json.dumps(written))
+
+    answers = ask_all(ask_acceptance, configs)
+
+    ours = [read_interval(spec) is not None for spec in specs]
+    assert [spec for spec, mine, theirs in zip(specs, ours, answers, strict=True) if mine is not theirs] == []
+    assert INTERVALS / 4 < sum(ours) < INTERVALS * 3 / 4
