@@ -1,0 +1,365 @@
+"""The routing tree and the matchers against Alertmanager's own tool, over generated trees, labels and spellings.
+
+`amtool config routes test` says which receivers a label set ends at, in order; `amtool config routes show` how it reads
+a matcher. It answers one question per call, hence the threads.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from alerts.routing.intervals import IntervalInvalid, TimeInterval, parse_interval
+from alerts.routing.matchers import OPERATORS, Matcher, MatcherInvalid, parse_matchers, write_matchers
+from alerts.routing.tree import ALL_LABELS, Route, check_tree, resolve
+
+TREES = 320
+LABEL_SETS_PER_TREE = 7
+SPELLINGS = 300
+INTERVALS = 250
+THREADS = 3
+RECEIVERS = tuple(f"r{number}" for number in range(6))
+NAMES = ("a", "b", "c", "severity")
+VALUES = ("", "1", "2", "12", "critical", "Critical", "é", "a b", 'say "no"', "x,y", "{x}", "back\\slash", "two\nlines")
+EXPRESSIONS = (
+    "1|2",
+    ".*",
+    ".+",
+    "",
+    "1.*",
+    "(?i)critical",
+    "[^1]",
+    r"\d+",
+    "a b|x,y",
+    r"two\nlines",
+    "é?",
+    '"',
+    "[{]x}",
+)
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A tree, the file that says the same to Alertmanager, and a label set."""
+
+    root: Route
+    config: Path
+    labels: dict[str, str]
+
+
+def find_amtool() -> str:
+    amtool = shutil.which("amtool")
+    assert amtool, "amtool is missing: apt-get install prometheus-alertmanager"
+    return amtool
+
+
+def ask_all(ask: Callable[[Question], Answer], questions: list[Question]) -> list[Answer]:
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(ask, questions))
+
+
+def generate_tree(chance: random.Random) -> Route:
+    ids = iter(range(1, 10_000))
+    return Route(
+        route_id=next(ids), receiver=chance.choice(RECEIVERS), children=tuple(_generate_children(chance, ids, depth=1))
+    )
+
+
+def _generate_children(chance: random.Random, ids: Iterator[int], depth: int) -> Iterator[Route]:
+    for _ in range(chance.choice([1, 2, 3, 5]) if depth == 1 else chance.choice([0, 0, 1, 2, 3]) if depth < 5 else 0):
+        yield Route(
+            route_id=next(ids),
+            matchers=tuple(generate_matcher(chance) for _ in range(chance.choice([0, 1, 1, 1, 2]))),
+            receiver=chance.choice([None, *RECEIVERS]),
+            continues=chance.random() < 0.4,
+            children=tuple(_generate_children(chance, ids, depth + 1)),
+        )
+
+
+def generate_matcher(chance: random.Random) -> Matcher:
+    operator = chance.choice(OPERATORS)
+    return Matcher(chance.choice(NAMES), operator, chance.choice(EXPRESSIONS if "~" in operator else VALUES))
+
+
+def generate_labels(chance: random.Random) -> dict[str, str]:
+    return {name: chance.choice(VALUES) for name in NAMES if chance.random() < 0.7}
+
+
+def write_config(root: Route) -> dict[str, Any]:
+    return {"route": write_route(root), "receivers": [{"name": name} for name in RECEIVERS]}
+
+
+def write_route(route: Route) -> dict[str, Any]:
+    """Matchers are written as one text or as a list of texts, which is the same."""
+    texts = [write_matchers(route.matchers)] if route.route_id % 2 else [str(matcher) for matcher in route.matchers]
+    written: dict[str, Any] = {
+        "continue": route.continues,
+        "routes": [write_route(child) for child in route.children],
+    }
+    if route.matchers:
+        written["matchers"] = texts
+    if route.receiver is not None:
+        written["receiver"] = route.receiver
+    return written
+
+
+def ask_receivers(case: Case) -> list[str]:
+    """Return what amtool says of a label set, which it reads as it reads matchers."""
+    labels = [str(Matcher(name, "=", value)) for name, value in case.labels.items()]
+    result = subprocess.run(
+        [find_amtool(), "config", "routes", "test", f"--config.file={case.config}", *labels],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return result.stdout.strip().split(",")
+
+
+@pytest.mark.timeout(400)
+def test_resolve__generated_trees__receivers_are_alertmanagers(tmp_path: Path) -> None:
+    chance = random.Random(20260311)
+    cases = []
+    for number in range(TREES):
+        root = generate_tree(chance)
+        assert check_tree(root, receivers=RECEIVERS) == []
+        config = tmp_path / f"tree_{number}.yml"
+        config.write_text(json.dumps(write_config(root), ensure_ascii=False))
+        cases.extend(Case(root, config, generate_labels(chance)) for _ in range(LABEL_SETS_PER_TREE))
+
+    answers = ask_all(ask_receivers, cases)
+
+    assert len(cases) >= 2_000
+    ours = [[route.receiver for route in resolve(case.root, case.labels)] for case in cases]
+    different = [
+        (case, mine, theirs) for case, mine, theirs in zip(cases, ours, answers, strict=True) if mine != theirs
+    ]
+    assert different == []
+    assert sum(len(receivers) > 1 for receivers in ours) > 200
+    assert sum(len(resolve(case.root, case.labels)[0].path) > 2 for case in cases) > 200
+
+
+def ask_matchers(config: Path) -> tuple[Matcher, ...] | str:
+    """Return the matchers that amtool reads in the one route below the root, or its words of refusal."""
+    result = subprocess.run(
+        [find_amtool(), "config", "routes", "show", f"--config.file={config}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if result.returncode:
+        return result.stderr
+    shown = result.stdout.partition("receiver: root\n")[2].partition("── ")[2].partition("  receiver: other")[0]
+    return () if shown == "default-route" else parse_matchers(shown)
+
+
+def generate_spelling(chance: random.Random) -> str:
+    """Matchers as somebody may type them, mostly right."""
+    parts = [
+        _mostly(chance, ["a", "b_2", "c:d", " a "], ["1a", "é", "", "a-b", '"a"'])
+        + _mostly(chance, ["=", "!=", "=~", "!~", " = ", " =~\t", "\n!= "], ["==", "!", "", "~"])
+        + _generate_value(chance)
+        for _ in range(chance.choice([0, 1, 1, 2, 3]))
+    ]
+    text = chance.choice([",", ", ", " ,", ",\n"]).join(parts) + _mostly(chance, ["", "", ",", ", "], [",,"])
+    opening, closing = _mostly(chance, [("{", "}"), ("{ ", " }"), ("", "")], [("{", ""), ("", "}"), ("{{", "}}")])
+    return opening + text + closing
+
+
+def _generate_value(chance: random.Random) -> str:
+    pieces = ["x", "y|z", ".*", " ", "\\\\", '\\"', "\\n", "\\d", "é", "[0-9]"]
+    value = "".join(chance.choice(pieces) for _ in range(chance.randint(0, 3)))
+    quoted = "".join(chance.choice([*pieces, ",", "{1}", "\n", "'", "="]) for _ in range(chance.randint(0, 4)))
+    return _mostly(chance, [value, f'"{quoted}"', f'"{value}"'], [f'"{value}', f'{value}"', quoted, f"={value}", "x("])
+
+
+def _mostly(chance: random.Random, right: list[Answer], wrong: list[Answer]) -> Answer:
+    return chance.choice(wrong if chance.random() < 0.08 else right)
+
+
+def read_ours(text: str) -> tuple[Matcher, ...] | str:
+    try:
+        return parse_matchers(text)
+    except MatcherInvalid as refused:
+        return refused.message
+
+
+def sort_matchers(matchers: tuple[Matcher, ...]) -> list[tuple[str, str, str]]:
+    return sorted((matcher.name, matcher.operator, matcher.value) for matcher in matchers)
+
+
+@pytest.mark.timeout(200)
+def test_parse_matchers__generated_spellings__are_read_and_refused_as_by_alertmanager(tmp_path: Path) -> None:
+    """But for the three things of which `matchers` says that they are refused here."""
+    chance = random.Random(20260312)
+    texts = [generate_spelling(chance) for _ in range(SPELLINGS)]
+    configs = []
+    for number, text in enumerate(texts):
+        route = {"receiver": "root", "routes": [{"receiver": "other", "matchers": [text]}]}
+        configs.append(tmp_path / f"spelling_{number}.yml")
+        configs[-1].write_text(json.dumps({"route": route, "receivers": [{"name": "root"}, {"name": "other"}]}))
+
+    answers = ask_all(ask_matchers, configs)
+
+    ours = [read_ours(text) for text in texts]
+    stricter = 0
+    for text, mine, theirs in zip(texts, ours, answers, strict=True):
+        if isinstance(mine, str) and not isinstance(theirs, str):
+            assert re.search("brace|^The value of .* begins with ", mine), (text, mine, theirs)
+            stricter += 1
+        elif isinstance(mine, str):
+            assert isinstance(theirs, str), (text, mine, theirs)
+        else:
+            assert not isinstance(theirs, str), (text, mine, theirs)
+            assert sort_matchers(mine) == sort_matchers(theirs), text
+    assert sum(isinstance(mine, tuple) and len(mine) > 0 for mine in ours) > SPELLINGS / 3
+    assert sum(isinstance(mine, str) for mine in ours) - stricter > SPELLINGS / 10
+
+
+#: What Alertmanager wants of a tree, one change to a usable one each.
+TREE_CHANGES: list[dict[str, Any]] = [
+    {},
+    {"group_wait": "0s"},
+    {"group_interval": "0s"},
+    {"repeat_interval": "0s"},
+    {"group_by": ["a", "b"]},
+    {"group_by": list(ALL_LABELS)},
+    {"group_by": ["a", "a"]},
+    {"group_by": ["a", "..."]},
+    {"group_by": ["a-b"]},
+    {"group_by": ["a:b"]},
+    {"matchers": ["a=b"]},
+    {"continue": True},
+    {"receiver": "nobody"},
+    {"receiver": ""},
+]
+
+
+def read_tree(written: dict[str, Any]) -> Route:
+    zero = {name: timedelta(0) for name in ("group_wait", "group_interval", "repeat_interval") if name in written}
+    return Route(
+        route_id=1,
+        receiver=written["receiver"] or None,
+        matchers=tuple(matcher for text in written.get("matchers", []) for matcher in parse_matchers(text)),
+        group_by=tuple(written.get("group_by", [])),
+        continues=written.get("continue", False),
+        **zero,
+    )
+
+
+@pytest.mark.parametrize("changes", TREE_CHANGES, ids=json.dumps)
+def test_check_tree__root__is_refused_where_alertmanager_refuses_it(changes: dict[str, Any], tmp_path: Path) -> None:
+    written = {"receiver": "r0", **changes}
+    config = tmp_path / "alertmanager.yml"
+    config.write_text(json.dumps({"route": written, "receivers": [{"name": "r0"}]}))
+
+    accepted = ask_acceptance(config)
+
+    assert (check_tree(read_tree(written), receivers={"r0"}) == []) is accepted
+
+
+#: Entries of a time interval's fields, right and wrong ones.
+RANGES: dict[str, list[str]] = {
+    "weekdays": ["monday", "Sunday", "monday:friday", "saturday:sunday", "mon", "1", "monday:", " monday", "a:b:c", ""],
+    "days_of_month": [
+        "1",
+        "0",
+        "31",
+        "32",
+        "-31",
+        "-32",
+        "1:5",
+        "5:1",
+        "-3:-1",
+        "-1:-3",
+        "1:-1",
+        "-1:1",
+        "25:-3",
+        "x",
+        "1:",
+    ],
+    "months": [
+        "january",
+        "JULY",
+        "jan",
+        "1:3",
+        "may:august",
+        "5:august",
+        "august:5",
+        "01",
+        "12",
+        "december:january",
+        "x:",
+    ],
+    "years": ["2026", "2026:2028", "2028:2026", "x", "2026:", " 2026", "+2026", "02026", "2_026"],
+}
+CLOCKS = ["00:00", "09:00", "9:00", "17:30", "24:00", "24:01", "23:60", "25:00", "", "09:00:00", " 09:00"]
+LOCATIONS = [
+    "",
+    "UTC",
+    "utc",
+    "Europe/Berlin",
+    "europe/berlin",
+    "CET",
+    "Etc/GMT+5",
+    "Nowhere/City",
+    "../etc/passwd",
+    "Europe",
+]
+
+
+def generate_interval(chance: random.Random) -> dict[str, Any]:
+    field = chance.choice([*RANGES, "times", "location"])
+    if field == "location":
+        return {field: chance.choice(LOCATIONS)}
+    if field == "times":
+        return {field: [{"start_time": chance.choice(CLOCKS), "end_time": chance.choice(CLOCKS)}]}
+    return {field: chance.sample(RANGES[field], chance.choice([1, 1, 2]))}
+
+
+def ask_acceptance(config: Path) -> bool:
+    result = subprocess.run([find_amtool(), "check-config", config], capture_output=True, check=False, timeout=60)
+    return result.returncode == 0
+
+
+def read_interval(spec: dict[str, Any]) -> TimeInterval | None:
+    try:
+        return parse_interval(spec)
+    except IntervalInvalid:
+        return None
+
+
+@pytest.mark.timeout(200)
+def test_parse_interval__generated_shapes__are_refused_where_alertmanager_refuses_them(tmp_path: Path) -> None:
+    chance = random.Random(20260316)
+    specs = [generate_interval(chance) for _ in range(INTERVALS)]
+    configs = []
+    for number, spec in enumerate(specs):
+        written = {
+            "route": {"receiver": "r0"},
+            "receivers": [{"name": "r0"}],
+            "time_intervals": [{"name": "t", "time_intervals": [spec]}],
+        }
+        configs.append(tmp_path / f"interval_{number}.yml")
+        configs[-1].write_text(json.dumps(written))
+
+    answers = ask_all(ask_acceptance, configs)
+
+    ours = [read_interval(spec) is not None for spec in specs]
+    assert [spec for spec, mine, theirs in zip(specs, ours, answers, strict=True) if mine is not theirs] == []
+    assert INTERVALS / 4 < sum(ours) < INTERVALS * 3 / 4
