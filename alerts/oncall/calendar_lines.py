@@ -11,6 +11,7 @@ Source: RFC 5545, sections 3.1 (lines), 3.6 (components), 3.3.10 (recurrence rul
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,6 +22,8 @@ from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 MAX_BYTES = 1024 * 1024
 MAX_EVENTS = 5000
 MAX_RULE_CHARACTERS = 300
+#: What is longer, or comes after as many, is cut off: each occurrence of an event reads it anew.
+MAX_SUMMARY_CHARACTERS, MAX_ATTENDEE_CHARACTERS, MAX_ATTENDEES = 500, 2000, 50
 MAX_RULE_INTERVAL = 400
 _MAX_DEPTH = 8
 _MAX_ZONE_CHARACTERS = 100
@@ -53,6 +56,7 @@ class _Event:
     line: int
     lines: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    attendees: int = 0
 
 
 def read_lines(data: bytes) -> CalendarLines:
@@ -61,7 +65,7 @@ def read_lines(data: bytes) -> CalendarLines:
     kept: list[str] = []
     event = _Event(0)
     events, calendars, zone = 0, 0, None
-    for number, line in _unfold(_decode(data)):
+    for number, line in _unfold(_check_bytes(data)):
         name, value = _split(number, line)
         if not stack and (name, value.upper()) != ("BEGIN", "VCALENDAR"):
             raise CalendarInvalid(f"Line {number} stands outside of a calendar: {_quote(line)}.")
@@ -116,33 +120,41 @@ def _find_zone_name(text: str) -> str | None:
     return None
 
 
-def _decode(data: bytes) -> str:
+def _check_bytes(data: bytes) -> bytes:
+    """Return a calendar's bytes without their mark of UTF-8."""
     if len(data) > MAX_BYTES:
         raise CalendarInvalid(f"It has more than {MAX_BYTES // 1024} KiB.")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CalendarInvalid(f"It is not written in UTF-8: look at byte {error.start + 1}.") from error
-    if "\x00" in text:
+    data = data.removeprefix(BOM_UTF8)
+    if b"\x00" in data:
         raise CalendarInvalid("It contains a zero byte.")
-    if text.lstrip()[:15].upper() not in {"BEGIN:VCALENDAR", ""}:
+    if data.lstrip()[:15].upper() not in {b"BEGIN:VCALENDAR", b""}:
         raise CalendarInvalid("It doesn't begin with BEGIN:VCALENDAR, so it is no iCalendar file.")
-    return text
+    return data
 
 
-def _unfold(text: str) -> Iterator[tuple[int, str]]:
-    """Yield lines that aren't empty, those that were folded as one, each with the number it begins at."""
-    parts: list[str] = []
+def _unfold(data: bytes) -> Iterator[tuple[int, str]]:
+    """Yield lines that aren't empty, those that were folded as one, each with the number it begins at.
+
+    Lines are joined before they are decoded: some programs fold within a character.
+    """
+    parts: list[bytes] = []
     begins = 0
-    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
-        if line[:1] in {" ", "\t"} and parts:
+    for number, line in enumerate(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"), start=1):
+        if line[:1] in {b" ", b"\t"} and parts:
             parts.append(line[1:])
             continue
         if any(parts):
-            yield begins, "".join(parts)
+            yield begins, _decode(begins, parts)
         begins, parts = number, [line]
     if any(parts):
-        yield begins, "".join(parts)
+        yield begins, _decode(begins, parts)
+
+
+def _decode(number: int, parts: list[bytes]) -> str:
+    try:
+        return b"".join(parts).decode()
+    except UnicodeDecodeError as error:
+        raise CalendarInvalid(f"Line {number} is not written in UTF-8.") from error
 
 
 def _split(number: int, line: str) -> tuple[str, str]:
@@ -180,6 +192,12 @@ def _keep(event: _Event, number: int, name: str, value: str, line: str) -> None:
         line = _ZONE.sub(lambda found: f";TZID={_find_zone(number, found.group(1))}", line)
     elif name == "RRULE":
         _check_rule(number, value)
+    elif name == "SUMMARY":
+        line = f"SUMMARY:{value[:MAX_SUMMARY_CHARACTERS]}"
+    elif name == "ATTENDEE":
+        event.attendees += 1
+        if event.attendees > MAX_ATTENDEES or len(line) > MAX_ATTENDEE_CHARACTERS:
+            return
     event.lines.append(line)
 
 

@@ -26,7 +26,6 @@ MAX_WINDOW = timedelta(days=400)
 #: How often the calendars of people are asked to look again.
 REFRESH = timedelta(hours=1)
 MAX_WARNINGS = 20
-_MAX_SUMMARY_CHARACTERS = 500
 _MAX_PARTS, _MAX_NAME_PARTS = 20, 3
 _NAME_PART = re.compile(r"[^,;/&+]+")
 
@@ -131,7 +130,7 @@ def _clean(text: str) -> str:
 
 
 def _find_people(reader: _Reader, occurrence: Occurrence) -> People:
-    summary = occurrence.summary[:_MAX_SUMMARY_CHARACTERS]
+    summary = occurrence.summary
     people, unknown = _find_named(reader.find_person, summary)
     if not people:
         found = [reader.find_person(attendee) for attendee in occurrence.attendees]

@@ -276,7 +276,7 @@ def test_read_calendar__a_broken_file__refused_in_words(text: str, message: str)
 
 
 def test_read_calendar__another_encoding__refused_in_words() -> None:
-    with pytest.raises(CalendarInvalid, match="not written in UTF-8: look at byte 22"):
+    with pytest.raises(CalendarInvalid, match=r"Line 2 is not written in UTF-8\."):
         read_calendar(b"BEGIN:VCALENDAR\nX-A:Z\xfcrich", start=START, end=END, find_person=IDS.get)
 
 
@@ -346,6 +346,27 @@ def test_read_calendar__changed_instances_by_the_thousand__bounded() -> None:
     with pytest.raises(CalendarInvalid, match="Its rules recur too often"):
         read(text)
     assert clock.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [f"SUMMARY:{'Ben ' * 200_000}", "SUMMARY:Somebody\n" + "ATTENDEE:mailto:ben@example.com\n" * 30_000],
+    ids=["a long summary", "many attendees"],
+)
+def test_read_calendar__a_large_event_that_recurs_often__bounded(lines: str) -> None:
+    text = make_calendar(f"{lines}\nDTSTART:20260101T000000Z\nDURATION:PT1H\nRRULE:FREQ=HOURLY;COUNT=4900")
+
+    started = clock.process_time()
+    assert read(text).shifts == ()
+    assert clock.process_time() - started < 10
+
+
+def test_read_calendar__a_line_folded_within_a_character__read() -> None:
+    data = make_calendar(EVENT.replace("Ben", "Bén")).encode().replace(b"\xc3", b"\xc3\r\n ")
+
+    found = read_calendar(data, start=START, end=END, find_person={"Bén": BEN}.get)
+
+    assert [shift.people for shift in found.shifts] == [(BEN,)]
 
 
 @pytest.mark.parametrize(("start", "end"), [(START, START), (START, START + 401 * DAY), (END, START)])
