@@ -1,15 +1,18 @@
 """What webhooks are sent: Alertmanager's version 4 body, so that whatever understands that understands us. Pure.
 
-Beside its members stands `notification_reason`: alert_firing, alert_resolved or test.
+Beside its members stand `notification_reason`, in words (see dispatch.Reason) or "test", and `alertURL`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+#: Alerts in one body; the others are counted in `truncatedAlerts`.
+MAX_ALERTS = 500
 NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -39,12 +42,44 @@ def outside_labels(
     }
 
 
-def build_payload(notice: Notice, *, receiver: str, public_url: str) -> dict[str, Any]:
-    """Return the body for one alert that fires or was resolved."""
-    status = "firing" if notice.resolved_at is None else "resolved"
-    group = {name: notice.labels[name] for name in ("alertname", "application") if name in notice.labels}
-    alert = {
-        "status": status,
+def build_payload(
+    notices: Sequence[Notice],
+    *,
+    receiver: str,
+    public_url: str,
+    group_key: str,
+    group_labels: Mapping[str, str],
+    reason: str,
+) -> dict[str, Any]:
+    """Return the body for the alerts of a group, at least one; those that fire first. Others than MAX_ALERTS are counted."""
+    firing = [notice for notice in notices if notice.resolved_at is None]
+    ordered = firing + [notice for notice in notices if notice.resolved_at is not None]
+    shown = ordered[:MAX_ALERTS]
+    return {
+        "version": "4",
+        "groupKey": group_key,
+        "truncatedAlerts": len(ordered) - len(shown),
+        "status": "firing" if firing else "resolved",
+        "receiver": receiver,
+        "groupLabels": dict(group_labels),
+        "commonLabels": _common([notice.labels for notice in ordered]),
+        "commonAnnotations": _common([notice.annotations for notice in ordered]),
+        "externalURL": public_url,
+        "notification_reason": reason,
+        "alerts": [_describe(notice) for notice in shown],
+        "alertURL": ordered[0].alert_url,
+    }
+
+
+def write_group_key(labels: Mapping[str, str], *, receiver: str) -> str:
+    """Return what names a group outside, in Alertmanager's spelling."""
+    described = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in sorted(labels.items()))
+    return f"{{}}/{{{receiver}}}:{{{described}}}"
+
+
+def _describe(notice: Notice) -> dict[str, Any]:
+    return {
+        "status": "firing" if notice.resolved_at is None else "resolved",
         "labels": dict(notice.labels),
         "annotations": dict(notice.annotations),
         "startsAt": write_time(notice.fired_at),
@@ -52,20 +87,12 @@ def build_payload(notice: Notice, *, receiver: str, public_url: str) -> dict[str
         "generatorURL": notice.rule_url,
         "fingerprint": f"{notice.alert_id:016x}",
     }
-    return {
-        "version": "4",
-        "groupKey": "{}:{" + ", ".join(f'{name}="{value}"' for name, value in group.items()) + "}",
-        "truncatedAlerts": 0,
-        "status": status,
-        "receiver": receiver,
-        "groupLabels": group,
-        "commonLabels": dict(notice.labels),
-        "commonAnnotations": dict(notice.annotations),
-        "externalURL": public_url,
-        "notification_reason": f"alert_{status}",
-        "alerts": [alert],
-        "alertURL": notice.alert_url,
-    }
+
+
+def _common(sets: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return what all of them have."""
+    first, *others = sets
+    return {name: value for name, value in first.items() if all(each.get(name) == value for each in others)}
 
 
 def build_test_payload(*, channel: str, public_url: str, now: datetime) -> dict[str, Any]:
@@ -79,7 +106,14 @@ def build_test_payload(*, channel: str, public_url: str, now: datetime) -> dict[
         alert_url=public_url,
         rule_url=public_url,
     )
-    return {**build_payload(notice, receiver=channel, public_url=public_url), "notification_reason": "test"}
+    return build_payload(
+        [notice],
+        receiver=channel,
+        public_url=public_url,
+        group_key=write_group_key({"alertname": "Test"}, receiver=channel),
+        group_labels={"alertname": "Test"},
+        reason="test",
+    )
 
 
 def write_time(moment: datetime) -> str:

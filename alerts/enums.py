@@ -50,6 +50,39 @@ class ChannelKind(models.TextChoices):
     WEBHOOK = "webhook", "Webhook"
 
 
+class GroupState(models.TextChoices):
+    """Whether a group's alerts still go on."""
+
+    OPEN = "open", "Open"
+    CLOSED = "closed", "Closed"
+
+
+class HoldKind(models.TextChoices):
+    """Why an alert's messages are held back. It is evaluated all the same."""
+
+    SILENCE = "silence", "Silenced"
+    MAINTENANCE = "maintenance", "Maintenance"
+    INHIBITION = "inhibition", "Inhibited"
+    COMPONENT = "component", "Depends on what is broken"
+    FLAPPING = "flapping", "Flapping"
+    SNOOZE = "snooze", "Snoozed"
+
+
+class PolicyStepKind(models.TextChoices):
+    """What a step of an escalation policy does."""
+
+    CHANNEL = "channel", "Tell channels"
+    PERSON = "person", "Tell people"
+    TEAM = "team", "Tell teams"
+    SCHEDULE = "schedule", "Tell who is on call"
+    ROUND_ROBIN = "round_robin", "Tell one person, in turn"
+    WAIT = "wait", "Wait"
+    IF_TIME = "if_time", "Go on only between"
+    IF_COUNT = "if_count", "Go on only if alerts are many"
+    DECLARE_INCIDENT = "declare_incident", "Declare an incident"
+    REPEAT = "repeat", "Repeat from the beginning"
+
+
 class NoteKind(models.TextChoices):
     """What a person did with an alert."""
 
@@ -58,3 +91,5 @@ class NoteKind(models.TextChoices):
     UNACKNOWLEDGED = "unacknowledged", "Acknowledgement taken back"
     ASSIGNED = "assigned", "Assigned"
     CLOSED = "closed", "Closed by hand"
+    SNOOZED = "snoozed", "Snoozed"
+    EXPIRED = "expired", "Acknowledgement ran out"

@@ -13,7 +13,7 @@ _SEPARATORS = re.compile(r"[,;\s]+")
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One address of one channel. `secret` signs webhooks; it is never stored with an alert.
+    """One address, of a channel or (`channel_id` 0) of a person. `secret` signs webhooks; it is never stored with an alert.
 
     `obstacle` is why nothing can be sent to it, empty if nothing stands in the way.
     """
@@ -24,6 +24,11 @@ class Recipient:
     address: str
     secret: str = ""
     obstacle: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells recipients apart: by which way, to which address."""
+        return self.kind, self.address.lower()
 
     def as_told(self) -> dict[str, Any]:
         """Return what an alert remembers of someone it told."""
@@ -37,7 +42,7 @@ def split_addresses(text: str) -> list[str]:
 
 def merge_recipients(recipients: Iterable[Recipient]) -> list[Recipient]:
     """Return each address once, although several channels lead to it."""
-    return list({(each.kind, each.address.lower()): each for each in recipients}.values())
+    return list({each.key: each for each in recipients}.values())
 
 
 def recipient_of_told(told: dict[str, Any], *, secret: str = "", obstacle: str = "") -> Recipient:
@@ -45,9 +50,9 @@ def recipient_of_told(told: dict[str, Any], *, secret: str = "", obstacle: str =
     return Recipient(int(told["channel"]), str(told["name"]), str(told["kind"]), str(told["to"]), secret, obstacle)
 
 
-def write_delivery_key(*, alert_id: int, transition_id: int, recipient: Recipient) -> str:
+def write_delivery_key(*, notice_id: int, recipient: Recipient) -> str:
     """Return what identifies this message to this recipient for good; a long address stands as its hash."""
     address = recipient.address
     if len(address) > 150:
         address = hashlib.sha256(address.encode()).hexdigest()
-    return f"alert:{alert_id}:{transition_id}:{recipient.channel_id}:{address}"
+    return f"notice:{notice_id}:{recipient.kind}:{address}"

@@ -18,6 +18,15 @@ declare(
 )
 declare(
     Schedule(
+        name="alerts: tell people",
+        task="alerts.tasks.notify",
+        when=timedelta(seconds=5),
+        queue="evaluate",
+        description="Sends what groups of alerts have to say, and takes the steps of escalations that are due.",
+    )
+)
+declare(
+    Schedule(
         name="alerts: prune alerts",
         task="alerts.tasks.prune_alerts",
         when=Cron(minute="41", hour="3"),

@@ -6,13 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from alerts.enums import AlertState, ChannelKind, Severity
-from alerts.models import Alert, Channel, Rule, RuleQuerySet
+from alerts.escalation import Step, StepKind
+from alerts.models import Alert, Channel, Notice, Policy, PolicyStep, Rule, RuleQuerySet
 from alerts.recipients import Recipient, merge_recipients, split_addresses
 from config.crypto import SecretUnreadable
 from config.settings import OPTION
@@ -56,7 +58,7 @@ def measure_standing(*, application_id: int | None = None) -> Standing:
 def list_open_alerts() -> dict[tuple[int, int], dict[str, Alert]]:
     """Return every open alert by fingerprint, for each pair of rule and application that has any."""
     found: dict[tuple[int, int], dict[str, Alert]] = defaultdict(dict)
-    for alert in Alert.objects.open().defer("trail", "told"):
+    for alert in Alert.objects.open().defer("trail"):
         assert alert.rule_id is not None, "a constraint keeps the rule of an open alert"
         found[alert.rule_id, alert.application_id][alert.fingerprint] = alert
     return found
@@ -145,3 +147,54 @@ def list_alerts_about(*, application_id: int, label: str, value: str, limit: int
     named = {f"labels__{label}": value}
     alerts = Alert.objects.filter(application_id=application_id, fired_at__isnull=False, **named)
     return list(alerts.order_by("-id")[:limit])
+
+
+def read_policy_steps(policy: Policy) -> tuple[Step, ...]:
+    """Return a policy's steps, in order, ready to be snapshotted."""
+    steps = policy.steps.prefetch_related("channels", "people", "teams").order_by("position", "id")
+    return tuple(_read_step(step) for step in steps)
+
+
+def _read_step(step: PolicyStep) -> Step:
+    people = [person.pk for person in step.people.all()]
+    targets = {
+        StepKind.CHANNEL: [channel.pk for channel in step.channels.all()],
+        StepKind.PERSON: people,
+        StepKind.ROUND_ROBIN: people,
+        StepKind.TEAM: [team.pk for team in step.teams.all()],
+    }
+    kind = StepKind(step.kind)
+    return Step(
+        kind=kind,
+        targets=tuple(sorted(targets.get(kind, ()))),
+        seconds=step.seconds,
+        count=step.count,
+        start=step.from_time.strftime("%H:%M") if step.from_time else "",
+        end=step.until_time.strftime("%H:%M") if step.until_time else "",
+        weekdays=tuple(step.weekdays),
+        zone=step.zone or "UTC",
+    )
+
+
+def list_people_recipients(user_ids: Iterable[int]) -> list[Recipient]:
+    """Return how people are reached; one without any way carries the reason."""
+    people = get_user_model().objects.filter(pk__in=list(user_ids), is_active=True).order_by("pk")
+    return [_recipient_of_person(person) for person in people]
+
+
+def _recipient_of_person(person: Any) -> Recipient:
+    name = str(person.get_full_name() or person.get_username())
+    obstacle = "" if person.email else f"{name} has no e-mail address."
+    return Recipient(0, name, ChannelKind.EMAIL, person.email or person.get_username(), obstacle=obstacle)
+
+
+def list_notice_ids(*, alert_id: int) -> list[int]:
+    """Return the messages that were about an alert, oldest first."""
+    about = Notice.objects.filter(Q(firing__contains=[alert_id]) | Q(resolved__contains=[alert_id]))
+    return list(about.order_by("pk").values_list("pk", flat=True))
+
+
+def list_alerts_of_notice(*, notice_id: int) -> list[int]:
+    """Return the alerts that a message was about; none if it is forgotten."""
+    notice = Notice.objects.filter(pk=notice_id).first()
+    return [*notice.firing, *notice.resolved] if notice else []

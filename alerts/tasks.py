@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from alerts.runs import remember_run
-from alerts.services import evaluating, retention
+from alerts.services import evaluating, notifying, retention
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,13 @@ def evaluate_rules() -> str:
     if run.transitions:
         logger.info("%s alerts changed state (%s rules in %.2f s)", run.transitions, run.rules, run.seconds)
     return f"{run.rules} rules, {run.failed} failed, {run.transitions} transitions, {run.seconds:.3f} s"
+
+
+@shared_task(ignore_result=True)
+def notify() -> str:
+    """Tell people what is due: new groups, what changed in them, steps of escalations; say what was done."""
+    turn = notifying.take_turn(now=timezone.now())
+    return f"{turn.groups} groups, {turn.notices} messages, {turn.failed} failed"
 
 
 @shared_task(ignore_result=True)

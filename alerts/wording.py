@@ -26,3 +26,11 @@ def write_firing_subject(*, severity: str, summary: str, hold_seconds: int) -> s
 def write_resolved_subject(*, summary: str, lasted_seconds: float) -> str:
     """Return the subject of the good news: “Resolved after 12 min: CPU of erp1 above 95 %”."""
     return f"Resolved after {describe_seconds(lasted_seconds)}: {summary}"
+
+
+def write_group_subject(*, severity: str, firing: int, resolved: int, summary: str) -> str:
+    """Return the subject of a message about several alerts: “Critical: 3 alerts, 1 resolved: CPU of erp1 above 95 %, …”."""
+    if not firing:
+        return f"Resolved: {resolved} alerts: {summary}, …"
+    ended = f", {resolved} resolved" if resolved else ""
+    return f"{severity}: {firing} alert{'' if firing == 1 else 's'}{ended}: {summary}, …"

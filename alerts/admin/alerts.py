@@ -55,7 +55,7 @@ class AlertAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
         """Alerts by need; what only the case shows is not read."""
-        return Alert.objects.by_need().defer("told")
+        return Alert.objects.by_need()
 
     def get_ordering(self, request: HttpRequest) -> list[str]:
         """The order is always by need."""

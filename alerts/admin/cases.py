@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from alerts.charts import draw_alert
 from alerts.enums import AlertState, Severity
 from alerts.models import Alert
+from alerts.selectors import list_alerts_of_notice, list_notice_ids
 from alerts.services.alerts import (
     AlertOver,
     CommentInvalid,
@@ -60,12 +61,23 @@ def describe_case(request: HttpRequest, alert: Alert) -> dict[str, Any]:
         "can_change": request.user.has_perm(CHANGE),
         "chart": draw_alert(alert, now=timezone.now()),
         "story": _tell(alert),
-        "deliveries": list(list_deliveries_of(source=SOURCE, source_id=str(alert.pk))[:MAX_DELIVERIES]),
+        "deliveries": list(
+            list_deliveries_of(source=SOURCE, source_ids=list_notice_ids(alert_id=alert.pk))[:MAX_DELIVERIES]
+        ),
         "people": list(_list_people()),
         "earlier": list(_list_earlier(alert)),
         "subjects": list_subjects(request, alert),
         "is_fullwidth": "1",
     }
+
+
+@admin_page("alerts/notice/<int:pk>/", name="alerts_notice", permission=VIEW)
+def follow_notice(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Lead from a message to the alert it was about, or the list if there were several."""
+    alert_ids = list_alerts_of_notice(notice_id=pk)
+    if len(alert_ids) == 1:
+        return redirect("admin:alerts_alert_change", alert_ids[0])
+    return redirect("admin:alerts_alert_changelist")
 
 
 @admin_page(f"{ADDRESS}/story/", name="alerts_alert_story", permission=VIEW)

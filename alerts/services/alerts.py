@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from alerts.enums import OPEN_STATES, AlertState, NoteKind
 from alerts.models import Alert, AlertComment
-from alerts.services.telling import tell_of_end
+from alerts.services.grouping import wake_groups
+from alerts.services.telling import publish_transition
 from alerts.services.transitions import change_state
 from config.actors import Actor
 
@@ -42,6 +43,7 @@ def unacknowledge_alert(*, alert_id: int, by: Actor) -> bool:
     if not _open(alert_id).exclude(acknowledged_at=None).update(**changes):
         _check_open(alert_id)
         return False
+    wake_groups(alert_ids=[alert_id], now=timezone.now())
     _note(alert_id, NoteKind.UNACKNOWLEDGED, by)
     return True
 
@@ -100,7 +102,7 @@ def _end(alert_id: int, *, reason: str) -> bool:
     to = AlertState.RESOLVED if was_firing else AlertState.INACTIVE
     transition = change_state(alert=alert, to=to, at=timezone.now(), reason=reason)
     if transition is not None and was_firing:
-        tell_of_end(alert=alert, transition=transition)
+        publish_transition(alert=alert, transition=transition)
     return transition is not None
 
 

@@ -13,8 +13,8 @@ from alerts.annotations import TemplateError, render_template
 from alerts.enums import AlertState
 from alerts.evaluation import Action, Decision
 from alerts.models import Alert, AlertTransition, Rule
-from alerts.selectors import list_recipients
-from alerts.services.telling import tell_of_end, tell_of_firing
+from alerts.services.grouping import join_groups
+from alerts.services.telling import publish_transition
 from alerts.services.transitions import change_state, check_transition
 from config.lengths import describe_seconds
 from monitoring.applications.selectors import list_applications
@@ -102,7 +102,7 @@ def apply_outcome(*, outcome: Outcome, now: datetime) -> int:
         alert = outcome.alerts.get(decision.fingerprint)
         if alert is not None and (transition := _move(rule, alert, decision, outcome, now)) is not None:
             moved.append((alert, transition))
-    _tell(rule, moved)
+    _tell(rule, moved, now)
     return len(moved)
 
 
@@ -195,20 +195,17 @@ def _explain_end(rule: Rule) -> str:
     return f"{reason}, for {kept}." if kept else f"{reason}."
 
 
-def _tell(rule: Rule, moved: Moved) -> None:
-    """Queue the messages of what fires and what ended; pending alerts tell nobody."""
+def _tell(rule: Rule, moved: Moved, now: datetime) -> None:
+    """Publish what fires and what ended, and have it told in groups; pending alerts tell nobody."""
     if not moved:
         return
-    firing = [alert.pk for alert, transition in moved if transition.to_state == AlertState.FIRING]
-    recipients = list_recipients(rule) if firing else []
-    Alert.objects.filter(pk__in=firing).update(told=[recipient.as_told() for recipient in recipients])
     applications = list_applications().in_bulk({alert.application_id for alert, _ in moved})
     for alert, transition in moved:
         alert.application, alert.rule = applications[alert.application_id], rule
-        if transition.to_state == AlertState.FIRING:
-            tell_of_firing(alert=alert, transition=transition, recipients=recipients)
-        elif transition.to_state == AlertState.RESOLVED:
-            tell_of_end(alert=alert, transition=transition)
+        if transition.to_state in {AlertState.FIRING, AlertState.RESOLVED}:
+            publish_transition(alert=alert, transition=transition)
+    fired = [alert for alert, transition in moved if transition.to_state == AlertState.FIRING]
+    join_groups(rule=rule, alerts=fired, now=now)
 
 
 def _render_all(texts: Mapping[str, Any], finding: Finding) -> dict[str, str]:

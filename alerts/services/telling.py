@@ -1,20 +1,21 @@
-"""Telling people: the messages of one transition, queued in its transaction."""
+"""Telling people: the messages of one notice, queued in its transaction; and the events of a change of state."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 
 from alerts import alertmanager
+from alerts.dispatch import Reason
 from alerts.enums import AlertState, ChannelKind, Severity
-from alerts.models import Alert, AlertTransition, Channel
-from alerts.recipients import Recipient, recipient_of_told, write_delivery_key
-from alerts.selectors import read_signing_secret
-from alerts.wording import write_firing_subject, write_resolved_subject
+from alerts.models import Alert, AlertGroup, AlertTransition
+from alerts.recipients import Recipient, write_delivery_key
+from alerts.wording import write_firing_subject, write_group_subject, write_resolved_subject
 from config.admin.states import colours_of
 from config.deliveries.enums import Channel as Way
 from config.deliveries.rendering import RenderedMail, render_mail
@@ -24,30 +25,80 @@ from config.outbox.services import publish
 
 logger = logging.getLogger(__name__)
 
-#: What its deliveries carry as their source.
-SOURCE = "alert"
+#: What its deliveries carry as their source; the source's id is that of the notice.
+SOURCE = "notice"
 
 
-def tell_of_firing(*, alert: Alert, transition: AlertTransition, recipients: Iterable[Recipient]) -> None:
-    """Queue the message that an alert fires; the caller remembers on the alert who was told."""
-    everyone = list(recipients)
-    mail = _render(alert, "firing", transition) if _need_mail(everyone) else None
-    for recipient in everyone:
-        _queue(alert, transition, recipient, mail)
-    _publish(alert, transition)
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """What one recipient is told by a notice: alerts that fire, and ends of alerts that the recipient was told of."""
+
+    notice_id: int
+    group: AlertGroup
+    reason: Reason
+    firing: Sequence[Alert]
+    resolved: Sequence[Alert]
+    at: datetime
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """All of them, those that fire first."""
+        return [*self.firing, *self.resolved]
 
 
-def tell_of_end(*, alert: Alert, transition: AlertTransition) -> None:
-    """Queue the message that an alert is over, to exactly those who were told that it fires."""
-    secrets = _read_secrets(alert.told)
-    everyone = []
-    for told in alert.told:
-        secret, obstacle = secrets.get(told["channel"], ("", ""))
-        everyone.append(recipient_of_told(told, secret=secret, obstacle=obstacle))
-    mail = _render(alert, "resolved", transition) if _need_mail(everyone) else None
-    for recipient in everyone:
-        _queue(alert, transition, recipient, mail)
-    _publish(alert, transition)
+@dataclass(slots=True)
+class Press:
+    """Queues the bulletins of one notice; what several recipients are told alike is rendered once."""
+
+    mails: dict[tuple[int, ...], RenderedMail] = field(default_factory=dict)
+
+    def queue(self, bulletin: Bulletin, *, recipient: Recipient) -> None:
+        """Queue a bulletin to one recipient, in the caller's transaction."""
+        common: dict[str, Any] = {
+            "recipient": recipient.address,
+            "idempotency_key": write_delivery_key(notice_id=bulletin.notice_id, recipient=recipient),
+            "source": SOURCE,
+            "source_id": str(bulletin.notice_id),
+            "application_id": bulletin.alerts[0].application_id,
+            "suppressed_because": recipient.obstacle,
+        }
+        if recipient.obstacle:
+            logger.error(
+                "notice %s is not sent to %s: %s", bulletin.notice_id, recipient.channel_name, recipient.obstacle
+            )
+        if recipient.kind == ChannelKind.WEBHOOK:
+            body = _build_payload(bulletin, receiver=recipient.channel_name)
+            subject = write_subject(bulletin)
+            queue_delivery(
+                channel=Way.WEBHOOK, payload=body, signing_secret=recipient.secret, subject=subject, **common
+            )
+        else:
+            mail = self._render(bulletin)
+            queue_delivery(channel=Way.EMAIL, subject=mail.subject, text=mail.text, html=mail.html, **common)
+
+    def _render(self, bulletin: Bulletin) -> RenderedMail:
+        told = tuple(alert.pk for alert in bulletin.alerts)
+        if told not in self.mails:
+            self.mails[told] = _render_one(bulletin) if len(told) == 1 else _render_several(bulletin)
+        return self.mails[told]
+
+
+def publish_transition(*, alert: Alert, transition: AlertTransition) -> None:
+    """Publish that an alert began to fire or is over, in the caller's transaction."""
+    publish(
+        type=f"alert.{transition.to_state}",
+        payload={
+            "alert_id": alert.pk,
+            "rule_id": alert.rule_id,
+            "transition_id": transition.pk,
+            "name": alert.name,
+            "severity": alert.severity,
+            "summary": alert.summary,
+            "labels": alert.labels,
+            "at": alertmanager.write_time(transition.at),
+        },
+        application_id=alert.application_id,
+    )
 
 
 def describe_notice(alert: Alert) -> alertmanager.Notice:
@@ -71,32 +122,36 @@ def describe_notice(alert: Alert) -> alertmanager.Notice:
     )
 
 
-def _queue(alert: Alert, transition: AlertTransition, recipient: Recipient, mail: RenderedMail | None) -> None:
-    key = write_delivery_key(alert_id=alert.pk, transition_id=transition.pk, recipient=recipient)
-    common: dict[str, Any] = {
-        "recipient": recipient.address,
-        "idempotency_key": key,
-        "source": SOURCE,
-        "source_id": str(alert.pk),
-        "application_id": alert.application_id,
-        "suppressed_because": recipient.obstacle,
-    }
-    if recipient.obstacle:
-        logger.error("alert %s is not sent to %s: %s", alert.pk, recipient.channel_name, recipient.obstacle)
-    if recipient.kind == ChannelKind.WEBHOOK:
-        body = alertmanager.build_payload(
-            describe_notice(alert), receiver=recipient.channel_name, public_url=settings.PUBLIC_URL
+def write_subject(bulletin: Bulletin) -> str:
+    """Return the one line that says it all."""
+    alerts = bulletin.alerts
+    if len(alerts) > 1:
+        worst = max((Severity(alert.severity) for alert in bulletin.firing), key=list(Severity).index, default=None)
+        return write_group_subject(
+            severity=str(worst.label) if worst else "",
+            firing=len(bulletin.firing),
+            resolved=len(bulletin.resolved),
+            summary=alerts[0].summary,
         )
-        subject = _write_subject(alert)
-        queue_delivery(channel=Way.WEBHOOK, payload=body, signing_secret=recipient.secret, subject=subject, **common)
-    elif mail is not None:
-        queue_delivery(channel=Way.EMAIL, subject=mail.subject, text=mail.text, html=mail.html, **common)
+    return _write_subject(alerts[0])
 
 
-def _render(alert: Alert, kind: str, transition: AlertTransition) -> RenderedMail:
+def _build_payload(bulletin: Bulletin, *, receiver: str) -> dict[str, Any]:
+    labels = bulletin.group.labels
+    return alertmanager.build_payload(
+        [describe_notice(alert) for alert in bulletin.alerts],
+        receiver=receiver,
+        public_url=settings.PUBLIC_URL,
+        group_key=alertmanager.write_group_key(labels, receiver=receiver),
+        group_labels=labels,
+        reason=bulletin.reason,
+    )
+
+
+def _render_one(bulletin: Bulletin) -> RenderedMail:
+    (alert,) = bulletin.alerts
     rule = alert.rule
-    severity = Severity(alert.severity)
-    is_firing = transition.to_state == AlertState.FIRING
+    severity, is_firing = Severity(alert.severity), bool(bulletin.firing)
     colours = colours_of(severity.tone if is_firing else AlertState.RESOLVED.tone)
     context = {
         "subject": _write_subject(alert),
@@ -104,9 +159,9 @@ def _render(alert: Alert, kind: str, transition: AlertTransition) -> RenderedMai
         "summary": alert.summary,
         "alert": alert,
         "rule": rule,
-        "reason": transition.reason,
+        "reason": _explain(alert),
         "rule_url": settings.PUBLIC_URL + rule.get_absolute_url() if rule else "",
-        "lasted": describe_seconds(_lasted_seconds(alert, until=transition.at)),
+        "lasted": describe_seconds(_lasted_seconds(alert, until=alert.resolved_at or bulletin.at)),
         "facts": _list_facts(alert),
         "state_word": str(severity.label) if is_firing else "Resolved",
         "state_text": colours.text,
@@ -114,7 +169,50 @@ def _render(alert: Alert, kind: str, transition: AlertTransition) -> RenderedMai
         "action_url": settings.PUBLIC_URL + alert.get_absolute_url(),
         "action_text": "Open alert",
     }
-    return render_mail(f"alerts/{kind}", context)
+    return render_mail("alerts/firing" if is_firing else "alerts/resolved", context)
+
+
+def _render_several(bulletin: Bulletin) -> RenderedMail:
+    worst = max((Severity(alert.severity) for alert in bulletin.alerts), key=list(Severity).index)
+    colours = colours_of(worst.tone if bulletin.firing else AlertState.RESOLVED.tone)
+    subject = write_subject(bulletin)
+    context = {
+        "subject": subject,
+        "title": subject,
+        "summary": subject,
+        "firing": [_list_line(alert) for alert in bulletin.firing[:SHOWN_ALERTS]],
+        "more_firing": max(0, len(bulletin.firing) - SHOWN_ALERTS),
+        "resolved": [_list_line(alert) for alert in bulletin.resolved[:SHOWN_ALERTS]],
+        "more_resolved": max(0, len(bulletin.resolved) - SHOWN_ALERTS),
+        "labels": sorted(bulletin.group.labels.items()),
+        "policy": bulletin.group.policy_name,
+        "state_word": str(worst.label) if bulletin.firing else "Resolved",
+        "state_text": colours.text,
+        "state_background": colours.background,
+        "action_url": f"{settings.PUBLIC_URL}/admin/alerts/alert/",
+        "action_text": "Open alerts",
+    }
+    return render_mail("alerts/group", context)
+
+
+#: Alerts that a mail lists one by one.
+SHOWN_ALERTS = 30
+
+
+def _list_line(alert: Alert) -> dict[str, str]:
+    since = alert.fired_at if alert.resolved_at is None else alert.resolved_at
+    return {
+        "summary": alert.summary,
+        "severity": str(Severity(alert.severity).label),
+        "application": f"{alert.application.name} ({alert.application.environment})",
+        "at": _write_utc(since or alert.active_since),
+        "url": settings.PUBLIC_URL + alert.get_absolute_url(),
+    }
+
+
+def _explain(alert: Alert) -> str:
+    transition = alert.transitions.order_by("-id").first()
+    return transition.reason if transition else ""
 
 
 def _list_facts(alert: Alert) -> list[tuple[str, str]]:
@@ -144,30 +242,3 @@ def _write_subject(alert: Alert) -> str:
 
 def _lasted_seconds(alert: Alert, *, until: datetime) -> float:
     return (until - (alert.fired_at or until)).total_seconds()
-
-
-def _need_mail(recipients: Iterable[Recipient]) -> bool:
-    return any(recipient.kind == ChannelKind.EMAIL for recipient in recipients)
-
-
-def _read_secrets(told: Iterable[Mapping[str, Any]]) -> dict[int, tuple[str, str]]:
-    """Return what signs each webhook channel's messages, with what stands in the way of using it."""
-    ids = [each["channel"] for each in told if each["kind"] == ChannelKind.WEBHOOK]
-    return {channel.pk: read_signing_secret(channel) for channel in Channel.objects.filter(pk__in=ids)} if ids else {}
-
-
-def _publish(alert: Alert, transition: AlertTransition) -> None:
-    publish(
-        type=f"alert.{transition.to_state}",
-        payload={
-            "alert_id": alert.pk,
-            "rule_id": alert.rule_id,
-            "transition_id": transition.pk,
-            "name": alert.name,
-            "severity": alert.severity,
-            "summary": alert.summary,
-            "labels": alert.labels,
-            "at": alertmanager.write_time(transition.at),
-        },
-        application_id=alert.application_id,
-    )

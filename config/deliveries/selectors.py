@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,6 +38,6 @@ def measure_ledger() -> LedgerState:
     return LedgerState(**found)
 
 
-def list_deliveries_of(*, source: str, source_id: str) -> QuerySet[Delivery]:
-    """Return what was sent because of one thing, oldest first."""
-    return Delivery.objects.filter(source=source, source_id=str(source_id)).order_by("id")
+def list_deliveries_of(*, source: str, source_ids: Iterable[object]) -> QuerySet[Delivery]:
+    """Return what was sent because of some things of one kind, oldest first."""
+    return Delivery.objects.filter(source=source, source_id__in=[str(each) for each in source_ids]).order_by("id")

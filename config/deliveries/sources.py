@@ -6,7 +6,7 @@ from django.urls import NoReverseMatch, reverse
 
 #: Source → name of its admin page, which takes the source's id.
 SOURCE_PAGES = {
-    "alert": "admin:alerts_alert_change",
+    "notice": "admin:alerts_notice",
     "incident": "admin:incidents_incident_change",
 }
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from alerts.models import Alert, Channel, Rule
 from alerts.services.builtin import install_rules
 from config.deliveries.models import Delivery
-from tests.support.alerts import evaluate, make_alert, make_channel, make_rule, moment, report
+from tests.support.alerts import evaluate, make_alert, make_channel, make_rule, moment, report, tell
 from tests.support.metrics import make_application, store
 
 pytestmark = pytest.mark.django_db
@@ -176,6 +176,7 @@ def test_case__told__deliveries_with_their_state(admin: Client) -> None:
     make_rule()
     report(application, 3)
     evaluate()
+    tell(30)
 
     page = text_of(admin, "admin:alerts_alert_change", Alert.objects.get().pk)
 

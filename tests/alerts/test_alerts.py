@@ -25,7 +25,7 @@ from config.actors import Actor
 from config.deliveries.models import Delivery
 from config.deliveries.signatures import verify_signature
 from config.deliveries.tasks import send_deliveries
-from tests.support.alerts import evaluate, make_alert, make_channel, make_rule, moment, report, states
+from tests.support.alerts import evaluate, make_alert, make_channel, make_rule, moment, report, states, tell
 from tests.support.metrics import NOW, make_application
 from tests.support.receiver import Receiver
 from tests.support.smtp import Mailbox
@@ -114,10 +114,12 @@ def test_close_alert__firing__ends_and_those_told_are_told() -> None:
     make_rule()
     report(application, 3)
     evaluate()
+    tell(30)
     alert = Alert.objects.get()
 
     assert close_alert(alert_id=alert.pk, by=BY, reason="The host is gone.")
     assert not close_alert(alert_id=alert.pk, by=BY)
+    tell(330)
 
     assert states() == ["resolved"]
     assert alert.transitions.last().reason == "Ada closed it. The host is gone."
@@ -215,17 +217,18 @@ def test_mails__firing_and_resolved__reach_a_real_server_once_each(mailbox: Mail
     report(application, 3)
     evaluate(0)
     evaluate(15)
+    tell(45)
     send_deliveries()
-    report(application, 0, at=20)
-    evaluate(30)
-    evaluate(45)
+    report(application, 0, at=50)
+    evaluate(60)
+    tell(345)
     send_deliveries()
 
     firing, resolved = mailbox.to("ops@example.com")
     text, html = (firing.get_body((kind,)).get_content() for kind in ("plain", "html"))  # type: ignore[union-attr]
     alert = Alert.objects.get()
     assert firing["Subject"] == "Critical: Load of erp1 above 1 for 15 s"
-    assert resolved["Subject"] == "Resolved after 15 s: Load of erp1 above 1"
+    assert resolved["Subject"] == "Resolved after 45 s: Load of erp1 above 1"
     for wanted in ("It is 3 & rising.", "Acme <ERP> (production)", "host: erp1", "https://example.com/runbook"):
         assert wanted in text
     assert f"Open alert: http://127.0.0.1:8000{alert.get_absolute_url()}" in text
@@ -247,9 +250,11 @@ def test_webhook__firing_and_resolved__as_alertmanager_would(receiver: Receiver)
     make_rule("load > 1", name="Load", channel_ids=(channel.pk,), labels={"team": "erp {{ $labels.host }}"})
     report(application, 3)
     evaluate(0)
+    tell(30)
     send_deliveries()
-    report(application, 0, at=20)
-    evaluate(30)
+    report(application, 0, at=40)
+    evaluate(60)
+    tell(330)
     send_deliveries()
 
     firing, resolved = (json.loads(request.body) for request in receiver.requests)
@@ -262,11 +267,11 @@ def test_webhook__firing_and_resolved__as_alertmanager_would(receiver: Receiver)
         "team": "erp erp1",
     }
     assert (firing["version"], firing["status"], firing["receiver"]) == ("4", "firing", "Bridge")
-    assert (firing["notification_reason"], resolved["notification_reason"]) == ("alert_firing", "alert_resolved")
+    assert (firing["notification_reason"], resolved["notification_reason"]) == ("first notification", "alerts resolved")
     assert firing["alerts"][0]["labels"] == firing["commonLabels"] == labels
     assert firing["alerts"][0]["startsAt"] == "2026-03-10T12:00:00.000Z"
     assert firing["alerts"][0]["endsAt"] == "0001-01-01T00:00:00Z"
-    assert resolved["alerts"][0]["endsAt"] == "2026-03-10T12:00:30.000Z"
+    assert resolved["alerts"][0]["endsAt"] == "2026-03-10T12:01:00.000Z"
     assert firing["alerts"][0]["fingerprint"] == resolved["alerts"][0]["fingerprint"]
     sent = receiver.requests[0]
     signature = sent.headers["x-postlaunch-signature"]

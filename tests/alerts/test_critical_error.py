@@ -16,7 +16,7 @@ from monitoring.applications.models import Application
 from monitoring.errors.models import ErrorIssue
 from monitoring.errors.services.critical import install_patterns, record_critical_counts
 from tests.support.admin import sign_in
-from tests.support.alerts import evaluate, make_channel, moment
+from tests.support.alerts import evaluate, make_channel, moment, tell
 from tests.support.errors import make_event, report
 from tests.support.metrics import NOW, make_application
 
@@ -38,6 +38,7 @@ def happen(at: float, kind: str = "PDOException") -> None:
         report(application, make_event(kind, "gone", platform="php"), at=moment(at))
         dispatch_due_events()
         evaluate(at)
+        tell(at)
 
 
 def test_critical_error__happens__one_mail_naming_it(client: Client) -> None:

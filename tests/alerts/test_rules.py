@@ -25,7 +25,7 @@ from alerts.services.rules import (
 from config.actors import SYSTEM, Actor
 from config.deliveries.models import Delivery
 from config.settings import OPTION
-from tests.support.alerts import evaluate, make_alert, make_channel, make_rule, report, states
+from tests.support.alerts import evaluate, make_alert, make_channel, make_rule, report, states, tell
 from tests.support.metrics import make_application
 
 pytestmark = pytest.mark.django_db
@@ -82,12 +82,14 @@ def test_set_rule_enabled__off_while_alerts_are_open__they_end_and_people_are_to
     rule, waiting = make_rule("load > 1"), make_rule("load > 1", for_seconds=600)
     report(application, 3)
     evaluate()
+    tell(30)
 
     set_rule_enabled(rule=rule, enabled=False, by=BY)
     set_rule_enabled(rule=waiting, enabled=False, by=BY)
 
     assert states() == ["resolved", "inactive"]
     assert Alert.objects.get(rule=rule).transitions.last().reason == "Ada switched the rule off."
+    tell(330)
     assert Delivery.objects.count() == 2
 
 

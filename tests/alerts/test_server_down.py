@@ -19,7 +19,7 @@ from monitoring.uptime.judgement import Finding
 from monitoring.uptime.models import Check
 from monitoring.uptime.services.checks import pause_check
 from monitoring.uptime.services.recording import record_states
-from tests.support.alerts import evaluate, make_channel, moment
+from tests.support.alerts import evaluate, make_channel, moment, tell
 from tests.support.metrics import NOW
 from tests.support.uptime import DOWN, UP, find, make_check
 
@@ -52,6 +52,7 @@ def test_server_down__no_answer_or_slower_than_30_s__critical_with_what_and_why(
     find(check, finding, at=75)
     evaluate(76)
 
+    tell(106)
     assert alerts() == [("firing", "critical")]
     (mail,) = Delivery.objects.all()
     assert mail.subject == "Critical: Login page is down"
@@ -72,8 +73,10 @@ def test_server_down__up_again__resolved() -> None:
     check = make_check(name="Login page", retries=0)
     find(check, DOWN)
     evaluate(1)
+    tell(31)
     find(check, UP, at=60)
     evaluate(61)
+    tell(331)
 
     assert alerts() == [("resolved", "critical")]
     assert Delivery.objects.order_by("pk").last().subject == "Resolved after 1 min: Login page is down"

@@ -505,7 +505,7 @@ def test_resend__sent_before__makes_a_new_row_with_its_own_key(mailbox: Mailbox)
     assert again.idempotency_key == "alert:1:2:3:resend:2"
     send()
     assert len({message["Message-ID"] for message in mailbox.messages}) == 3
-    assert list_deliveries_of(source="alert", source_id="1").count() == 3
+    assert list_deliveries_of(source="alert", source_ids=[1]).count() == 3
 
 
 def test_resend__still_waiting__is_refused() -> None:

@@ -103,6 +103,8 @@ def _kill_and_count(directory: Path, *, kills: int, seed: int) -> None:
             EMAIL_URL=f"smtp://127.0.0.1:{inbox.port}",
             ALERT_EMAILS="oncall@example.com",
             RULE_INTERVAL_SECONDS=str(RULE_INTERVAL_SECONDS),
+            GROUP_WAIT_SECONDS="1",
+            GROUP_INTERVAL_SECONDS="3",
             POINT_SLOT_MAX_ROWS="20000",
             POINT_SLOT_MAX_AGE_SECONDS="20",
         ) as product,

@@ -72,6 +72,8 @@ def test_cpu_rule__real_load_comes_and_goes__pending_firing_resolved_and_one_mai
             "ALERT_EMAILS": "oncall@example.com",
             "AGENT_INTERVAL_SECONDS": "1",
             "RULE_INTERVAL_SECONDS": "3",
+            "GROUP_WAIT_SECONDS": "1",
+            "GROUP_INTERVAL_SECONDS": "3",
         }
         with running_product(tmp_path / "data", **settings) as product:
             product.manage("shell", "-v", "0", "-c", SHORTEN)

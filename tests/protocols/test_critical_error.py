@@ -34,6 +34,7 @@ def test_critical_error__rules_have_no_turn_for_an_hour__is_mailed_all_the_same(
             "EMAIL_URL": f"smtp://127.0.0.1:{mailbox.port}",
             "ALERT_EMAILS": "oncall@example.com",
             "RULE_INTERVAL_SECONDS": "3600",
+            "GROUP_WAIT_SECONDS": "0",
         }
         with running_product(tmp_path / "data", **settings) as product:
             connection = product.connect("ERP")

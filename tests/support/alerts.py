@@ -8,6 +8,7 @@ from typing import Any
 from alerts.drafts import RuleDraft
 from alerts.models import Alert, Channel, Rule
 from alerts.services.evaluating import Run, evaluate_rules
+from alerts.services.notifying import Turn, take_turn
 from alerts.services.rules import create_rule
 from monitoring.applications.models import Application
 from tests.support.metrics import NOW, store
@@ -35,6 +36,11 @@ def report(application: Application, value: float, *, at: float = 0, host: str =
 def evaluate(at: float = 0) -> Run | None:
     """Evaluate all rules `at` seconds after NOW."""
     return evaluate_rules(now=moment(at))
+
+
+def tell(at: float = 0) -> Turn:
+    """Let groups tell what is due `at` seconds after NOW: 30 s after the first alert, then every 5 min."""
+    return take_turn(now=moment(at))
 
 
 def moment(at: float) -> datetime:

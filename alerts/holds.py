@@ -1,0 +1,96 @@
+"""Which alerts' messages are held back, and why. Pure: alerts and what holds them in, reasons out, `now` passed in.
+
+Holding back concerns messages only: an alert is evaluated all the same, its escalation begins when nothing holds it any
+more, and the news that it is over goes to everybody who was told that it fires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from alerts.flapping import is_flapping
+from alerts.routing.components import Component, find_held
+from alerts.routing.inhibition import InhibitRule, find_inhibitors
+from alerts.routing.matchers import Matcher, matches
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """An alert that fires. `labels` are those of the outside; `starts` when the same series began to fire lately."""
+
+    alert_id: int
+    application_id: int
+    labels: Mapping[str, str]
+    summary: str
+    fired_at: datetime
+    starts: Sequence[datetime] = ()
+    snoozed_until: datetime | None = None
+    snoozed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A silence or a maintenance window that is on. `application_id` None: it is for all of them."""
+
+    quiet_id: int
+    matchers: tuple[Matcher, ...]
+    application_id: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason why an alert is held. `reference` is the id of what holds it, 0 if it is the alert itself."""
+
+    kind: str
+    reference: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Everything that may hold messages back at one moment."""
+
+    silences: Sequence[Quiet] = ()
+    windows: Sequence[Quiet] = ()
+    inhibitions: Sequence[InhibitRule] = ()
+    components: Sequence[Component] = ()
+
+
+def find_reasons(alerts: Iterable[Firing], circumstances: Circumstances, *, now: datetime) -> dict[int, list[Reason]]:
+    """Return for each alert, by id, why it is held: an empty list if nothing holds it."""
+    everyone = list(alerts)
+    found: dict[int, list[Reason]] = {alert.alert_id: [] for alert in everyone}
+    for alert in everyone:
+        reasons = found[alert.alert_id]
+        for kind, quiets in (("silence", circumstances.silences), ("maintenance", circumstances.windows)):
+            reasons += [Reason(kind, quiet.quiet_id, quiet.text) for quiet in quiets if _covers(quiet, alert)]
+        if alert.snoozed_until is not None and now < alert.snoozed_until:
+            reasons.append(Reason("snooze", 0, f"{alert.snoozed_by or 'Somebody'} snoozed it."))
+        if is_flapping(alert.starts, fired_at=alert.fired_at, now=now):
+            reasons.append(Reason("flapping", 0, f"It began {len(alert.starts)} times within two hours."))
+    _add_inhibitions(found, everyone, circumstances)
+    _add_components(found, everyone, circumstances)
+    return found
+
+
+def _covers(quiet: Quiet, alert: Firing) -> bool:
+    return quiet.application_id in (None, alert.application_id) and matches(quiet.matchers, alert.labels)
+
+
+def _add_inhibitions(found: dict[int, list[Reason]], alerts: Sequence[Firing], circumstances: Circumstances) -> None:
+    summaries = {alert.alert_id: alert.summary for alert in alerts}
+    labelled = [(alert.alert_id, alert.labels) for alert in alerts]
+    for target, source in find_inhibitors(circumstances.inhibitions, labelled).items():
+        found[target].append(Reason("inhibition", source, f"“{summaries[source]}” fires."))
+
+
+def _add_components(found: dict[int, list[Reason]], alerts: Sequence[Firing], circumstances: Circumstances) -> None:
+    summaries = {alert.alert_id: alert.summary for alert in alerts}
+    names = {component.component_id: component.name for component in circumstances.components}
+    labelled = [(alert.alert_id, alert.labels) for alert in alerts]
+    for target, hold in find_held(circumstances.components, labelled).items():
+        words = f"{names[hold.cause_component_id]} is broken: “{summaries[hold.cause_alert_id]}”."
+        found[target].append(Reason("component", hold.cause_alert_id, words))

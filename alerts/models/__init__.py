@@ -1,0 +1,30 @@
+"""Rows of the room."""
+
+from __future__ import annotations
+
+from alerts.models.alerts import Alert, AlertComment, AlertQuerySet, AlertTransition
+from alerts.models.groups import AlertGroup, GroupMember, Hold, Notice
+from alerts.models.policies import Policy, PolicyStep, Route
+from alerts.models.rules import Channel, ChannelManager, Rule, RuleQuerySet
+from alerts.models.suppression import Component, InhibitRule, Silence
+
+__all__ = [
+    "Alert",
+    "AlertComment",
+    "AlertGroup",
+    "AlertQuerySet",
+    "AlertTransition",
+    "Channel",
+    "ChannelManager",
+    "Component",
+    "GroupMember",
+    "Hold",
+    "InhibitRule",
+    "Notice",
+    "Policy",
+    "PolicyStep",
+    "Route",
+    "Rule",
+    "RuleQuerySet",
+    "Silence",
+]

@@ -1,0 +1,169 @@
+"""Rules, and the channels by which they reach people."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from alerts.enums import ChannelKind, Severity
+from config.crypto import EncryptedTextField
+
+MAX_SECONDS = 30 * 86_400
+
+
+class ChannelManager(models.Manager["Channel"]):
+    """Channels without their signing secrets, which are read where something is signed."""
+
+    def get_queryset(self) -> models.QuerySet[Channel]:
+        """Leave the secret out: one that can't be decrypted must not make the channel, and with it every rule, unreadable."""
+        return super().get_queryset().defer("signing_secret")
+
+
+class Channel(models.Model):
+    """A way to reach people: some mail addresses, or a program that is called over HTTP."""
+
+    name = models.CharField(max_length=100, unique=True, help_text="For example “Operations team”.")
+    kind = models.CharField(max_length=10, choices=ChannelKind.choices, default=ChannelKind.EMAIL)
+    address = models.TextField(
+        blank=True,
+        help_text="E-mail: one or more addresses, separated by commas; empty means everyone in ALERT_EMAILS, or else "
+        "all administrators. Webhook: the URL that is called.",
+    )
+    signing_secret = EncryptedTextField(
+        blank=True, help_text="Webhook: signs every call, so that the receiver can tell it is from here."
+    )
+    enabled = models.BooleanField(default=True, help_text="Off: rules send nothing new through it.")
+    is_default = models.BooleanField(
+        "default", default=False, help_text="Used by every rule that names no channel of its own."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[ChannelManager] = ChannelManager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=ChannelKind.values), name="channel_kind_known"),
+            models.CheckConstraint(
+                condition=~Q(kind=ChannelKind.WEBHOOK) | ~Q(address=""), name="webhook_channel_has_address"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RuleQuerySet(models.QuerySet["Rule"]):
+    """Rules."""
+
+    def enabled(self) -> RuleQuerySet:
+        """Rules that are evaluated."""
+        return self.filter(enabled=True)
+
+    def builtin(self) -> RuleQuerySet:
+        """Rules that came with the product."""
+        return self.exclude(builtin_key="")
+
+    def for_application(self, application_id: int) -> RuleQuerySet:
+        """Rules that judge this application: its own and those of all applications."""
+        return self.filter(Q(application=None) | Q(application_id=application_id))
+
+
+class Rule(models.Model):
+    """When someone is to be told: a condition in PromQL, for how long it must hold, how bad it is, who hears of it.
+
+    Services write these rows. The `last_...` fields are written by every evaluation and by nothing else.
+    """
+
+    name = models.CharField(max_length=150, help_text="In people's words, for example “CPU busy”.")
+    slug = models.SlugField(max_length=150, unique=True, help_text="Short name for addresses.")
+    application = models.ForeignKey(
+        "monitoring.Application",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="Empty: every application, each judged by itself.",
+    )
+    condition = models.TextField(help_text="PromQL. Every series it returns is an alert.")
+    clear_condition = models.TextField(
+        blank=True,
+        help_text="PromQL. If given, a firing alert stays until this returns its series (same labels).",
+    )
+    severity = models.CharField(max_length=10, choices=Severity.choices, default=Severity.WARNING)
+    for_seconds = models.PositiveIntegerField(
+        "for (seconds)",
+        default=0,
+        validators=[MaxValueValidator(MAX_SECONDS)],
+        help_text="How long the condition must hold before anyone is told.",
+    )
+    keep_firing_for_seconds = models.PositiveIntegerField(
+        "keep firing for (seconds)",
+        default=0,
+        validators=[MaxValueValidator(MAX_SECONDS)],
+        help_text="How long the condition must be gone before the alert counts as resolved.",
+    )
+    labels = models.JSONField(
+        default=dict, blank=True, help_text="Added to its alerts' labels; values may be templates."
+    )
+    annotations = models.JSONField(
+        default=dict, blank=True, help_text="summary, description and runbook; values may be templates."
+    )
+    channels = models.ManyToManyField(
+        Channel, blank=True, related_name="rules", help_text="Who is told. None chosen: the default channels."
+    )
+    policy = models.ForeignKey(
+        "alerts.Policy",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="rules",
+        verbose_name="escalation policy",
+        help_text="Whom its alerts reach, step by step. Takes the place of its channels.",
+    )
+    enabled = models.BooleanField(default=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    builtin_key = models.CharField(max_length=100, blank=True, editable=False)
+    builtin_version = models.PositiveIntegerField(default=0, editable=False)
+    builtin_shipped = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text="The rule as it was shipped: what differs, an operator edited.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+    last_evaluated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_error = models.TextField(blank=True, editable=False)
+    last_duration_seconds = models.FloatField(null=True, blank=True, editable=False)
+
+    objects: ClassVar[RuleQuerySet] = RuleQuerySet.as_manager()  # type: ignore[assignment]  # the stubs' manager type
+
+    class Meta:
+        ordering = ["name", "-severity"]
+        constraints = [
+            models.CheckConstraint(condition=Q(severity__in=Severity.values), name="rule_severity_known"),
+            models.CheckConstraint(condition=~Q(condition=""), name="rule_has_condition"),
+            # One row for each built-in rule, so that two machines starting at once install it once.
+            models.UniqueConstraint(fields=["builtin_key"], condition=~Q(builtin_key=""), name="rule_builtin_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({Severity(self.severity).label.lower()})"
+
+    def get_absolute_url(self) -> str:
+        """Address of the rule's page."""
+        return reverse("admin:alerts_rule_change", args=[self.pk])
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it came with the product."""
+        return bool(self.builtin_key)

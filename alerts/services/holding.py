@@ -1,0 +1,168 @@
+"""What holds messages back at a moment: read as a whole, judged for every firing alert, kept with its reason."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from alerts.destinations import read_plan
+from alerts.enums import AlertState, GroupState, HoldKind
+from alerts.flapping import WINDOW
+from alerts.holds import Circumstances, Firing, Quiet, Reason, find_reasons
+from alerts.models import Alert, AlertGroup, Component, GroupMember, Hold, InhibitRule, Silence
+from alerts.routing import components, inhibition
+from alerts.routing.matchers import MatcherInvalid, parse_matchers
+from alerts.services.grouping import label_alert
+
+logger = logging.getLogger(__name__)
+
+#: When series of firing alerts began to fire lately: how often each, by rule, application and series.
+_STARTS_SQL = """
+SELECT firing.id, array_agg(earlier.fired_at)
+FROM alerts_alert AS firing JOIN alerts_alert AS earlier
+    ON earlier.rule_id = firing.rule_id AND earlier.application_id = firing.application_id
+    AND earlier.fingerprint = firing.fingerprint AND earlier.fired_at > %(since)s
+WHERE firing.state = 'firing' AND firing.fired_at > %(since)s
+GROUP BY firing.id HAVING count(*) > 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Why alerts are held, by alert; an alert that is not among them began after this was found out."""
+
+    reasons: Mapping[int, Sequence[Reason]]
+
+    def knows(self, alert_id: int) -> bool:
+        """Whether it was judged."""
+        return alert_id in self.reasons
+
+    def holds(self, alert_id: int) -> bool:
+        """Whether something holds its messages back."""
+        return bool(self.reasons.get(alert_id))
+
+
+def find_holds(*, now: datetime) -> Holds:
+    """Return why each firing alert is held. Reads everything at one moment; writes nothing."""
+    alerts = _list_firing(now)
+    return Holds(find_reasons(alerts, read_circumstances(now=now), now=now) if alerts else {})
+
+
+@transaction.atomic
+def keep_holds(*, holds: Holds, now: datetime) -> int:
+    """Note what began and what ended to hold alerts; return how many alerts nothing holds any more.
+
+    Their groups look at them at once, and as at alerts that nobody was told of yet.
+    """
+    open_ones = {(hold.alert_id, hold.kind, hold.reference): hold for hold in Hold.objects.filter(ended_at=None)}
+    wanted = {
+        (alert_id, reason.kind, reason.reference): reason
+        for alert_id, reasons in holds.reasons.items()
+        for reason in reasons
+    }
+    began = [
+        Hold(alert_id=key[0], kind=HoldKind(key[1]), reference=key[2], text=reason.text, began_at=now)
+        for key, reason in wanted.items()
+        if key not in open_ones
+    ]
+    ended = [hold for key, hold in open_ones.items() if key not in wanted]
+    Hold.objects.bulk_create(began, ignore_conflicts=True)
+    Hold.objects.filter(pk__in=[hold.pk for hold in ended], ended_at=None).update(ended_at=now)
+    freed = {hold.alert_id for hold in ended} - {key[0] for key in wanted}
+    return _release(freed, now) if freed else 0
+
+
+def read_circumstances(*, now: datetime) -> Circumstances:
+    """Return everything that may hold messages back at a moment; what can't be read is left out and logged."""
+    return Circumstances(
+        silences=_read_silences(now),
+        windows=(),
+        inhibitions=_read_inhibitions(),
+        components=_read_components(),
+    )
+
+
+def _list_firing(now: datetime) -> list[Firing]:
+    starts = _read_starts(now)
+    alerts = Alert.objects.filter(state=AlertState.FIRING).select_related("application").order_by("pk")
+    return [
+        Firing(
+            alert_id=alert.pk,
+            application_id=alert.application_id,
+            labels=label_alert(alert),
+            summary=alert.summary,
+            fired_at=alert.fired_at or alert.active_since,
+            starts=starts.get(alert.pk, ()),
+            snoozed_until=alert.snoozed_until,
+            snoozed_by=alert.snoozed_name,
+        )
+        for alert in alerts
+    ]
+
+
+def _read_starts(now: datetime) -> dict[int, list[datetime]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_STARTS_SQL, {"since": now - WINDOW})
+        return dict(cursor.fetchall())
+
+
+def _read_silences(now: datetime) -> list[Quiet]:
+    quiets = []
+    for silence in Silence.objects.active(now).order_by("pk"):
+        try:
+            matchers = parse_matchers(silence.matchers)
+        except MatcherInvalid:
+            logger.exception("silence %s can't be read and holds nothing", silence.pk)
+            continue
+        words = f"{silence.author_name} silenced it: {silence.reason}"
+        quiets.append(Quiet(silence.pk, matchers, silence.application_id, words))
+    return quiets
+
+
+def _read_inhibitions() -> list[inhibition.InhibitRule]:
+    found = []
+    for rule in InhibitRule.objects.filter(enabled=True).order_by("pk"):
+        try:
+            sources, targets = parse_matchers(rule.source_matchers), parse_matchers(rule.target_matchers)
+        except MatcherInvalid:
+            logger.exception("inhibition %s can't be read and holds nothing", rule.pk)
+            continue
+        found.append(inhibition.InhibitRule(sources, targets, tuple(rule.equal)))
+    return found
+
+
+def _read_components() -> list[components.Component]:
+    parents: dict[int, list[int]] = defaultdict(list)
+    for child, parent in Component.depends_on.through.objects.values_list("from_component_id", "to_component_id"):
+        parents[child].append(parent)
+    found = []
+    for component in Component.objects.select_related("application").order_by("pk"):
+        try:
+            matchers = parse_matchers(component.matchers)
+        except MatcherInvalid:
+            logger.exception("component %s can't be read and holds nothing", component.pk)
+            continue
+        if component.application is not None:
+            matchers += parse_matchers(f'{{application="{component.application.slug}"}}')
+        found.append(components.Component(component.pk, component.name, matchers, tuple(sorted(parents[component.pk]))))
+    return found
+
+
+def _release(alert_ids: set[int], now: datetime) -> int:
+    """Make the groups of alerts look at them now, as at new ones."""
+    still = list(Alert.objects.filter(pk__in=alert_ids, state=AlertState.FIRING).values_list("pk", flat=True))
+    concerned = GroupMember.objects.filter(alert_id__in=still, is_done=False).values("group_id")
+    groups = AlertGroup.objects.select_for_update().filter(state=GroupState.OPEN, pk__in=concerned).order_by("pk")
+    for group in groups:
+        group.known_firing = [each for each in group.known_firing if each not in alert_ids]
+        group.covered = [each for each in group.covered if each not in alert_ids]
+        # A group that still collects its first alerts goes on doing so.
+        group.look_at = min(group.look_at, max(now, group.opened_at + read_plan(group.plan)[0].wait))
+        group.due_at = min(group.due_at, group.look_at)
+        group.save(update_fields=["known_firing", "covered", "look_at", "due_at"])
+    return len(still)

@@ -1,0 +1,239 @@
+"""One turn of telling: what holds messages back is found out, then every group that is due looks at its alerts.
+
+All state is in rows, and a group is handled in one transaction under its row lock: its messages are queued, or nothing
+happened. Turns that meet skip each other's groups; a turn that dies is continued by the next.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from alerts import escalation
+from alerts.destinations import read_plan
+from alerts.dispatch import Known, Member, Notice, Reason, find_next_look, find_notice, wants_attention
+from alerts.enums import AlertState, GroupState
+from alerts.escalation import Cursor, Step, StepKind
+from alerts.models import Alert, AlertGroup, GroupMember
+from alerts.models import Notice as NoticeRow
+from alerts.recipients import Recipient, merge_recipients, recipient_of_told
+from alerts.services.holding import Holds, find_holds, keep_holds
+from alerts.services.reaching import reach, read_secrets
+from alerts.services.telling import Bulletin, Press
+from config.outbox.services import publish
+
+logger = logging.getLogger(__name__)
+
+#: A group whose messages can't be written is tried again after this long, so that it does not stop the others.
+BROKEN_GROUP_WAITS = timedelta(minutes=1)
+#: Groups of one turn, so that holds are not too old for the last of them.
+MAX_GROUPS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a turn did."""
+
+    groups: int
+    notices: int
+    failed: int
+
+
+def take_turn(*, now: datetime) -> Turn:
+    """Look at every group that is due; return what was done."""
+    holds = find_holds(now=now)
+    keep_holds(holds=holds, now=now)
+    looked, notices, failed = 0, 0, 0
+    due = AlertGroup.objects.filter(state=GroupState.OPEN, due_at__lte=now).order_by("due_at", "pk")
+    for group_id in list(due.values_list("pk", flat=True)[:MAX_GROUPS]):
+        try:
+            notices += look_at_group(group_id=group_id, holds=holds, now=now)
+            looked += 1
+        except Exception:
+            # The outermost edge of one group: whatever goes wrong with it must not stop the others.
+            logger.exception("group %s of alerts could not be told of", group_id)
+            later = now + BROKEN_GROUP_WAITS
+            AlertGroup.objects.filter(pk=group_id, state=GroupState.OPEN, due_at__lte=now).update(due_at=later)
+            failed += 1
+    return Turn(looked, notices, failed)
+
+
+@transaction.atomic
+def look_at_group(*, group_id: int, holds: Holds, now: datetime) -> int:
+    """Queue what a due group has to say and take the steps of its escalation that are due; return how many messages."""
+    group = (
+        AlertGroup.objects.select_for_update(skip_locked=True)
+        .filter(pk=group_id, state=GroupState.OPEN, due_at__lte=now)
+        .first()
+    )
+    if group is None:
+        return 0
+    rows = list(group.members.filter(is_done=False).select_related("alert__rule", "alert__application").order_by("pk"))
+    if any(row.alert.state == AlertState.FIRING and not holds.knows(row.alert_id) for row in rows):
+        # It began after holds were found out; the next turn, a moment later, knows it.
+        return 0
+    rows = _supersede(group, rows)
+    members = [_describe(row, holds) for row in rows]
+    was_look = group.look_at <= now
+    sent = _tell(group, rows, members, now)
+    if was_look:
+        _finish(group, rows, now)
+    group.save()
+    return sent
+
+
+def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Member], now: datetime) -> int:
+    timings, steps = read_plan(group.plan)
+    known = Known(frozenset(group.known_firing), group.notified_at)
+    is_look = group.look_at <= now
+    notice = find_notice(members=members, known=known, repeat=timings.repeat, now=now) if is_look else None
+    if is_look:
+        group.look_at = find_next_look(looked_at=group.look_at, interval=timings.interval, now=now)
+    engaged = [recipient_of_told(told) for told in group.engaged]
+    called = _escalate(group, steps, members, now) if is_look or group.step_at is not None else []
+    keys = {recipient.key for recipient in engaged}
+    fresh = [recipient for recipient in merge_recipients(called) if recipient.key not in keys]
+    again = [recipient for recipient in merge_recipients(called) if recipient.key in keys]
+    group.engaged = [recipient.as_told() for recipient in (*engaged, *fresh)]
+    firing = frozenset(one.alert_id for one in members if one.is_firing and not one.is_held)
+    sent = 0
+    if notice is not None:
+        sent = _queue(group, notice, [*engaged, *fresh], rows, now)
+        group.known_firing, group.notified_at = sorted(notice.firing), now
+    elif called and firing:
+        sent = _queue(group, Notice(Reason.ESCALATION, firing, frozenset()), [*fresh, *again], rows, now)
+    group.due_at = min(group.look_at, group.step_at) if group.step_at else group.look_at
+    return sent
+
+
+def _escalate(group: AlertGroup, steps: Sequence[Step], members: Sequence[Member], now: datetime) -> list[Recipient]:
+    """Take the steps that are due; return whom they call. An alert that was not covered begins the policy anew."""
+    needy = wants_attention(members)
+    if not needy:
+        group.step_at, group.covered = None, []
+        return []
+    covered = set(group.covered)
+    if not needy & covered:
+        cursor, due = Cursor(), now
+    elif group.step_at is None or group.step_at > now:
+        group.covered = sorted(needy | covered)
+        return []
+    else:
+        cursor, due = Cursor(group.step_position, group.step_rounds, group.step_waited), group.step_at
+    turn = escalation.advance(
+        steps, cursor, now=max(now, due), count_since=lambda span: _count_begun(group, now - span)
+    )
+    group.step_position, group.step_rounds, group.step_waited = (
+        turn.cursor.position,
+        turn.cursor.rounds,
+        turn.cursor.waited,
+    )
+    group.step_at, group.covered = turn.due_at, sorted(needy | covered)
+    return [recipient for step in turn.take for recipient in _take_step(group, step, needy, now)]
+
+
+def _take_step(group: AlertGroup, step: Step, needy: Iterable[int], now: datetime) -> list[Recipient]:
+    if step.kind is StepKind.DECLARE_INCIDENT:
+        publish(
+            type="alert.incident_wanted",
+            payload={"group_id": group.pk, "alert_ids": sorted(needy), "policy": group.policy_name},
+            application_id=group.application_id,
+        )
+        return []
+    return reach(step, group=group, now=now)
+
+
+def _count_begun(group: AlertGroup, since: datetime) -> int:
+    return group.members.filter(joined_at__gt=since).count()
+
+
+def _queue(
+    group: AlertGroup, notice: Notice, recipients: Sequence[Recipient], rows: Sequence[GroupMember], now: datetime
+) -> int:
+    """Queue one message for each recipient, about what fires and about the ends of what that recipient was told of."""
+    if not recipients:
+        return 0
+    group.notice_count += 1
+    stored = NoticeRow.objects.create(
+        group=group,
+        number=group.notice_count,
+        at=now,
+        reason=notice.reason,
+        firing=sorted(notice.firing),
+        resolved=sorted(notice.resolved),
+    )
+    secrets = read_secrets(recipients)
+    firing = [row.alert for row in rows if row.alert_id in notice.firing]
+    press, sent = Press(), 0
+    for recipient in recipients:
+        over = [row.alert for row in rows if row.alert_id in notice.resolved and recipient.key in _told_keys(row)]
+        if not firing and not over:
+            continue
+        bulletin = Bulletin(
+            notice_id=stored.pk, group=group, reason=notice.reason, firing=firing, resolved=over, at=now
+        )
+        press.queue(bulletin, recipient=secrets(recipient))
+        sent += 1
+    _remember_told([row for row in rows if row.alert_id in notice.firing], recipients)
+    return sent
+
+
+def _remember_told(rows: Iterable[GroupMember], recipients: Sequence[Recipient]) -> None:
+    for row in rows:
+        keys = _told_keys(row)
+        row.told = row.told + [recipient.as_told() for recipient in recipients if recipient.key not in keys]
+        row.save(update_fields=["told"])
+
+
+def _told_keys(row: GroupMember) -> set[tuple[str, str]]:
+    return {recipient_of_told(told).key for told in row.told}
+
+
+def _finish(group: AlertGroup, rows: Sequence[GroupMember], now: datetime) -> None:
+    """Let go of alerts that are over, which this look told whoever had to know, and close the group when none is left."""
+    over = [row for row in rows if row.alert.state != AlertState.FIRING]
+    GroupMember.objects.filter(pk__in=[row.pk for row in over]).update(is_done=True)
+    if len(over) == len(rows):
+        group.state, group.closed_at, group.step_at = GroupState.CLOSED, now, None
+
+
+def _supersede(group: AlertGroup, rows: list[GroupMember]) -> list[GroupMember]:
+    """Let an alert take the place of an earlier one of the same series that ended since the last message.
+
+    Its people know it as firing, so they are not told twice; unless someone had acknowledged the earlier one, because an
+    acknowledgement ends with its alert.
+    """
+    newest: dict[tuple[int | None, int, str], GroupMember] = {}
+    for row in rows:
+        alert = row.alert
+        identity = (alert.rule_id, alert.application_id, alert.fingerprint)
+        if (earlier := newest.get(identity)) is not None and alert.state == AlertState.FIRING:
+            _take_over(group, earlier, row)
+        newest[identity] = row
+    kept = {row.pk for row in newest.values()} | {row.pk for row in rows if not row.is_done}
+    return [row for row in rows if row.pk in kept and not row.is_done]
+
+
+def _take_over(group: AlertGroup, earlier: GroupMember, row: GroupMember) -> None:
+    row.told, earlier.is_done = earlier.told, True
+    if earlier.alert.acknowledged_at is None:
+        for name in ("known_firing", "covered"):
+            ids = getattr(group, name)
+            setattr(group, name, [row.alert_id if each == earlier.alert_id else each for each in ids])
+    row.save(update_fields=["told"])
+    earlier.save(update_fields=["is_done"])
+
+
+def _describe(row: GroupMember, holds: Holds) -> Member:
+    alert: Alert = row.alert
+    return Member(
+        alert_id=row.alert_id,
+        is_firing=alert.state == AlertState.FIRING,
+        is_held=holds.holds(row.alert_id),
+        is_acknowledged=alert.acknowledged_at is not None,
+        was_told=bool(row.told),
+    )

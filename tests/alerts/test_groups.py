@@ -1,0 +1,419 @@
+"""Groups of alerts over real rules: batching, repeating, resolving, silencing, escalating, as people see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth import get_user_model
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.enums import GroupState, HoldKind
+from alerts.models import Alert, AlertGroup, Hold, Notice, Policy, PolicyStep, Rule, Silence
+from alerts.services.alerts import acknowledge_alert, unacknowledge_alert
+from config.actors import Actor
+from config.deliveries.models import Delivery
+from monitoring.applications.models import Application
+from tests.support.alerts import evaluate, make_channel, make_rule, moment, report, states, tell
+from tests.support.metrics import make_application
+
+pytestmark = pytest.mark.django_db
+BY = Actor(name="Ada")
+MINUTE, HOUR = 60, 3600
+
+
+@pytest.fixture
+def application() -> Application:
+    return make_application(name="Acme")
+
+
+def mails() -> list[tuple[str, str]]:
+    """Return recipient and subject of everything that was queued, in order."""
+    return list(Delivery.objects.order_by("pk").values_list("recipient", "subject"))
+
+
+def subjects() -> list[str]:
+    return [subject for _, subject in mails()]
+
+
+def make_policy(*steps: dict[str, Any], **fields: Any) -> Policy:
+    """Return a policy; a step's `channels` and `people` are rows."""
+    policy = Policy.objects.create(**{"name": "On call", **fields})
+    for position, step in enumerate(steps):
+        many = {name: step.pop(name) for name in ("channels", "people", "teams") if name in step}
+        row = PolicyStep.objects.create(policy=policy, position=position, **step)
+        for name, rows in many.items():
+            getattr(row, name).set(rows)
+    return policy
+
+
+def use(policy: Policy, rule: Rule) -> Rule:
+    Rule.objects.filter(pk=rule.pk).update(policy=policy)
+    return rule
+
+
+def tell_until(end: int, *, start: int = 0, every: int = 10) -> None:
+    """Take a turn every few seconds, as the product does."""
+    for second in range(start, end + 1, every):
+        tell(second)
+
+
+def silence(matchers: str, *, start: float = 0, end: float = HOUR) -> Silence:
+    return Silence.objects.create(
+        matchers=matchers, starts_at=moment(start), ends_at=moment(end), reason="Known", author_name="Ada"
+    )
+
+
+def test_group__alerts_within_its_wait__one_message(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load", severity="critical")
+    report(application, 3, host="erp1")
+    evaluate(0)
+    report(application, 3, at=10, host="erp2")
+    evaluate(15)
+
+    tell(29)
+    assert mails() == []
+    tell(30)
+    tell(35)
+
+    assert subjects() == ["Critical: 2 alerts: Load (host=erp1), …"]
+    text = Delivery.objects.get().text
+    assert "host=erp1" in text
+    assert "host=erp2" in text
+
+
+def test_group__one_more_later__told_at_the_next_look(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    report(application, 3, host="erp1")
+    evaluate(0)
+    tell(30)
+    report(application, 3, at=60, host="erp2")
+    evaluate(60)
+    tell(329)
+    assert len(mails()) == 1
+    tell(330)
+    assert subjects()[1].startswith("Warning: 2 alerts")
+
+
+def test_group__rules_of_one_application__apart(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    make_rule("load > 2", name="High load")
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    assert len(mails()) == 2
+
+
+def test_group__nobody_acknowledges__repeated_after_four_hours(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    report(application, 3)
+    evaluate(0)
+    tell_until(9 * HOUR, every=5 * MINUTE)
+    assert len(mails()) == 3
+    gaps = [notice.at - moment(0) for notice in Notice.objects.order_by("pk")]
+    assert [round(gap / timedelta(hours=1)) for gap in gaps] == [0, 4, 8]
+
+
+def test_group__acknowledged__not_repeated_and_its_end_is_told(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    acknowledge_alert(alert_id=Alert.objects.get().pk, by=BY)
+    tell_until(5 * HOUR, start=330, every=300)
+    assert len(mails()) == 1
+    report(application, 0, at=5 * HOUR)
+    evaluate(5 * HOUR)
+    tell_until(5 * HOUR + 600, start=5 * HOUR, every=MINUTE)
+    assert subjects()[1].startswith("Resolved after 5 h")
+    assert AlertGroup.objects.get().state == GroupState.CLOSED
+
+
+def test_group__over_before_its_wait_is__nobody_is_told_anything(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule()
+    report(application, 3)
+    evaluate(0)
+    report(application, 0, at=10)
+    evaluate(15)
+    tell_until(600)
+    assert mails() == []
+    assert AlertGroup.objects.get().state == GroupState.CLOSED
+
+
+def test_silence__covers_the_firing__told_the_moment_it_ends(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    silence('{alertname="Load"}', end=40 * MINUTE)
+    report(application, 3)
+    evaluate(0)
+    tell_until(40 * MINUTE - 30, every=30)
+    assert mails() == []
+    assert [hold.text for hold in Hold.objects.all()] == ["Ada silenced it: Known"]
+    tell(40 * MINUTE)
+    assert subjects() == ["Warning: Load (host=erp1)"]
+    assert Hold.objects.get().ended_at == moment(40 * MINUTE)
+
+
+def test_silence__begins_after_the_message__the_end_is_told_all_the_same(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    silence('{alertname="Load"}', start=60)
+    report(application, 0, at=120)
+    evaluate(120)
+    tell_until(400, start=120)
+    assert [subject.split(" ")[0] for subject in subjects()] == ["Warning:", "Resolved"]
+
+
+def test_silence__of_another_application__holds_nothing(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    Silence.objects.filter(pk=silence('{alertname="Load"}').pk).update(application=make_application())
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    assert len(mails()) == 1
+
+
+def test_silence__unreadable__holds_nothing_and_stops_nobody(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    silence('{alertname=~"("}')
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    assert len(mails()) == 1
+
+
+def test_policy__nobody_reacts__next_one_is_called_and_all_hear_of_the_end(application: Application) -> None:
+    first, second = make_channel("first@example.com"), make_channel("second@example.com")
+    policy = make_policy(
+        {"kind": "channel", "channels": [first]},
+        {"kind": "wait", "seconds": 600},
+        {"kind": "channel", "channels": [second]},
+    )
+    use(policy, make_rule(name="Load"))
+    report(application, 3)
+    evaluate(0)
+    tell_until(629, every=30)
+    assert [to for to, _ in mails()] == ["first@example.com"]
+    tell(630)
+    assert [to for to, _ in mails()] == ["first@example.com", "second@example.com"]
+    report(application, 0, at=700)
+    evaluate(700)
+    tell_until(1000, start=700)
+    assert mails()[2:] == [
+        ("first@example.com", "Resolved after 11 min: Load (host=erp1)"),
+        ("second@example.com", "Resolved after 11 min: Load (host=erp1)"),
+    ]
+
+
+def test_policy__acknowledged_in_time__goes_no_further(application: Application) -> None:
+    policy = make_policy(
+        {"kind": "channel", "channels": [make_channel("first@example.com")]},
+        {"kind": "wait", "seconds": 600},
+        {"kind": "channel", "channels": [make_channel("second@example.com")]},
+    )
+    use(policy, make_rule())
+    report(application, 3)
+    evaluate(0)
+    tell_until(300)
+    acknowledge_alert(alert_id=Alert.objects.get().pk, by=BY)
+    tell_until(HOUR, start=305, every=60)
+    assert [to for to, _ in mails()] == ["first@example.com"]
+
+
+def test_policy__acknowledgement_taken_back__begins_anew_at_once(application: Application) -> None:
+    policy = make_policy({"kind": "channel", "channels": [make_channel("first@example.com")]})
+    use(policy, make_rule())
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    alert_id = Alert.objects.get().pk
+    acknowledge_alert(alert_id=alert_id, by=BY)
+    tell_until(60, start=35)
+    with time_machine.travel(moment(65), tick=False):
+        unacknowledge_alert(alert_id=alert_id, by=BY)
+    tell(65)
+    assert len(mails()) == 2
+
+
+def test_policy__next_alert_after_an_acknowledged_one__is_paged(application: Application) -> None:
+    """An acknowledgement is for one alert: it silences no other, not even of the same rule."""
+    policy = make_policy({"kind": "channel", "channels": [make_channel("first@example.com")]})
+    use(policy, make_rule())
+    report(application, 3, host="erp1")
+    evaluate(0)
+    tell(30)
+    acknowledge_alert(alert_id=Alert.objects.get().pk, by=BY)
+    report(application, 3, at=60, host="erp2")
+    evaluate(60)
+    tell_until(330, start=70)
+    assert len(mails()) == 2
+
+
+def test_policy__edited_while_under_way__the_page_goes_on_as_it_began(application: Application) -> None:
+    policy = make_policy(
+        {"kind": "channel", "channels": [make_channel("first@example.com")]},
+        {"kind": "wait", "seconds": 600},
+        {"kind": "channel", "channels": [make_channel("second@example.com")]},
+    )
+    use(policy, make_rule())
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    policy.steps.all().delete()
+    tell_until(700, start=35)
+    assert [to for to, _ in mails()] == ["first@example.com", "second@example.com"]
+
+
+def test_policy__round_robin__another_person_each_time(application: Application) -> None:
+    people = [
+        get_user_model().objects.create_user(name, email=f"{name}@example.com", is_staff=True)
+        for name in ("ada", "grace")
+    ]
+    policy = make_policy({"kind": "round_robin", "people": people})
+    for number in range(3):
+        use(policy, make_rule(name=f"Load {number}"))
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    assert sorted(to for to, _ in mails()) == ["ada@example.com", "ada@example.com", "grace@example.com"]
+
+
+def test_policy__person_without_address__kept_as_not_sent_with_the_reason(application: Application) -> None:
+    person = get_user_model().objects.create_user("ada", is_staff=True)
+    use(make_policy({"kind": "person", "people": [person]}), make_rule())
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.suppressed_because) == ("suppressed", "ada has no e-mail address.")
+
+
+def flutter(application: Application, *, period: int, end: int) -> None:
+    """Let a value cross its threshold up and down, once a period, with a turn every 15 s."""
+    for second in range(0, end, 30):
+        if second % (period // 2) == 0:
+            report(application, 3 if second % period == 0 else 0, at=second)
+        evaluate(second)
+        tell(second)
+
+
+@pytest.mark.parametrize("period", [60, 300, 900])
+def test_flutter__for_hours__paged_twice_at_most(application: Application, period: int) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    flutter(application, period=period, end=75 * MINUTE)
+    assert sum(1 for subject in subjects() if not subject.startswith("Resolved")) <= 2
+    assert Hold.objects.filter(kind=HoldKind.FLAPPING).exists()
+
+
+def test_flutter__then_fires_for_good__is_told(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    flutter(application, period=300, end=HOUR)
+    before = len(mails())
+    report(application, 3, at=HOUR)
+    for second in range(HOUR, HOUR + 1200, 60):
+        report(application, 3, at=second)
+        evaluate(second)
+        tell(second)
+    assert states()[-1] == "firing"
+    assert [subject.split(":")[0] for subject in subjects()[before:] if "Resolved" not in subject] == ["Warning"]
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_turn__taken_by_two_at_once__told_once(application: Application, twice: bool) -> None:
+    make_channel(is_default=True)
+    make_rule()
+    report(application, 3)
+    evaluate(0)
+    for _ in range(2 if twice else 1):
+        tell(30)
+    assert len(mails()) == 1
+
+
+def test_turn__one_group_broken__others_are_told(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Broken")
+    make_rule("load > 2", name="Sound")
+    report(application, 3)
+    evaluate(0)
+    AlertGroup.objects.filter(labels__alertname="Broken").update(plan={})
+
+    turn = tell(30)
+
+    assert (turn.failed, subjects()) == (1, ["Warning: Sound (host=erp1)"])
+
+
+@settings(max_examples=15)
+@given(st.data())
+def test_group__anything_happens__every_end_goes_to_exactly_those_who_were_told(data: Any) -> None:
+    """Whatever people and values do, in any order: who heard of the beginning hears of the end, and nobody else."""
+    application = make_application()
+    first, second = make_channel("first@example.com"), make_channel("second@example.com")
+    policy = make_policy(
+        {"kind": "channel", "channels": [first]},
+        {"kind": "wait", "seconds": 300},
+        {"kind": "channel", "channels": [second]},
+        name=f"Policy {application.pk}",
+    )
+    rule = use(policy, make_rule(name=f"Load {application.pk}", application_id=application.pk))
+    at = 0
+    for _ in range(data.draw(st.integers(3, 10))):
+        at += data.draw(st.sampled_from([15, 60, 200, 400]))
+        _act(data, application, rule, at)
+    end = at + 15
+    report(application, 0, at=end, host="erp1")
+    report(application, 0, at=end, host="erp2")
+    evaluate(end)
+    tell_until(end + 600, start=end, every=60)
+    _assert_ends_match(application)
+
+
+def _act(data: Any, application: Application, rule: Rule, at: int) -> None:
+    host = data.draw(st.sampled_from(["erp1", "erp2"]))
+    match data.draw(st.sampled_from(["up", "down", "acknowledge", "silence", "nothing"])):
+        case "up":
+            report(application, 3, at=at, host=host)
+        case "down":
+            report(application, 0, at=at, host=host)
+        case "acknowledge":
+            for alert in Alert.objects.open().filter(rule=rule):
+                acknowledge_alert(alert_id=alert.pk, by=BY)
+        case "silence":
+            silence(f'{{alertname="{rule.name}", host="{host}"}}', start=at, end=at + 200)
+    evaluate(at)
+    tell(at)
+
+
+def _assert_ends_match(application: Application) -> None:
+    groups = AlertGroup.objects.filter(members__alert__application=application).distinct()
+    assert all(group.state == GroupState.CLOSED for group in groups)
+    for alert in Alert.objects.filter(application=application, fired_at__isnull=False):
+        told = set(_recipients(Notice.objects.filter(firing__contains=[alert.pk])))
+        ended = list(_recipients(Notice.objects.filter(resolved__contains=[alert.pk])))
+        follower = Alert.objects.filter(application=application, fingerprint=alert.fingerprint, pk__gt=alert.pk)
+        if not follower.exists():
+            assert told <= set(ended)
+        assert len(ended) == len(set(ended)), "nobody is told of an end twice"
+
+
+def _recipients(notices: Iterable[Notice]) -> Iterable[str]:
+    for notice in notices:
+        yield from Delivery.objects.filter(source="notice", source_id=str(notice.pk)).values_list(
+            "recipient", flat=True
+        )
