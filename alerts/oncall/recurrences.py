@@ -26,7 +26,8 @@ MAX_OCCURRENCES = 5000
 #: Days that all rules of a calendar may look at, each as often as a rule has times of day and positions. The library takes
 #: 1 to 4 µs for one: a calendar that costs more than some seconds is refused.
 MAX_RULE_DAYS = 1_000_000
-_DAYS = {"HOURLY": 1, "DAILY": 1, "WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}
+#: What one pass costs; one of an hour takes the library about as long as two of a day.
+_DAYS = {"HOURLY": 2, "DAILY": 1, "WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}
 _DAY = timedelta(days=1)
 
 
@@ -98,7 +99,12 @@ class _BoundedRules(Series.RecurrenceRules):
         super().__init__(core)
 
     def rrulestr(self, rule_string: str) -> Any:
-        rule = super().rrulestr(rule_string)
+        try:
+            rule = super().rrulestr(rule_string)
+        except ValueError as error:
+            if "UNTIL=" in rule_string:
+                raise  # The library knows how to mend those that end in another kind of time than they begin.
+            raise CalendarInvalid(f"“{rule_string[:100]}” can't be followed: {str(error).rstrip('.')}.") from error
         parts = parse_rule(rule_string)
         times = (parts.get("BYHOUR", "").count(",") + 1) * (parts.get("BYSETPOS", "").count(",") + 1)
         interval = _CountedInterval(rule._interval)

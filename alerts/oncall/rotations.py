@@ -10,7 +10,7 @@ jump; a time that comes twice is the earlier one. A turn that lies within the ju
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
@@ -157,18 +157,23 @@ def list_turns(layer: Layer, start: datetime, end: datetime) -> list[Turn]:
 def list_duties(layer: Layer, start: datetime, end: datetime) -> list[Duty]:
     """Return when a layer has somebody, cut to a time and to its restrictions; sorted and disjoint."""
     turns = [turn for turn in list_turns(layer, start, end) if turn.people]
-    windows = _list_windows(layer, start, end) if layer.restrictions else [Span(start, end)]
-    duties = []
-    at = 0
-    for turn in turns:
-        while at < len(windows) and windows[at].end <= turn.start:
-            at += 1
-        index = at
-        while index < len(windows) and windows[index].start < turn.end:
-            window = windows[index]
-            duties.append(Duty(max(window.start, turn.start), min(window.end, turn.end), turn.people))
-            index += 1
-    return duties
+    return cut_duties(turns, _list_windows(layer, start, end) if layer.restrictions else [Span(start, end)])
+
+
+def cut_duties(duties: Sequence[Turn | Duty], windows: Sequence[Span]) -> list[Duty]:
+    """Return what of some duties lies within some windows. Each is sorted and disjoint, and so is the result."""
+    cut = []
+    at_duty = at_window = 0
+    while at_duty < len(duties) and at_window < len(windows):
+        duty, window = duties[at_duty], windows[at_window]
+        start, end = max(duty.start, window.start), min(duty.end, window.end)
+        if start < end:
+            cut.append(Duty(start, end, duty.people))
+        if duty.end <= window.end:
+            at_duty += 1
+        else:
+            at_window += 1
+    return cut
 
 
 def _find_jump(clock: ZoneInfo, low: datetime, high: datetime) -> datetime:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from alerts.oncall.rotations import Layer, People, Span, find_people, list_duties
+from alerts.oncall.rotations import Layer, People, Span, cut_duties, find_people, list_duties
 
 #: How far `find_next_handoff` looks: a year with its first day again.
 HANDOFF_HORIZON = timedelta(days=366)
@@ -124,13 +124,12 @@ def _list_layer_shifts(layers: Iterable[Layer], start: datetime, end: datetime) 
     shifts: list[Shift] = []
     holes = [Span(start, end)] if start < end else []
     for layer in reversed(tuple(layers)):
-        found = [
-            Shift(duty.start, duty.end, duty.people, layer.layer_id)
-            for hole in holes
-            for duty in list_duties(layer, hole.start, hole.end)
-        ]
-        if found:
-            shifts = sorted(shifts + found, key=_get_start)
+        if not holes:
+            break
+        duties = cut_duties(list_duties(layer, holes[0].start, holes[-1].end), holes)
+        if duties:
+            shifts += [Shift(duty.start, duty.end, duty.people, layer.layer_id) for duty in duties]
+            shifts.sort(key=_get_start)
             holes = _list_holes(Span(start, end), shifts)
     return shifts
 
@@ -187,7 +186,7 @@ def _hand_over(override: Override, people: People) -> People:
 def _merge(shifts: Iterable[Shift]) -> list[Shift]:
     merged: list[Shift] = []
     for shift in shifts:
-        if merged and replace(merged[-1], start=shift.start, end=shift.end) == shift and merged[-1].end == shift.start:
+        if merged and merged[-1].end == shift.start and _get_reason(merged[-1]) == _get_reason(shift):
             merged[-1] = replace(merged[-1], end=shift.end)
         else:
             merged.append(shift)
@@ -204,6 +203,10 @@ def _find_change(people: People, shifts: list[Shift], start: datetime, end: date
             return shift.start
         at = shift.end
     return at if at < end and people else None
+
+
+def _get_reason(shift: Shift) -> tuple[People, int | None, int | None]:
+    return shift.people, shift.layer_id, shift.override_id
 
 
 def _get_start(shift: Shift) -> datetime:
