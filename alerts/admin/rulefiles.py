@@ -70,7 +70,7 @@ def import_rules(request: HttpRequest) -> HttpResponseBase:
             context["preview"] = preview_rule_file(**chosen)
         except RuleFileInvalid as error:
             context["errors"] = _quote(error.errors, context["text"])
-    page = {**admin.site.each_context(request), "title": "Import rules", "opts": Rule._meta, **context}
+    page = {**admin.site.each_context(request), "title": "Import rules", **context}
     return render(request, "alerts/rule_import.html", page)
 
 
