@@ -13,7 +13,10 @@ from alerts.labels import BadLabel, check_labels
 
 SEVERITIES = ("info", "warning", "critical")
 MAX_SECONDS = 30 * 86_400
+MAX_NAME = 150
 MAX_ANNOTATIONS = 20
+#: Annotations that begin so hold in rule files what Prometheus has no place for.
+RESERVED_ANNOTATIONS = "postlaunch_"
 _ANNOTATION_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
@@ -60,18 +63,26 @@ def describe_place(text: str, position: int) -> str:
 
 def _find_errors(draft: RuleDraft) -> list[tuple[str, str]]:
     return [
-        ("name", "" if draft.name.strip() else "Give the rule a name."),
-        ("condition", _judge_condition(draft.condition)),
-        ("clear_condition", _judge_condition(draft.clear_condition) if draft.clear_condition.strip() else ""),
+        ("name", judge_name(draft.name)),
+        ("condition", judge_condition(draft.condition)),
+        ("clear_condition", judge_condition(draft.clear_condition) if draft.clear_condition.strip() else ""),
         ("severity", "" if draft.severity in SEVERITIES else f"Choose one of {', '.join(SEVERITIES)}."),
-        ("for_seconds", _judge_seconds(draft.for_seconds)),
-        ("keep_firing_for_seconds", _judge_seconds(draft.keep_firing_for_seconds)),
-        ("labels", _judge_labels(draft.labels)),
-        ("annotations", _judge_annotations(draft.annotations)),
+        ("for_seconds", judge_seconds(draft.for_seconds)),
+        ("keep_firing_for_seconds", judge_seconds(draft.keep_firing_for_seconds)),
+        ("labels", judge_labels(draft.labels)),
+        ("annotations", judge_annotations(draft.annotations)),
     ]
 
 
-def _judge_condition(text: str) -> str:
+def judge_name(name: str) -> str:
+    """Return what is wrong with a rule's name, empty if nothing is; so do the functions below."""
+    if not name.strip():
+        return "Give the rule a name."
+    return f"A name can have {MAX_NAME} characters at most." if len(name.strip()) > MAX_NAME else ""
+
+
+def judge_condition(text: str) -> str:
+    """Return what is wrong with a condition, and where in it."""
     try:
         check_condition(text)
     except BadCondition as error:
@@ -80,11 +91,13 @@ def _judge_condition(text: str) -> str:
     return ""
 
 
-def _judge_seconds(seconds: int) -> str:
+def judge_seconds(seconds: int) -> str:
+    """Return what is wrong with a length of time."""
     return "" if 0 <= seconds <= MAX_SECONDS else f"Choose 0 to {MAX_SECONDS} seconds (30 days)."
 
 
-def _judge_labels(labels: Mapping[str, str]) -> str:
+def judge_labels(labels: Mapping[str, str]) -> str:
+    """Return what is wrong with the first bad label: its name, its value or the template in it."""
     try:
         check_labels(labels)
     except BadLabel as error:
@@ -92,12 +105,15 @@ def _judge_labels(labels: Mapping[str, str]) -> str:
     return _judge_templates(labels)
 
 
-def _judge_annotations(annotations: Mapping[str, object]) -> str:
+def judge_annotations(annotations: Mapping[str, object]) -> str:
+    """Return what is wrong with the first bad annotation: its name or the template in it."""
     if len(annotations) > MAX_ANNOTATIONS:
         return f"A rule can have {MAX_ANNOTATIONS} annotations at most."
     for name in annotations:
         if _ANNOTATION_NAME.fullmatch(name) is None:
             return f"“{name}” can't be an annotation: use letters, digits and _, and don't begin with a digit."
+        if name.startswith(RESERVED_ANNOTATIONS):
+            return f"“{name}” can't be an annotation: names that begin with {RESERVED_ANNOTATIONS} are for rule files."
     if wrong := next((name for name, text in annotations.items() if not isinstance(text, str)), None):
         return f"The annotation “{wrong}” must be text."
     return _judge_templates({name: str(text) for name, text in annotations.items()})

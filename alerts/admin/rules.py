@@ -36,6 +36,7 @@ class RuleAdmin(BaseAdmin):
 
     form = RuleForm
     change_form_template = "alerts/rule_form.html"
+    change_list_template = "alerts/rule_list.html"
     list_display = [
         "show_name",
         "show_severity",
@@ -73,6 +74,12 @@ class RuleAdmin(BaseAdmin):
         """Read each rule with the counts of its open alerts and its channels."""
         rules = annotate_open_counts(Rule.objects.all())
         return rules.select_related("application").prefetch_related("channels")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Add the ways to and from rule files."""
+        context = {"can_import": request.user.has_perms([ADD, CHANGE]), **(extra_context or {})}
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
 
     def has_delete_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
         """Built-in rules are switched off instead."""

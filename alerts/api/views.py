@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+from alerts.api.rulefiles import RuleFileMixin
 from alerts.api.serializers import (
     AlertDetailOutput,
     AlertFilter,
@@ -48,7 +49,7 @@ RULE_FIELDS = (
 )
 
 
-class RuleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Rule]):
+class RuleViewSet(RuleFileMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Rule]):
     """Rules: those of the key's application can be changed; those of all applications can be read."""
 
     queryset = Rule.objects.none()

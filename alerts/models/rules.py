@@ -139,6 +139,12 @@ class Rule(models.Model):
         editable=False,
         help_text="The rule as it was shipped: what differs, an operator edited.",
     )
+    origin = models.CharField(
+        max_length=301,
+        blank=True,
+        editable=False,
+        help_text="Group and alert of the rule file it was made from, by which the next import finds it.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
     last_evaluated_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -37,15 +37,18 @@ class BuiltinRule(Exception):
 
 def draft_of(rule: Rule) -> RuleDraft:
     """Return a stored rule as a draft, to be changed and saved again."""
-    channels = tuple(rule.channels.values_list("pk", flat=True)) if rule.pk else ()
+    channels = tuple(channel.pk for channel in rule.channels.all()) if rule.pk else ()
     return RuleDraft(**{name: getattr(rule, name) for name in _FIELDS}, channel_ids=channels)
 
 
 @transaction.atomic
-def create_rule(*, draft: RuleDraft) -> Rule:
-    """Create a rule; raise RuleInvalid, and store nothing, if anything about it is wrong."""
+def create_rule(*, draft: RuleDraft, origin: str = "") -> Rule:
+    """Create a rule; raise RuleInvalid, and store nothing, if anything about it is wrong.
+
+    `origin` is what a rule file knows it by, empty for rules that come from none.
+    """
     _check(draft)
-    rule = Rule(slug=make_slug(draft.name))
+    rule = Rule(slug=make_slug(draft.name), origin=origin)
     _write(rule, draft)
     return rule
 
