@@ -30,7 +30,7 @@ class RuleInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RuleDraft:
-    """What a rule is to be. `application_id` None: all applications. `channel_ids` empty: the default channels."""
+    """What a rule is to be. `application_id` None: all applications. `channel_ids` empty and `policy_id` None: where the routes lead."""
 
     name: str
     condition: str
@@ -41,6 +41,7 @@ class RuleDraft:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     channel_ids: tuple[int, ...] = ()
+    policy_id: int | None = None
     application_id: int | None = None
     enabled: bool = True
     owner_id: int | None = None

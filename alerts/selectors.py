@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,10 +15,14 @@ from django.db.models.functions import Coalesce
 
 from alerts.enums import AlertState, ChannelKind, Severity
 from alerts.escalation import Step, StepKind
-from alerts.models import Alert, Channel, Notice, Policy, PolicyStep, Rule, RuleQuerySet
+from alerts.models import Alert, Channel, Notice, Policy, PolicyStep, Route, Rule, RuleQuerySet
 from alerts.recipients import Recipient, merge_recipients, split_addresses
+from alerts.routing import tree
+from alerts.routing.matchers import MatcherInvalid, parse_matchers
 from config.crypto import SecretUnreadable
 from config.settings import OPTION
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,3 +203,36 @@ def list_alerts_of_notice(*, notice_id: int) -> list[int]:
     """Return the alerts that a message was about; none if it is forgotten."""
     notice = Notice.objects.filter(pk=notice_id).first()
     return [*notice.firing, *notice.resolved] if notice else []
+
+
+def read_routes() -> tree.Route:
+    """Return the routing tree; its root, which takes what no branch takes, has the receiver 0: the default channels.
+
+    A branch whose matchers can't be read is left out with all below it, and logged.
+    """
+    children: dict[int | None, list[Route]] = defaultdict(list)
+    for route in Route.objects.order_by("position", "pk"):
+        children[route.parent_id].append(route)
+    return tree.Route(route_id=0, receiver=0, children=_read_branches(children, None, depth=1))
+
+
+def _read_branches(
+    children: Mapping[int | None, list[Route]], parent: int | None, *, depth: int
+) -> tuple[tree.Route, ...]:
+    branches = []
+    for route in children.get(parent, ()) if depth < tree.MAX_DEPTH else ():
+        try:
+            matchers = parse_matchers(route.matchers)
+        except MatcherInvalid:
+            logger.exception("route %s can't be read and takes nothing", route.pk)
+            continue
+        branches.append(
+            tree.Route(
+                route_id=route.pk,
+                matchers=matchers,
+                receiver=route.policy_id,
+                continues=route.continues,
+                children=_read_branches(children, route.pk, depth=depth + 1),
+            )
+        )
+    return tuple(branches)

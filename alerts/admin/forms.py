@@ -79,6 +79,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
             "for_seconds",
             "keep_firing_for_seconds",
             "clear_condition",
+            "policy",
             "channels",
             "owner",
         ]
@@ -110,7 +111,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         data = self.cleaned_data
         others = {name: text for name, text in self.instance.annotations.items() if name not in ANNOTATIONS}
         own = {name: data[name].strip() for name in ANNOTATIONS if data.get(name, "").strip()}
-        application, owner = data.get("application"), data.get("owner")
+        application, owner, policy = data.get("application"), data.get("owner"), data.get("policy")
         return RuleDraft(
             name=data.get("name", ""),
             condition=data.get("condition", ""),
@@ -124,6 +125,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
             application_id=application.pk if application else None,
             enabled=bool(data.get("enabled")),
             owner_id=owner.pk if owner else None,
+            policy_id=policy.pk if policy else None,
         )
 
     def _place(self, name: str, message: str) -> tuple[str | None, str]:

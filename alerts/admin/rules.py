@@ -63,7 +63,7 @@ class RuleAdmin(BaseAdmin):
     fieldsets = [
         ("What is watched", {"fields": ["name", "condition", "for_seconds", "severity", "application", "enabled"]}),
         ("What people read", {"fields": ["summary", "description", "runbook"]}),
-        ("Who is told", {"fields": ["channels", "owner"]}),
+        ("Who is told", {"fields": ["policy", "channels", "owner"]}),
         (
             "When it ends, and labels",
             {"fields": ["keep_firing_for_seconds", "clear_condition", "labels"], "classes": ["collapse"]},
@@ -73,7 +73,7 @@ class RuleAdmin(BaseAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rule]:
         """Read each rule with the counts of its open alerts and its channels."""
         rules = annotate_open_counts(Rule.objects.all())
-        return rules.select_related("application").prefetch_related("channels")
+        return rules.select_related("application", "policy").prefetch_related("channels")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Add the ways to and from rule files."""
@@ -159,8 +159,10 @@ class RuleAdmin(BaseAdmin):
 
     @admin.display(description="Tells")
     def show_channels(self, rule: Rule) -> str:
-        """Its channels."""
-        return ", ".join(channel.name for channel in rule.channels.all()) or "default channels"
+        """Its policy or channels."""
+        if rule.policy is not None:
+            return rule.policy.name
+        return ", ".join(channel.name for channel in rule.channels.all()) or "by the routes"
 
     @admin.display(description="Evaluated")
     def show_evaluated(self, rule: Rule) -> SafeString:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from alerts.alertmanager import outside_labels
@@ -10,27 +11,29 @@ from alerts.destinations import GROUP_BY, Destination, hash_group, of_channels, 
 from alerts.dispatch import Timings
 from alerts.enums import GroupState
 from alerts.models import Alert, AlertGroup, Channel, GroupMember, Policy, Rule
-from alerts.selectors import read_policy_steps
+from alerts.routing import tree
+from alerts.selectors import read_policy_steps, read_routes
 from config.nudges import Nudge
 from config.settings import OPTION
+
+#: The receiver of the tree's root.
+DEFAULT = 0
 
 _turn = Nudge("alerts.tasks.notify", "evaluate")
 
 
-def join_groups(*, rule: Rule, alerts: Iterable[Alert], now: datetime) -> None:
+def join_groups(*, rule: Rule | None, alerts: Iterable[Alert], now: datetime) -> None:
     """Put alerts that begin to fire into the groups of their destinations, opening those that are not open yet.
 
-    Each alert has its application at hand. In the caller's transaction, which holds the rule's row.
+    Each alert has its application at hand. In the caller's transaction, which holds the rule's row, if there is one.
     """
     fired = list(alerts)
     if not fired:
         return
-    for destination in find_destinations(rule):
-        for key, (labels, members) in _sort_into_groups(destination, fired).items():
-            group = _open_group(destination, key, labels, members[0], now)
-            GroupMember.objects.bulk_create(
-                [GroupMember(group=group, alert=alert, joined_at=now) for alert in members], ignore_conflicts=True
-            )
+    for key, wanted in sorted(_sort_into_groups(rule, fired).items()):
+        group = _open_group(wanted, key, now)
+        members = [GroupMember(group=group, alert=alert, joined_at=now) for alert in wanted.alerts]
+        GroupMember.objects.bulk_create(members, ignore_conflicts=True)
     _turn.on_commit()
 
 
@@ -48,15 +51,44 @@ def wake_groups(*, alert_ids: Iterable[int], now: datetime) -> None:
     _turn.on_commit()
 
 
-def find_destinations(rule: Rule) -> list[Destination]:
-    """Return where a rule's alerts go: to its policy, else its own channels, else the default ones."""
+class Signpost:
+    """Says where the alerts of one rule (None: alerts without a rule) go. What it reads, it reads once."""
+
+    def __init__(self, rule: Rule | None) -> None:
+        self._own = _find_own_destination(rule) if rule is not None else None
+        self._tree = read_routes() if self._own is None else None
+        self._known: dict[int, Destination] = {}
+
+    def find(self, labels: Mapping[str, str]) -> list[Destination]:
+        """Return where an alert goes: to its rule's policy or channels, else where the routing tree leads, each once.
+
+        What no branch of the tree takes goes to the default channels.
+        """
+        if self._tree is None:
+            return [self._own] if self._own is not None else []
+        receivers = dict.fromkeys(int(route.receiver or DEFAULT) for route in tree.resolve(self._tree, labels))
+        return [self._describe(receiver) for receiver in receivers]
+
+    def _describe(self, policy_id: int) -> Destination:
+        if policy_id not in self._known:
+            policy = Policy.objects.filter(pk=policy_id).first()
+            self._known[policy_id] = describe_policy(policy) if policy is not None else describe_default()
+        return self._known[policy_id]
+
+
+def _find_own_destination(rule: Rule) -> Destination | None:
     if rule.policy is not None:
-        return [describe_policy(rule.policy)]
+        return describe_policy(rule.policy)
     chosen = list(rule.channels.values_list("pk", flat=True))
-    if chosen:
-        return [of_channels(key=f"rule:{rule.pk}", name=rule.name, channel_ids=chosen, timings=default_timings())]
+    if not chosen:
+        return None
+    return of_channels(key=f"rule:{rule.pk}", name=rule.name, channel_ids=chosen, timings=default_timings())
+
+
+def describe_default() -> Destination:
+    """Return the default channels as a destination."""
     defaults = list(Channel.objects.filter(is_default=True).values_list("pk", flat=True))
-    return [of_channels(key="default", name="Default channels", channel_ids=defaults, timings=default_timings())]
+    return of_channels(key="default", name="Default channels", channel_ids=defaults, timings=default_timings())
 
 
 def describe_policy(policy: Policy) -> Destination:
@@ -95,22 +127,36 @@ def label_alert(alert: Alert) -> dict[str, str]:
     )
 
 
-def _sort_into_groups(destination: Destination, alerts: list[Alert]) -> dict[str, tuple[dict[str, str], list[Alert]]]:
-    found: dict[str, tuple[dict[str, str], list[Alert]]] = {}
+@dataclass(slots=True)
+class _Wanted:
+    """A group that alerts want to be in."""
+
+    destination: Destination
+    labels: dict[str, str]
+    alerts: list[Alert] = field(default_factory=list)
+
+
+def _sort_into_groups(rule: Rule | None, alerts: list[Alert]) -> dict[str, _Wanted]:
+    found: dict[str, _Wanted] = {}
+    signpost = Signpost(rule)
     for alert in alerts:
-        labels = pick_group_labels(label_alert(alert), destination.group_by)
-        found.setdefault(hash_group(destination.key, labels), (labels, []))[1].append(alert)
+        labels = label_alert(alert)
+        for destination in signpost.find(labels):
+            shared = pick_group_labels(labels, destination.group_by)
+            key = hash_group(destination.key, shared)
+            found.setdefault(key, _Wanted(destination, shared)).alerts.append(alert)
     return found
 
 
-def _open_group(destination: Destination, key: str, labels: dict[str, str], first: Alert, now: datetime) -> AlertGroup:
+def _open_group(wanted: _Wanted, key: str, now: datetime) -> AlertGroup:
     """Return the open group of a key, locked, so that it is not closed while an alert joins it; open one if there is none."""
+    destination, labels = wanted.destination, wanted.labels
     look_at = now + destination.timings.wait
     new = AlertGroup(
         key=key,
         destination=destination.key,
         labels=labels,
-        application_id=first.application_id if labels.get("application") else None,
+        application_id=wanted.alerts[0].application_id if labels.get("application") else None,
         opened_at=now,
         due_at=look_at,
         look_at=look_at,

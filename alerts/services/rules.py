@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from alerts.drafts import RuleDraft, RuleInvalid, check_draft
-from alerts.models import Channel, Rule
+from alerts.models import Channel, Policy, Rule
 from alerts.services.alerts import end_alerts
 from config.actors import Actor
 from monitoring.applications.selectors import list_applications
@@ -28,6 +28,7 @@ _FIELDS = (
     "annotations",
     "enabled",
     "owner_id",
+    "policy_id",
 )
 
 
@@ -118,6 +119,8 @@ def _check(draft: RuleDraft) -> None:
         errors["channels"] = "One of the channels does not exist any more."
     if draft.application_id is not None and not list_applications().filter(pk=draft.application_id).exists():
         errors["application"] = "This application does not exist any more."
+    if draft.policy_id is not None and not Policy.objects.filter(pk=draft.policy_id).exists():
+        errors["policy"] = "This escalation policy does not exist any more."
     if errors:
         raise RuleInvalid(errors)
 

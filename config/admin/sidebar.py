@@ -104,6 +104,8 @@ SIDEBAR: tuple[Group, ...] = (
                 "monitoring.view_criticalpattern",
             ),
             Entry("Channels", "campaign", "admin:alerts_channel_changelist", "alerts.view_channel"),
+            Entry("Escalation", "stairs", "admin:alerts_policy_changelist", "alerts.view_policy"),
+            Entry("Routes", "alt_route", "admin:alerts_route_changelist", "alerts.view_route"),
             Entry("People and roles", "group", "admin:auth_user_changelist", "auth.view_user"),
             Entry(
                 "Deliveries", "outgoing_mail", "admin:config_delivery_changelist", "config.view_delivery", "deliveries"

@@ -1,0 +1,273 @@
+"""Escalation policies and routes: whom alerts reach, step by step, and which alerts go where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.forms.widgets import Script
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+from unfold.admin import StackedInline
+
+from alerts.admin.forms import LabelsField
+from alerts.escalation import Step, StepKind
+from alerts.models import Policy, PolicyStep, Route
+from alerts.services.grouping import Signpost
+from alerts.services.policies import TARGET_FIELDS, PolicyInvalid, check_policy, check_route
+from config.admin.base import BaseAdmin
+from config.admin.fields import SecondsField
+from config.admin.pages import admin_page
+
+WEEKDAYS = [(0, "Mon"), (1, "Tue"), (2, "Wed"), (3, "Thu"), (4, "Fri"), (5, "Sat"), (6, "Sun")]
+
+
+class StepForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """One step. Which fields are shown depends on its kind (policy.js); all of them are checked together."""
+
+    seconds = SecondsField(label="Time", required=False, help_text="Like 10 min.")
+    weekdays = forms.TypedMultipleChoiceField(
+        choices=WEEKDAYS, coerce=int, required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    class Meta:
+        model = PolicyStep
+        fields = [
+            "kind",
+            "channels",
+            "people",
+            "teams",
+            "seconds",
+            "count",
+            "from_time",
+            "until_time",
+            "weekdays",
+            "zone",
+            "position",
+        ]
+        widgets = {"position": forms.HiddenInput}
+
+    def clean(self) -> dict[str, Any]:
+        """Put in what an empty field means."""
+        data = super().clean() or {}
+        data["seconds"] = data.get("seconds") or 0
+        data["count"] = data.get("count") or 0
+        data["zone"] = data.get("zone") or "UTC"
+        return data
+
+
+class StepFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]  # generic in the stubs only
+    """The steps of a policy, checked as a whole."""
+
+    def clean(self) -> None:
+        """Refuse what could never reach anybody; name each step by its number."""
+        super().clean()
+        if any(self.errors):
+            return
+        rows = [form.cleaned_data for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE")]
+        steps = [_read_row(row) for row in rows if row.get("kind")]
+        try:
+            check_policy(group_by=self.instance.group_by or [], steps=steps)
+        except PolicyInvalid as error:
+            raise forms.ValidationError(error.errors) from error
+
+
+def _read_row(row: Mapping[str, Any]) -> Step:
+    kind = StepKind(row["kind"])
+    rows = row.get(TARGET_FIELDS[kind]) if kind in TARGET_FIELDS else ()
+    return Step(
+        kind,
+        targets=tuple(each.pk for each in rows or ()),
+        seconds=row["seconds"],
+        count=row["count"],
+        start=row["from_time"].strftime("%H:%M") if row.get("from_time") else "",
+        end=row["until_time"].strftime("%H:%M") if row.get("until_time") else "",
+        weekdays=tuple(row.get("weekdays") or ()),
+        zone=row["zone"],
+    )
+
+
+class StepInline(StackedInline):
+    """Steps, one under the other, to be dragged into their order."""
+
+    model = PolicyStep
+    form = StepForm
+    formset = StepFormSet
+    extra = 0
+    ordering_field = "position"
+    hide_ordering_field = True
+    verbose_name = "step"
+
+
+class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """A policy's patience, in people's words."""
+
+    group_wait_seconds = SecondsField(
+        label="Group wait", required=False, help_text="How long a new group collects alerts. Empty: as in the settings."
+    )
+    group_interval_seconds = SecondsField(
+        label="Group interval", required=False, help_text="How often it tells what is new. Empty: as in the settings."
+    )
+    repeat_interval_seconds = SecondsField(
+        label="Repeat interval",
+        required=False,
+        help_text="After this long, alerts nobody acknowledged are told of again. Empty: as in the settings.",
+    )
+    ack_reminder_seconds = SecondsField(
+        label="Remind after", required=False, help_text="Reminds whoever acknowledged an alert that still fires."
+    )
+    ack_expiry_seconds = SecondsField(
+        label="Acknowledgement ends after",
+        required=False,
+        help_text="Then the alert is nobody's again, and the policy begins anew.",
+    )
+
+    class Meta:
+        model = Policy
+        fields = [
+            "name",
+            "group_by",
+            "group_wait_seconds",
+            "group_interval_seconds",
+            "repeat_interval_seconds",
+            "ack_reminder_seconds",
+            "ack_expiry_seconds",
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        """Nothing filled in means: nothing of its own."""
+        data = super().clean() or {}
+        for name in self.Meta.fields[2:]:
+            if name in data and not self.data.get(name, "").strip():
+                data[name] = None
+        return data
+
+
+@admin.register(Policy)
+class PolicyAdmin(BaseAdmin):
+    """Whom alerts reach, and what follows if nobody reacts."""
+
+    form = PolicyForm
+    inlines = [StepInline]
+    list_display = ["name", "show_steps", "show_use"]
+    search_fields = ["name"]
+    search_help_text = "Name"
+    sortable_by = ()
+    empty_title = "No escalation policies yet"
+    empty_text = "A policy says whom an alert reaches first, and who is called if nobody acknowledges it in time."
+    fieldsets = [
+        (None, {"fields": ["name"]}),
+        (
+            "Grouping and patience",
+            {
+                "fields": [
+                    "group_by",
+                    ("group_wait_seconds", "group_interval_seconds", "repeat_interval_seconds"),
+                    ("ack_reminder_seconds", "ack_expiry_seconds"),
+                ],
+                "classes": ["collapse"],
+            },
+        ),
+    ]
+
+    class Media:
+        css = {"all": ["alerts/alerts.css"]}
+        js = [Script("alerts/policy.js", type="module")]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Policy]:
+        """Read each policy with who uses it."""
+        return Policy.objects.annotate(
+            rule_count=Count("rules", distinct=True), route_count=Count("routes", distinct=True)
+        ).prefetch_related("steps__channels", "steps__people", "steps__teams")
+
+    @admin.display(description="Steps")
+    def show_steps(self, policy: Policy) -> SafeString:
+        """What happens, in order."""
+        words = [(step.describe(),) for step in policy.steps.all()]
+        if not words:
+            return format_html('<span class="pl-quiet">none: it reaches nobody</span>')
+        return format_html('<ol class="pl-steps">{}</ol>', format_html_join("", "<li>{}</li>", words))
+
+    @admin.display(description="Used by")
+    def show_use(self, policy: Any) -> str:
+        """How many rules and routes lead here."""
+        parts = [(policy.rule_count, "rule"), (policy.route_count, "route")]
+        return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in parts if count) or "nothing"
+
+
+class RouteForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """A branch of the routing tree."""
+
+    class Meta:
+        model = Route
+        fields = ["name", "matchers", "policy", "parent", "position", "continues"]
+
+    def clean(self) -> dict[str, Any]:
+        """Check the matchers, and where it hangs."""
+        data = super().clean() or {}
+        try:
+            check_route(matchers=data.get("matchers", ""), parent=data.get("parent"), route_id=self.instance.pk)
+        except PolicyInvalid as error:
+            self.add_error("matchers", error.errors)
+        return data
+
+
+@admin.register(Route)
+class RouteAdmin(BaseAdmin):
+    """Which alerts go to which policy."""
+
+    form = RouteForm
+    list_display = ["show_name", "matchers", "show_policy", "position", "continues"]
+    list_display_links = ["show_name"]
+    list_select_related = ["policy", "parent"]
+    search_fields = ["name", "matchers"]
+    search_help_text = "Name or matcher"
+    sortable_by = ()
+    ordering = ["position", "pk"]
+    change_list_template = "alerts/route_list.html"
+    empty_title = "No routes yet"
+    empty_text = (
+        "A route sends alerts that match to a policy. Without one, alerts of rules that name neither policy nor channels "
+        "go to the default channels."
+    )
+
+    class Media:
+        css = {"all": ["alerts/alerts.css"]}
+
+    @admin.display(description="Route")
+    def show_name(self, route: Route) -> SafeString:
+        """Name, below its parents."""
+        names, above = [route.name], route.parent
+        while above is not None and len(names) < 20:
+            names.insert(0, above.name)
+            above = above.parent
+        return format_html('<span class="pl-strong">{}</span>', " › ".join(names))
+
+    @admin.display(description="Goes to")
+    def show_policy(self, route: Route) -> str:
+        """Its policy, or whose it uses."""
+        return route.policy.name if route.policy else "where its parent's go"
+
+
+class TryForm(forms.Form):
+    """Labels to be routed on trial."""
+
+    labels = LabelsField(required=True)
+
+
+@admin_page("alerts/route/try-out/", name="alerts_route_try_out", permission="alerts.view_route")
+@require_POST
+def try_out(request: HttpRequest) -> HttpResponseBase:
+    """Say where an alert with these labels would go; nothing is sent."""
+    form = TryForm(request.POST)
+    if not form.is_valid():
+        errors = [str(error) for found in form.errors.values() for error in found]
+        return render(request, "alerts/route_tried.html", {"errors": errors})
+    found = Signpost(None).find(form.cleaned_data["labels"])
+    return render(request, "alerts/route_tried.html", {"destinations": found})
