@@ -25,6 +25,8 @@ class Destination:
     steps: tuple[Step, ...]
     timings: Timings
     group_by: tuple[str, ...] = GROUP_BY
+    ack_reminder_seconds: int | None = None
+    ack_expiry_seconds: int | None = None
 
     def snapshot(self) -> dict[str, Any]:
         """Return as JSON what a group keeps of it."""
@@ -33,6 +35,8 @@ class Destination:
             "interval": self.timings.interval.total_seconds(),
             "repeat": self.timings.repeat.total_seconds(),
             "steps": write_steps(self.steps),
+            "ack_reminder": self.ack_reminder_seconds,
+            "ack_expiry": self.ack_expiry_seconds,
         }
 
 

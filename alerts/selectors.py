@@ -6,7 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 
 from alerts.enums import AlertState, ChannelKind, Severity
 from alerts.escalation import Step, StepKind
-from alerts.models import Alert, Channel, Notice, Policy, PolicyStep, Route, Rule, RuleQuerySet
+from alerts.models import Alert, AlertGroup, Channel, Notice, Policy, PolicyStep, Route, Rule, RuleQuerySet
 from alerts.recipients import Recipient, merge_recipients, split_addresses
 from alerts.routing import tree
 from alerts.routing.matchers import MatcherInvalid, parse_matchers
@@ -236,3 +236,11 @@ def _read_branches(
             )
         )
     return tuple(branches)
+
+
+def read_ack_limits(*, alert_id: int) -> tuple[timedelta | None, timedelta | None]:
+    """Return after how long an acknowledgement is reminded of, and when it ends: the least of the alert's groups'."""
+    plans = AlertGroup.objects.filter(members__alert_id=alert_id, members__is_done=False).values_list("plan", flat=True)
+    found = [[plan.get(name) for plan in plans if plan.get(name)] for name in ("ack_reminder", "ack_expiry")]
+    reminder, expiry = (timedelta(seconds=min(each)) if each else None for each in found)
+    return reminder, expiry

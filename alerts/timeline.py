@@ -21,6 +21,8 @@ _DID = {
     NoteKind.UNACKNOWLEDGED: "does not look after it any more",
     NoteKind.ASSIGNED: "assigned it to",
     NoteKind.CLOSED: "closed it",
+    NoteKind.SNOOZED: "snoozed it until",
+    NoteKind.EXPIRED: "took the acknowledgement back: its time is over",
 }
 
 
@@ -49,6 +51,6 @@ def _tell_transition(transition: AlertTransition) -> Entry:
 def _tell_comment(comment: AlertComment) -> Entry:
     kind = NoteKind(comment.kind)
     title = f"{comment.author_name} {_DID[kind]}"
-    if kind is NoteKind.ASSIGNED:
+    if kind in {NoteKind.ASSIGNED, NoteKind.SNOOZED}:
         return Entry(comment.created_at, "info", f"{title} {comment.text}", "")
     return Entry(comment.created_at, "info", title, comment.text, is_comment=kind is NoteKind.COMMENT)

@@ -223,7 +223,7 @@ class RouteAdmin(BaseAdmin):
     """Which alerts go to which policy."""
 
     form = RouteForm
-    list_display = ["show_name", "matchers", "show_policy", "position", "continues"]
+    list_display = ["show_name", "matchers", "show_policy", "position", "show_next"]
     list_display_links = ["show_name"]
     list_select_related = ["policy", "parent"]
     search_fields = ["name", "matchers"]
@@ -248,6 +248,11 @@ class RouteAdmin(BaseAdmin):
             names.insert(0, above.name)
             above = above.parent
         return format_html('<span class="pl-strong">{}</span>', " › ".join(names))
+
+    @admin.display(description="Then")
+    def show_next(self, route: Route) -> str:
+        """Whether the branches after it are asked too."""
+        return "asks the next ones too" if route.continues else "stops here"
 
     @admin.display(description="Goes to")
     def show_policy(self, route: Route) -> str:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from alerts.enums import OPEN_STATES, AlertState, NoteKind
 from alerts.models import Alert, AlertComment
+from alerts.selectors import read_ack_limits
 from alerts.services.grouping import wake_groups
 from alerts.services.telling import publish_transition
 from alerts.services.transitions import change_state
-from config.actors import Actor
+from config.actors import SYSTEM, Actor
 
 MAX_COMMENT_LENGTH = 10_000
+_UNACKNOWLEDGED: dict[str, Any] = {
+    "acknowledged_at": None,
+    "acknowledged_by_id": None,
+    "acknowledged_name": "",
+    "acknowledged_until": None,
+    "remind_at": None,
+}
 
 
 class AlertOver(Exception):
@@ -28,7 +38,15 @@ class CommentInvalid(Exception):
 @transaction.atomic
 def acknowledge_alert(*, alert_id: int, by: Actor) -> bool:
     """Note that someone looks after an alert; return False if someone already does. Raise AlertOver if it ended."""
-    changes = {"acknowledged_at": timezone.now(), "acknowledged_by_id": by.user_id, "acknowledged_name": by.name}
+    now = timezone.now()
+    reminder, expiry = read_ack_limits(alert_id=alert_id)
+    changes = {
+        "acknowledged_at": now,
+        "acknowledged_by_id": by.user_id,
+        "acknowledged_name": by.name[:150],
+        "remind_at": now + reminder if reminder else None,
+        "acknowledged_until": now + expiry if expiry else None,
+    }
     if not _open(alert_id).filter(acknowledged_at=None).update(**changes):
         _check_open(alert_id)
         return False
@@ -39,13 +57,44 @@ def acknowledge_alert(*, alert_id: int, by: Actor) -> bool:
 @transaction.atomic
 def unacknowledge_alert(*, alert_id: int, by: Actor) -> bool:
     """Take an acknowledgement back; return False if there is none. Raise AlertOver if it ended."""
-    changes = {"acknowledged_at": None, "acknowledged_by_id": None, "acknowledged_name": ""}
-    if not _open(alert_id).exclude(acknowledged_at=None).update(**changes):
+    if not _open(alert_id).exclude(acknowledged_at=None).update(**_UNACKNOWLEDGED):
         _check_open(alert_id)
         return False
     wake_groups(alert_ids=[alert_id], now=timezone.now())
     _note(alert_id, NoteKind.UNACKNOWLEDGED, by)
     return True
+
+
+@transaction.atomic
+def snooze_alert(*, alert_id: int, until: datetime, by: Actor) -> bool:
+    """Hold an alert's messages back until a time; return False if it is snoozed so long already. Raise AlertOver if it ended.
+
+    Then it is told of like a new one, unless somebody acknowledged it meanwhile.
+    """
+    later = Q(snoozed_until=None) | Q(snoozed_until__lt=until)
+    if not _open(alert_id).filter(later).update(snoozed_until=until, snoozed_name=by.name[:150]):
+        _check_open(alert_id)
+        return False
+    _note(alert_id, NoteKind.SNOOZED, by, text=until.isoformat(timespec="minutes"))
+    return True
+
+
+@transaction.atomic
+def expire_acknowledgements(*, now: datetime) -> int:
+    """Take back acknowledgements whose time is over, so that somebody is found anew; return how many."""
+    over = list(
+        Alert.objects.firing()
+        .filter(acknowledged_until__lte=now)
+        .select_for_update(skip_locked=True, of=("self",))
+        .values_list("pk", flat=True)
+    )
+    if not over:
+        return 0
+    Alert.objects.filter(pk__in=over).update(**_UNACKNOWLEDGED)
+    for alert_id in over:
+        _note(alert_id, NoteKind.EXPIRED, SYSTEM)
+    wake_groups(alert_ids=over, now=now)
+    return len(over)
 
 
 @transaction.atomic

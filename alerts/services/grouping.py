@@ -104,6 +104,8 @@ def describe_policy(policy: Policy) -> Destination:
             repeat=_seconds(policy.repeat_interval_seconds, usual.repeat),
         ),
         group_by=tuple(policy.group_by) or GROUP_BY,
+        ack_reminder_seconds=policy.ack_reminder_seconds,
+        ack_expiry_seconds=policy.ack_expiry_seconds,
     )
 
 

@@ -21,8 +21,10 @@ from alerts.escalation import Cursor, Step, StepKind
 from alerts.models import Alert, AlertGroup, GroupMember
 from alerts.models import Notice as NoticeRow
 from alerts.recipients import Recipient, merge_recipients, recipient_of_told
+from alerts.services.alerts import expire_acknowledgements
 from alerts.services.holding import Holds, find_holds, keep_holds
 from alerts.services.reaching import reach, read_secrets
+from alerts.services.reminding import remind_of_acknowledgements
 from alerts.services.telling import Bulletin, Press
 from config.outbox.services import publish
 
@@ -45,6 +47,8 @@ class Turn:
 
 def take_turn(*, now: datetime) -> Turn:
     """Look at every group that is due; return what was done."""
+    expire_acknowledgements(now=now)
+    remind_of_acknowledgements(now=now)
     holds = find_holds(now=now)
     keep_holds(holds=holds, now=now)
     looked, notices, failed = 0, 0, 0

@@ -13,6 +13,7 @@ from django.conf import settings
 from alerts import alertmanager
 from alerts.dispatch import Reason
 from alerts.enums import AlertState, ChannelKind, Severity
+from alerts.links import write_link
 from alerts.models import Alert, AlertGroup, AlertTransition
 from alerts.recipients import Recipient, write_delivery_key
 from alerts.wording import write_firing_subject, write_group_subject, write_resolved_subject
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 #: What its deliveries carry as their source; the source's id is that of the notice.
 SOURCE = "notice"
+#: Stands for the recipient's own link while a mail is rendered for all of them.
+LINK_MARK = "https://link.invalid/of-this-recipient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,9 @@ class Press:
             )
         else:
             mail = self._render(bulletin)
-            queue_delivery(channel=Way.EMAIL, subject=mail.subject, text=mail.text, html=mail.html, **common)
+            link = write_link(notice_id=bulletin.notice_id, recipient=recipient.address)
+            text, html = (part.replace(LINK_MARK, link) for part in (mail.text, mail.html))
+            queue_delivery(channel=Way.EMAIL, subject=mail.subject, text=text, html=html, **common)
 
     def _render(self, bulletin: Bulletin) -> RenderedMail:
         told = tuple(alert.pk for alert in bulletin.alerts)
@@ -168,6 +173,7 @@ def _render_one(bulletin: Bulletin) -> RenderedMail:
         "state_background": colours.background,
         "action_url": settings.PUBLIC_URL + alert.get_absolute_url(),
         "action_text": "Open alert",
+        "act_url": LINK_MARK if is_firing else "",
     }
     return render_mail("alerts/firing" if is_firing else "alerts/resolved", context)
 
@@ -191,6 +197,7 @@ def _render_several(bulletin: Bulletin) -> RenderedMail:
         "state_background": colours.background,
         "action_url": f"{settings.PUBLIC_URL}/admin/alerts/alert/",
         "action_text": "Open alerts",
+        "act_url": LINK_MARK if bulletin.firing else "",
     }
     return render_mail("alerts/group", context)
 

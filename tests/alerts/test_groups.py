@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.enums import GroupState, HoldKind
-from alerts.models import Alert, AlertGroup, Hold, Notice, Policy, PolicyStep, Rule, Silence
+from alerts.models import Alert, AlertGroup, Hold, Notice, Policy, PolicyStep, Route, Rule, Silence
 from alerts.services.alerts import acknowledge_alert, unacknowledge_alert
 from config.actors import Actor
 from config.deliveries.models import Delivery
@@ -301,6 +301,32 @@ def test_policy__person_without_address__kept_as_not_sent_with_the_reason(applic
     tell(30)
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.suppressed_because) == ("suppressed", "ada has no e-mail address.")
+
+
+def test_routes__no_channels_of_its_own__goes_where_they_lead_each_policy_once(application: Application) -> None:
+    make_channel("default@example.com", is_default=True)
+    first = make_policy({"kind": "channel", "channels": [make_channel("erp@example.com")]}, name="ERP")
+    second = make_policy({"kind": "channel", "channels": [make_channel("all@example.com")]}, name="All")
+    Route.objects.create(name="All", matchers='{severity=~".+"}', policy=second, continues=True, position=1)
+    erp = Route.objects.create(name="ERP", matchers='{application="acme"}', policy=first, position=2)
+    Route.objects.create(name="Load", matchers='{alertname=~"Load.*"}', parent=erp)
+    Application.objects.filter(pk=application.pk).update(slug="acme")
+    make_rule(name="Load")
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    assert sorted(to for to, _ in mails()) == ["all@example.com", "erp@example.com"]
+
+
+def test_routes__none_matches__goes_to_the_default_channels(application: Application) -> None:
+    make_channel("default@example.com", is_default=True)
+    policy = make_policy({"kind": "channel", "channels": [make_channel("erp@example.com")]})
+    Route.objects.create(name="ERP", matchers='{application="other"}', policy=policy)
+    make_rule()
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    assert [to for to, _ in mails()] == ["default@example.com"]
 
 
 def flutter(application: Application, *, period: int, end: int) -> None:
