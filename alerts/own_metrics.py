@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from alerts.runs import find_last_run
 from alerts.selectors import measure_standing
+from alerts.services.watching import find_last_watch
 from config.own_metrics.registry import Metric, Sample, own_metrics
 
 SECONDS = Metric("postlaunch_rule_evaluation_seconds", "gauge", "How long the newest evaluation of all rules took.")
@@ -14,7 +15,10 @@ FAILED = Metric("postlaunch_rules_failed", "gauge", "Rules of the newest evaluat
 ALERTS = Metric("postlaunch_alerts", "gauge", "Open alerts by state: firing, pending.", ("state",))
 
 
-@own_metrics("alerts", SECONDS, EVALUATED, FAILED, ALERTS)
+PROBLEMS = Metric("postlaunch_watchdog_problems", "gauge", "What keeps alerts from people, as of the newest audit.")
+
+
+@own_metrics("alerts", SECONDS, EVALUATED, FAILED, ALERTS, PROBLEMS)
 def read_alerts() -> Iterable[Sample]:
     """Read how the newest evaluation went and what is open."""
     run = find_last_run()
@@ -22,6 +26,9 @@ def read_alerts() -> Iterable[Sample]:
         yield Sample(SECONDS, run.seconds)
         yield Sample(EVALUATED, run.rules)
         yield Sample(FAILED, run.failed)
+    watch = find_last_watch()
+    if watch is not None:
+        yield Sample(PROBLEMS, len(watch.problems))
     standing = measure_standing()
     yield Sample(ALERTS, standing.firing, {"state": "firing"})
     yield Sample(ALERTS, standing.pending, {"state": "pending"})

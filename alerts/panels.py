@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from alerts import related
 from alerts.selectors import Standing, list_firing_alerts, measure_standing
+from alerts.services.watching import find_last_watch
 from config.admin.states import State
 from config.panels import Need, Panel, Step, first_step, need, panel
 
@@ -61,6 +62,21 @@ def broken_rules(request: HttpRequest) -> Need:
     count = standing.broken_rules
     sentence = f"{count} rule{'' if count == 1 else 's'} can’t be evaluated"
     return Need(count, sentence, f"{url}?state=error", State.WATCH)
+
+
+@need(key="watchdog", order=1, permission=VIEW)
+def watchdog(request: HttpRequest) -> Need:
+    """What keeps alerts from people, by the newest audit; and whether there is one."""
+    found, url = find_last_watch(), reverse("admin:config_system")
+    if found is None:
+        return Need(0, "", url)
+    if timezone.now().timestamp() - found.at > LATE.total_seconds() * 2:
+        return Need(1, "The watchdog is silent: are scheduler and workers running?", url, State.BAD)
+    if found.problems:
+        return Need(len(found.problems), " ".join(found.problems[:2]), url, State.BAD)
+    if found.answer and not found.pinged:
+        return Need(1, f"The outside heartbeat could not be told that all is well: {found.answer}", url, State.WATCH)
+    return Need(0, "", url)
 
 
 @first_step(key="rules", title="Alert rules are on", order=40)

@@ -27,6 +27,15 @@ declare(
 )
 declare(
     Schedule(
+        name="alerts: watchdog",
+        task="alerts.tasks.watch",
+        when=timedelta(minutes=1),
+        queue="maintain",
+        description="Audits rules, escalations, queues and mail; calls WATCHDOG_URL only if all is well.",
+    )
+)
+declare(
+    Schedule(
         name="alerts: prune alerts",
         task="alerts.tasks.prune_alerts",
         when=Cron(minute="41", hour="3"),

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from alerts.runs import remember_run
-from alerts.services import evaluating, notifying, retention
+from alerts.services import evaluating, notifying, retention, watching
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,13 @@ def notify() -> str:
     """Tell people what is due: new groups, what changed in them, steps of escalations; say what was done."""
     turn = notifying.take_turn(now=timezone.now())
     return f"{turn.groups} groups, {turn.notices} messages, {turn.failed} failed"
+
+
+@shared_task(ignore_result=True)
+def watch() -> str:
+    """Audit what stands between a breach and a person; say what is wrong."""
+    found = watching.keep_watch(now=timezone.now())
+    return " ".join(found.problems) or ("all is well, told outside" if found.pinged else "all is well")
 
 
 @shared_task(ignore_result=True)

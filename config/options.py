@@ -77,6 +77,13 @@ OPTIONS: tuple[Option, ...] = (
         [],
         "Who is mailed when built-in alert rules fire, until channels are set up. Empty: the administrators.",
     ),
+    Option(
+        "WATCHDOG_URL",
+        "str",
+        "",
+        "Called every minute while everything between a breach and a person works; whoever is behind it raises the alarm "
+        "when the calls stop.",
+    ),
     Option("ADMIN_EMAIL", "str", "admin@localhost", "Address of the first administrator."),
     Option(
         "ADMIN_PASSWORD", "str", "", "Password of the first administrator. Empty: made at first start and printed once."

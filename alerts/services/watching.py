@@ -1,0 +1,114 @@
+"""The watchdog: audits everything between a breach and a person, and tells an outside heartbeat only if all is well."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import httpx
+from django.core.cache import cache
+from django.db.models import Count, Min, Q
+from redis.exceptions import RedisError
+
+from alerts.enums import GroupState
+from alerts.models import AlertGroup, Rule
+from alerts.selectors import measure_standing
+from alerts.watching import FAILED_WITHIN, STEP_LATE, Facts, find_problems
+from config.deliveries.enums import Channel as Way
+from config.deliveries.enums import State
+from config.deliveries.models import Delivery
+from config.deliveries.selectors import measure_ledger
+from config.heartbeats import read_heartbeats
+from config.outbox.selectors import measure_outbox
+from config.settings import OPTION
+
+logger = logging.getLogger(__name__)
+
+WATCHED_QUEUES = ("evaluate", "deliver", "default")
+TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+CACHE_KEY = "alerts:watch"
+KEPT_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the newest audit found. `pinged`: whether the outside heartbeat was told; `answer` what it said."""
+
+    at: float
+    problems: tuple[str, ...]
+    pinged: bool = False
+    answer: str = ""
+
+
+def keep_watch(*, now: datetime) -> Watch:
+    """Audit; if nothing is wrong and WATCHDOG_URL is set, call it. Whoever is behind it raises the alarm when calls stop."""
+    problems = tuple(find_problems(find_facts(now=now), now=now))
+    for problem in problems:
+        logger.error("watchdog: %s", problem)
+    address = str(OPTION["WATCHDOG_URL"])
+    pinged, answer = _ping(address) if address and not problems else (False, "")
+    watch = Watch(now.timestamp(), problems, pinged, answer)
+    try:
+        cache.set(CACHE_KEY, asdict(watch), timeout=KEPT_SECONDS)
+    except RedisError:
+        logger.warning("what the watchdog found is not kept: the cache does not answer")
+    return watch
+
+
+def find_last_watch() -> Watch | None:
+    """Return what the newest audit of the last day found, None if there was none."""
+    found = cache.get(CACHE_KEY)
+    return Watch(**{**found, "problems": tuple(found["problems"])}) if found else None
+
+
+def find_facts(*, now: datetime) -> Facts:
+    """Return what the audit judges: a few cheap questions over what is open and what waits."""
+    standing, ledger, outbox = measure_standing(), measure_ledger(), measure_outbox()
+    overdue = AlertGroup.objects.filter(state=GroupState.OPEN, due_at__lt=now - STEP_LATE).aggregate(
+        oldest=Min("due_at"), number=Count("pk")
+    )
+    return Facts(
+        rules_enabled=Rule.objects.enabled().count(),
+        rules_evaluated_at=standing.evaluated_at,
+        broken_rules=standing.broken_rules,
+        oldest_step_due=overdue["oldest"],
+        stuck_groups=overdue["number"],
+        oldest_message_due=ledger.oldest_due,
+        oldest_event=outbox.oldest,
+        queues=_read_queues(),
+        failed_ways=tuple(_list_failed_ways(now)),
+    )
+
+
+def _read_queues() -> dict[str, datetime | None]:
+    try:
+        found = read_heartbeats(WATCHED_QUEUES)
+    except RedisError:
+        found = {}
+    return {queue: datetime.fromtimestamp(found[queue], tz=UTC) if queue in found else None for queue in WATCHED_QUEUES}
+
+
+def _list_failed_ways(now: datetime) -> list[str]:
+    counts = (
+        Delivery.objects.filter(finished_at__gt=now - FAILED_WITHIN, state__in=[State.SENT, State.FAILED])
+        .order_by()
+        .values("channel")
+        .annotate(sent=Count("pk", filter=Q(state=State.SENT)), failed=Count("pk", filter=Q(state=State.FAILED)))
+    )
+    return [str(Way(row["channel"]).label).lower() for row in counts if row["failed"] and not row["sent"]]
+
+
+def _ping(address: str) -> tuple[bool, str]:
+    """Call the outside heartbeat; return whether it took it, and what it said."""
+    started = time.monotonic()
+    try:
+        answer = httpx.get(address, timeout=TIMEOUT, follow_redirects=False)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        logger.error("the outside heartbeat does not answer: %s", error)
+        return False, f"{error.__class__.__name__}: {error}"[:200]
+    words = f"{answer.status_code} in {time.monotonic() - started:.1f} s"
+    if not answer.is_success:
+        logger.error("the outside heartbeat refuses: %s", words)
+    return answer.is_success, words

@@ -1,0 +1,116 @@
+"""The watchdog: what it calls wrong, and that the outside heartbeat is told only if all is well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from alerts.models import AlertGroup, Rule
+from alerts.services.watching import WATCHED_QUEUES, find_last_watch, keep_watch
+from alerts.watching import Facts, find_problems
+from config.deliveries.models import Delivery
+from config.settings import OPTION
+from tests.support.alerts import make_rule
+from tests.support.receiver import Receiver, run_receiver
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+WELL = Facts(
+    rules_enabled=3,
+    rules_evaluated_at=NOW - timedelta(seconds=20),
+    oldest_step_due=NOW - timedelta(seconds=20),
+    oldest_message_due=NOW - timedelta(seconds=20),
+    oldest_event=NOW - timedelta(seconds=20),
+    queues={"evaluate": NOW - timedelta(seconds=20)},
+)
+LONG_AGO = NOW - timedelta(minutes=10)
+
+
+def test_find_problems__all_well__none() -> None:
+    assert find_problems(WELL, now=NOW) == []
+    assert find_problems(Facts(), now=NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"rules_evaluated_at": LONG_AGO}, "Rules were not evaluated for 600 s."),
+        ({"rules_evaluated_at": None}, "Rules were not evaluated yet."),
+        ({"oldest_step_due": LONG_AGO, "stuck_groups": 2}, "2 groups of alerts is overdue"),
+        ({"oldest_message_due": LONG_AGO}, "A message waits for 600 s to be sent."),
+        ({"oldest_event": LONG_AGO}, "An event waits for 600 s"),
+        ({"queues": {"deliver": LONG_AGO}}, "“deliver” has ended for 600 s"),
+        ({"queues": {"deliver": None}}, "“deliver” has ended yet"),
+        ({"failed_ways": ("email",)}, "Every email message of the last hour failed."),
+    ],
+)
+def test_find_problems__one_thing_wrong__named(change: dict[str, Any], words: str) -> None:
+    (problem,) = find_problems(replace(WELL, **change), now=NOW)
+    assert words in problem
+
+
+@pytest.fixture
+def outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """The heartbeat of somebody outside, called when all is well."""
+    with run_receiver() as receiver:
+        monkeypatch.setitem(OPTION, "WATCHDOG_URL", receiver.url)
+        yield receiver
+
+
+@pytest.fixture
+def _working(db: None) -> None:
+    """Rules are evaluated and workers live."""
+    make_rule()
+    Rule.objects.update(last_evaluated_at=timezone.now())
+    for queue in WATCHED_QUEUES:
+        cache.set(f"heartbeat:{queue}", time.time())
+
+
+@pytest.mark.usefixtures("_working")
+def test_keep_watch__all_well__outside_is_told(outside: Receiver) -> None:
+    watch = keep_watch(now=timezone.now())
+    assert (watch.problems, watch.pinged, len(outside.requests)) == ((), True, 1)
+    assert find_last_watch() == watch
+
+
+@pytest.mark.usefixtures("_working")
+def test_keep_watch__an_escalation_step_is_overdue__outside_is_not_told(outside: Receiver) -> None:
+    late = timezone.now() - timedelta(minutes=5)
+    AlertGroup.objects.create(key="x", destination="default", opened_at=late, due_at=late, look_at=late)
+    assert len(keep_watch(now=timezone.now()).problems) == 1
+    assert outside.requests == []
+
+
+@pytest.mark.usefixtures("_working")
+def test_keep_watch__every_mail_fails__says_so_until_one_goes_out(outside: Receiver) -> None:
+    now = timezone.now()
+    fields = {"channel": "email", "recipient": "a@example.com", "finished_at": now}
+    Delivery.objects.create(idempotency_key="1", state="failed", **fields)
+    assert keep_watch(now=now).problems == ("Every email message of the last hour failed.",)
+    Delivery.objects.create(idempotency_key="2", state="sent", **fields)
+    assert keep_watch(now=now).problems == ()
+    assert len(outside.requests) == 1
+
+
+@pytest.mark.usefixtures("_working")
+def test_keep_watch__outside_refuses_or_is_away__is_noted(outside: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside.answer = lambda _: (500, {}, b"")
+    assert keep_watch(now=timezone.now()).answer.startswith("500 in")
+    monkeypatch.setitem(OPTION, "WATCHDOG_URL", "http://127.0.0.1:9/")
+    watch = keep_watch(now=timezone.now())
+    assert (watch.pinged, watch.answer.split(":")[0]) == (False, "ConnectError")
+
+
+@pytest.mark.django_db
+def test_home__watchdog_found_something__says_what(admin_client: Client) -> None:
+    make_rule()
+    keep_watch(now=timezone.now())
+    assert "Rules were not evaluated yet." in admin_client.get(reverse("admin:home_headline")).content.decode()
