@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from alerts.admin import alerts, cases, channels, policies, previews, rulefiles, rules
+from alerts.admin import alerts, cases, channels, policies, previews, rulefiles, rules, why
 
-__all__ = ["alerts", "cases", "channels", "policies", "previews", "rulefiles", "rules"]
+__all__ = ["alerts", "cases", "channels", "policies", "previews", "rulefiles", "rules", "why"]
