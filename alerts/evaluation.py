@@ -14,6 +14,8 @@ from enum import Enum
 
 #: A pending alert not evaluated for longer than this starts its `for` anew: nobody knows what happened in between.
 MAX_GAP = timedelta(minutes=10)
+#: Evaluations come a moment early or late; an alert does not wait for another one because of that.
+UNPUNCTUAL = timedelta(seconds=1)
 NO_TIME = timedelta(0)
 
 
@@ -113,6 +115,6 @@ def _continue_pending(
         return Decision(Action.DROP, fingerprint)
     if now - alert.last_seen_at > MAX_GAP and timing.hold > NO_TIME:
         return Decision(Action.RESTART, fingerprint, value)
-    if now - alert.active_since >= timing.hold:
+    if now - alert.active_since >= timing.hold - min(UNPUNCTUAL, timing.hold / 10):
         return Decision(Action.FIRE, fingerprint, value)
     return Decision(Action.UPDATE, fingerprint, value)

@@ -36,7 +36,7 @@ NOW = T0 + seconds(60)
         (Timing(), None, 1.0, None, Decision(Action.START_FIRING, "a", 1.0)),
         (PATIENT, None, 1.0, None, Decision(Action.START_PENDING, "a", 1.0)),
         (PATIENT, pending(), 2.0, None, Decision(Action.FIRE, "a", 2.0)),
-        (PATIENT, pending(T0 + seconds(1)), 2.0, None, Decision(Action.UPDATE, "a", 2.0)),
+        (PATIENT, pending(T0 + seconds(2)), 2.0, None, Decision(Action.UPDATE, "a", 2.0)),
         (PATIENT, pending(), None, None, Decision(Action.DROP, "a")),
         (PATIENT, pending(), None, frozenset(), Decision(Action.DROP, "a")),
         (PATIENT, firing(), 3.0, None, Decision(Action.UPDATE, "a", 3.0)),
@@ -168,3 +168,13 @@ def test_decide__any_history__no_alert_twice_no_illegal_step_and_every_firing_on
                     raise AssertionError("no evaluation was missed")
         # Told of a firing and not yet of its end: exactly those that fire now.
         assert told == {name: int(name in alerts and alerts[name].is_firing) for name in told}
+
+
+@pytest.mark.parametrize(("seconds", "action"), [(14.2, Action.FIRE), (13.0, Action.UPDATE)])
+def test_decide__evaluation_a_moment_early__fires_all_the_same(seconds: float, action: Action) -> None:
+    now = NOW + timedelta(seconds=seconds)
+    pending = OpenAlert(is_firing=False, active_since=NOW, last_seen_at=NOW)
+    (decision,) = decide(
+        timing=Timing(timedelta(seconds=15)), open_alerts={"a": pending}, series={"a": 2.0}, cleared=None, now=now
+    )
+    assert decision.action is action

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.benchmarks import errors, ingest, memory, queries, rules
+from tests.benchmarks import errors, ingest, memory, queries, rules, telling
 from tests.benchmarks.report import Figure, print_table
 from tests.support.product import ROOT, Product, running_product
 
@@ -20,6 +20,7 @@ SECTIONS: dict[str, Callable[[Product], list[Figure]]] = {
     "ingest": ingest.measure,
     "queries": queries.measure,
     "rules": rules.measure,
+    "telling": telling.measure,
     "errors": errors.measure,
 }
 

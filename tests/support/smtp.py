@@ -74,14 +74,20 @@ def find_free_port() -> int:
 
 
 @contextmanager
-def run_smtp_server() -> Iterator[Mailbox]:
-    """Run the server on a free port and point the mail settings at it. Fixture: `mailbox`."""
-    port = find_free_port()
-    mailbox = Mailbox(port=port)
-    controller = Controller(_Handler(mailbox), hostname="127.0.0.1", port=port)
+def take_mail() -> Iterator[Mailbox]:
+    """Run the server on a free port of 127.0.0.1."""
+    mailbox = Mailbox(port=find_free_port())
+    controller = Controller(_Handler(mailbox), hostname="127.0.0.1", port=mailbox.port)
     controller.start()
     try:
-        with override_settings(EMAIL_HOST="127.0.0.1", EMAIL_PORT=port, EMAIL_TIMEOUT=5):
-            yield mailbox
+        yield mailbox
     finally:
         controller.stop()
+
+
+@contextmanager
+def run_smtp_server() -> Iterator[Mailbox]:
+    """Run the server and point the mail settings of this process at it. Fixture: `mailbox`."""
+    with take_mail() as mailbox:
+        with override_settings(EMAIL_HOST="127.0.0.1", EMAIL_PORT=mailbox.port, EMAIL_TIMEOUT=5):
+            yield mailbox
