@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from alerts.admin.forms import RuleForm
 from alerts.charts import draw_condition
 from alerts.drafts import RuleDraft
 from alerts.models import Rule
-from alerts.previews import preview_rule
+from alerts.previews import BACK_TESTS, BackTest, back_test, preview_rule
 from alerts.rehearsal import Firing
 from config.admin.pages import admin_page
 from config.lengths import describe_seconds
@@ -23,6 +24,9 @@ from monitoring.applications.current import find_current_application
 from monitoring.charts.spec import Chart, Mark
 
 MAX_MARKS = 12
+SHOWN_FIRINGS = 15
+#: Hours of the night, in the site's zone.
+NIGHT = frozenset({22, 23, 0, 1, 2, 3, 4, 5})
 DRAWN_SECONDS = 3 * 3600
 
 
@@ -41,6 +45,46 @@ def preview(request: HttpRequest) -> HttpResponseBase:
     if application is None:
         return render(request, "alerts/rule_preview.html", {"application": None})
     return render(request, "alerts/rule_preview.html", _describe(form.draft(), application))
+
+
+@admin_page("alerts/rule/back-test/", name="alerts_rule_back_test", permission="alerts.view_rule")
+@require_POST
+def show_back_test(request: HttpRequest) -> HttpResponseBase:
+    """Play a filled-in rule over the last days (`span`); nothing is saved."""
+    chosen, choice = request.POST.get("application", ""), request.POST.get("span", "")
+    application = find_current_application(request, chosen=chosen if chosen.isdecimal() else None)
+    form = RuleForm(request.POST, instance=Rule())
+    if application is None or choice not in BACK_TESTS or not form.is_valid():
+        return render(request, "alerts/rule_back_test.html", {"problem": "First fill in a rule that can be saved."})
+    found = back_test(draft=form.draft(), application_id=application.pk, choice=choice, now=timezone.now())
+    return render(request, "alerts/rule_back_test.html", _describe_back_test(found))
+
+
+def _describe_back_test(found: BackTest) -> dict[str, Any]:
+    now = timezone.now()
+    rows = [
+        {
+            "at": firing.fired_at,
+            "lasted": describe_seconds(((firing.resolved_at or now) - firing.fired_at).total_seconds()),
+            "labels": found.labels.get(firing.fingerprint, ""),
+            "is_over": firing.resolved_at is not None,
+        }
+        for firing in reversed(found.firings[-SHOWN_FIRINGS:])
+    ]
+    days = Counter(timezone.localtime(firing.fired_at).date() for firing in found.firings)
+    at_night = sum(timezone.localtime(firing.fired_at).hour in NIGHT for firing in found.firings)
+    return {
+        "problem": found.problem,
+        "days": found.span.days,
+        "step": describe_seconds(found.step.total_seconds()),
+        "count": len(found.firings),
+        "longest": _describe_longest(found.firings),
+        "worst": max(days.items(), key=lambda each: each[1], default=None),
+        "day_count": len(days),
+        "at_night": at_night,
+        "rows": rows,
+        "more": max(0, len(found.firings) - SHOWN_FIRINGS),
+    }
 
 
 def _describe(draft: RuleDraft, application: Any) -> dict[str, Any]:

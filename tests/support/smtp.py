@@ -88,6 +88,8 @@ def take_mail() -> Iterator[Mailbox]:
 @contextmanager
 def run_smtp_server() -> Iterator[Mailbox]:
     """Run the server and point the mail settings of this process at it. Fixture: `mailbox`."""
-    with take_mail() as mailbox:
-        with override_settings(EMAIL_HOST="127.0.0.1", EMAIL_PORT=mailbox.port, EMAIL_TIMEOUT=5):
-            yield mailbox
+    with (
+        take_mail() as mailbox,
+        override_settings(EMAIL_HOST="127.0.0.1", EMAIL_PORT=mailbox.port, EMAIL_TIMEOUT=5),
+    ):
+        yield mailbox
