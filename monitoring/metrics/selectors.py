@@ -20,7 +20,7 @@ from monitoring.metrics.rollup import DAY_MS, HOUR_MS, Times, Values, join_eleme
 DENSEST_MS = 1000
 """Interval between a series' samples below which the number of samples in a span is not worth counting."""
 
-SKETCHED = frozenset({"quantile_over_time", "stddev_over_time", "stdvar_over_time"})
+SKETCHED = frozenset({"mad_over_time", "quantile_over_time", "stddev_over_time", "stdvar_over_time"})
 """Functions that look at the distribution within a bucket."""
 
 SERVED_BY_HOURS = SKETCHED | {

@@ -14,6 +14,7 @@ RANGE_FUNCTIONS = frozenset(
         "increase",
         "irate",
         "last_over_time",
+        "mad_over_time",
         "max_over_time",
         "min_over_time",
         "predict_linear",

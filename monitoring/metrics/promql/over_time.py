@@ -104,6 +104,22 @@ def quantile_over_time(windows: Windows, quantiles: FloatArray) -> RangeResult:
     return answers, windows.occupied
 
 
+def mad_over_time(windows: Windows, _: FloatArray) -> RangeResult:
+    """Median absolute deviation: the median of the distances from the median; of buckets as for quantiles.
+
+    Source: Prometheus 3, "Functions".
+    """
+    values, weights, lo, hi = weigh_samples(windows)
+    weighted = windows.columns is not None
+    answers = np.full(len(lo), np.nan)
+    for block, samples in group_by_size(lo, hi):
+        rows, half = values[samples], np.full(len(samples), 0.5)
+        shares = weights[samples] if weighted else None
+        medians = pick_quantile(rows, half, shares)
+        answers[block] = pick_quantile(np.abs(rows - medians[:, np.newaxis]), half, shares)
+    return answers, windows.occupied
+
+
 def weigh_samples(windows: Windows) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
     """Values, how many samples each stands for, and the windows over them.
 

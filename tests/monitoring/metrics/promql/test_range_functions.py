@@ -26,6 +26,7 @@ LEVELS = [3.0, 1.0, 4.0, 1.0, 5.0]
         ("stdvar_over_time(x[4m])", 2.56),
         ("stddev_over_time(x[4m])", 1.6),
         ("quantile_over_time(0.5, x[4m])", 3.0),
+        ("mad_over_time(x[4m])", 2.0),
         ("quantile_over_time(0.9, x[4m])", 4.6),
         ("quantile_over_time(-0.1, x[4m])", -math.inf),
         ("quantile_over_time(1.1, x[4m])", math.inf),
