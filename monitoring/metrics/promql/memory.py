@@ -11,12 +11,13 @@ from monitoring.metrics.promql.data import METRIC_NAME, Buckets, Matcher, Select
 
 
 class MemoryStorage:
-    """Series by name; answers share the columns they were made of."""
+    """Series by name, and by the labels that were asked for; answers share the columns they were made of."""
 
     def __init__(self, series: Iterable[SeriesData]) -> None:
         self.by_name: dict[str, list[SeriesData]] = defaultdict(list)
         for item in series:
             self.by_name[item.labels.get(METRIC_NAME, "")].append(item)
+        self._by_label: dict[tuple[str, str], dict[str, list[SeriesData]]] = {}
 
     def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint) -> list[SeriesData]:
         """Series with samples of start_ms <= time <= end_ms that every matcher selects; the hint changes nothing."""
@@ -29,11 +30,26 @@ class MemoryStorage:
         return found
 
     def candidates(self, matchers: Sequence[Matcher]) -> Iterable[SeriesData]:
-        """Series that the matchers of the name leave, by look-up where the name is given."""
+        """The fewest series that one of the matchers leaves, by look-up where the name is given."""
+        name = next((each.value for each in matchers if each.name == METRIC_NAME and each.op == "="), None)
+        if name is None:
+            return (item for items in self.by_name.values() for item in items)
+        fewest = self.by_name.get(name, [])
         for matcher in matchers:
-            if matcher.name == METRIC_NAME and matcher.op == "=":
-                return self.by_name.get(matcher.value, [])
-        return (item for items in self.by_name.values() for item in items)
+            # The empty value also stands for a label that is not there, which no look-up finds.
+            if matcher.op == "=" and matcher.value and matcher.name != METRIC_NAME and len(fewest) > 1:
+                fewest = min(fewest, self._look_up(name, matcher.name).get(matcher.value, []), key=len)
+        return fewest
+
+    def _look_up(self, name: str, label: str) -> dict[str, list[SeriesData]]:
+        """The series of a name by their values of a label; sorted out when it is first asked for."""
+        if (name, label) not in self._by_label:
+            found: dict[str, list[SeriesData]] = defaultdict(list)
+            for item in self.by_name.get(name, []):
+                if value := item.labels.get(label):
+                    found[value].append(item)
+            self._by_label[name, label] = found
+        return self._by_label[name, label]
 
 
 def cut_series(series: SeriesData, start_ms: int, end_ms: int) -> SeriesData:
