@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from alerts.admin import alerts, cases, channels, policies, previews, rulefiles, rules, unusual, why
+from alerts.admin import alerts, cases, channels, noise, policies, previews, rulefiles, rules, unusual, why
 
-__all__ = ["alerts", "cases", "channels", "policies", "previews", "rulefiles", "rules", "unusual", "why"]
+__all__ = ["alerts", "cases", "channels", "noise", "policies", "previews", "rulefiles", "rules", "unusual", "why"]

@@ -105,6 +105,7 @@ SIDEBAR: tuple[Group, ...] = (
             ),
             Entry("Channels", "campaign", "admin:alerts_channel_changelist", "alerts.view_channel"),
             Entry("Escalation", "stairs", "admin:alerts_policy_changelist", "alerts.view_policy"),
+            Entry("Noise", "volume_up", "admin:alerts_noise", "alerts.view_alert"),
             Entry("Routes", "alt_route", "admin:alerts_route_changelist", "alerts.view_route"),
             Entry("People and roles", "group", "admin:auth_user_changelist", "auth.view_user"),
             Entry(
