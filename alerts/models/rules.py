@@ -149,6 +149,8 @@ class Rule(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     last_evaluated_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_error = models.TextField(blank=True, editable=False)
+    failing_since = models.DateTimeField(null=True, blank=True, editable=False)
+    failure_told_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_duration_seconds = models.FloatField(null=True, blank=True, editable=False)
 
     objects: ClassVar[RuleQuerySet] = RuleQuerySet.as_manager()  # type: ignore[assignment]  # the stubs' manager type

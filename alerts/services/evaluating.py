@@ -38,7 +38,9 @@ LOCK_KEY = 0x616C657274  # "alert"
 #: Written after the run, for all rules at once; an older evaluation never overwrites a newer one.
 _NOTE_SQL = """
 UPDATE alerts_rule AS rule SET
-    last_evaluated_at = %(now)s, last_error = new.error, last_duration_seconds = new.seconds
+    last_evaluated_at = %(now)s, last_error = new.error, last_duration_seconds = new.seconds,
+    failing_since = CASE WHEN new.error = '' THEN NULL ELSE coalesce(rule.failing_since, %(now)s) END,
+    failure_told_at = CASE WHEN new.error = '' THEN NULL ELSE rule.failure_told_at END
 FROM unnest(%(ids)s::bigint[], %(errors)s::text[], %(seconds)s::float8[]) AS new(id, error, seconds)
 WHERE rule.id = new.id AND (rule.last_evaluated_at IS NULL OR rule.last_evaluated_at <= %(now)s)
 """

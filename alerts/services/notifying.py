@@ -22,6 +22,7 @@ from alerts.models import Alert, AlertGroup, GroupMember
 from alerts.models import Notice as NoticeRow
 from alerts.recipients import Recipient, merge_recipients, recipient_of_told
 from alerts.services.alerts import expire_acknowledgements
+from alerts.services.failing import tell_owners_of_failures
 from alerts.services.holding import Holds, find_holds, keep_holds
 from alerts.services.reaching import reach, read_secrets
 from alerts.services.reminding import remind_of_acknowledgements
@@ -49,6 +50,7 @@ def take_turn(*, now: datetime) -> Turn:
     """Look at every group that is due; return what was done."""
     expire_acknowledgements(now=now)
     remind_of_acknowledgements(now=now)
+    tell_owners_of_failures(now=now)
     holds = find_holds(now=now)
     keep_holds(holds=holds, now=now)
     looked, notices, failed = 0, 0, 0

@@ -7,6 +7,7 @@ from django.urls import NoReverseMatch, reverse
 #: Source → name of its admin page, which takes the source's id.
 SOURCE_PAGES = {
     "notice": "admin:alerts_notice",
+    "rule": "admin:alerts_rule_change",
     "incident": "admin:incidents_incident_change",
 }
 

@@ -1,0 +1,59 @@
+"""Telling whoever owns a rule that it can't be evaluated: a rule that fails in silence watches nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from alerts.models import Rule
+from alerts.selectors import list_fallback_addresses
+from config.deliveries.enums import Channel as Way
+from config.deliveries.rendering import render_mail
+from config.deliveries.services import queue_delivery
+
+SOURCE = "rule"
+#: A rule that fails no longer than this may only have met a busy moment.
+PATIENCE = timedelta(minutes=2)
+
+
+def tell_owners_of_failures(*, now: datetime) -> int:
+    """Queue a mail about each rule that has failed for PATIENCE, once until it works again; return how many rules."""
+    due = Rule.objects.enabled().filter(failing_since__lte=now - PATIENCE, failure_told_at=None).exclude(last_error="")
+    return sum(_tell(rule_id, now) for rule_id in list(due.order_by("pk").values_list("pk", flat=True)))
+
+
+@transaction.atomic
+def _tell(rule_id: int, now: datetime) -> bool:
+    rule = (
+        Rule.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("owner")
+        .filter(pk=rule_id, failure_told_at=None, failing_since__isnull=False)
+        .first()
+    )
+    if rule is None or rule.failing_since is None:
+        return False
+    Rule.objects.filter(pk=rule.pk).update(failure_told_at=now)
+    owner = rule.owner.email if rule.owner is not None and rule.owner.is_active else ""
+    context = {
+        "rule": rule,
+        "title": f"The rule “{rule.name}” can’t be evaluated",
+        "action_url": settings.PUBLIC_URL + rule.get_absolute_url(),
+        "action_text": "Open the rule",
+        "is_owner": bool(owner),
+    }
+    mail = render_mail("alerts/rule_failing", context)
+    for address in [owner] if owner else list_fallback_addresses():
+        queue_delivery(
+            channel=Way.EMAIL,
+            recipient=address,
+            idempotency_key=f"rule-failing:{rule.pk}:{rule.failing_since.isoformat()}:{address}",
+            subject=mail.subject,
+            text=mail.text,
+            html=mail.html,
+            source=SOURCE,
+            source_id=str(rule.pk),
+            application_id=rule.application_id,
+        )
+    return True
