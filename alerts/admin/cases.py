@@ -113,7 +113,7 @@ def close(request: HttpRequest, pk: int) -> HttpResponseBase:
     def act(*, alert_id: int, by: Actor) -> bool:
         return close_alert(alert_id=alert_id, by=by, reason=request.POST.get("reason", "")[:500])
 
-    yes = "The alert is closed, and those who were told of it are told so. If its condition still holds, it comes back."
+    yes = "The alert is closed, and those who were told of it are told so. If it still holds, it comes back."
     return _act(request, pk, act, yes=yes, no="It was over already.")
 
 
@@ -180,6 +180,10 @@ def _list_people() -> QuerySet[Any]:
 def _list_earlier(alert: Alert) -> QuerySet[Alert]:
     """Return how the same series fared before."""
     same = Alert.objects.filter(
-        rule=alert.rule, application=alert.application, fingerprint=alert.fingerprint, fired_at__isnull=False
+        rule=alert.rule,
+        source=alert.source,
+        application=alert.application,
+        fingerprint=alert.fingerprint,
+        fired_at__isnull=False,
     )
     return same.exclude(pk=alert.pk).order_by("-id")[:MAX_RELATED]

@@ -17,16 +17,17 @@ from config.settings import OPTION
 _turn = Nudge("alerts.tasks.notify", "evaluate")
 
 
-def join_groups(*, rule: Rule, alerts: Iterable[Alert], now: datetime) -> None:
+def join_groups(*, rule: Rule | None, alerts: Iterable[Alert], now: datetime) -> None:
     """Put alerts that begin to fire into the groups of their destinations, opening those that are not open yet.
 
-    Each alert has its application at hand. In the caller's transaction, which holds the rule's row.
+    Each alert has its application at hand. Groups are locked in the order of their keys.
+    In the caller's transaction, which holds the rule's row. Without a rule they go to the default channels.
     """
     fired = list(alerts)
     if not fired:
         return
     for destination in find_destinations(rule):
-        for key, (labels, members) in _sort_into_groups(destination, fired).items():
+        for key, (labels, members) in sorted(_sort_into_groups(destination, fired).items()):
             group = _open_group(destination, key, labels, members[0], now)
             GroupMember.objects.bulk_create(
                 [GroupMember(group=group, alert=alert, joined_at=now) for alert in members], ignore_conflicts=True
@@ -48,12 +49,12 @@ def wake_groups(*, alert_ids: Iterable[int], now: datetime) -> None:
     _turn.on_commit()
 
 
-def find_destinations(rule: Rule) -> list[Destination]:
+def find_destinations(rule: Rule | None) -> list[Destination]:
     """Return where a rule's alerts go: to its policy, else its own channels, else the default ones."""
-    if rule.policy is not None:
+    if rule is not None and rule.policy is not None:
         return [describe_policy(rule.policy)]
-    chosen = list(rule.channels.values_list("pk", flat=True))
-    if chosen:
+    chosen = list(rule.channels.values_list("pk", flat=True)) if rule is not None else []
+    if rule is not None and chosen:
         return [of_channels(key=f"rule:{rule.pk}", name=rule.name, channel_ids=chosen, timings=default_timings())]
     defaults = list(Channel.objects.filter(is_default=True).values_list("pk", flat=True))
     return [of_channels(key="default", name="Default channels", channel_ids=defaults, timings=default_timings())]

@@ -21,7 +21,9 @@ from alerts.escalation import Cursor, Step, StepKind
 from alerts.models import Alert, AlertGroup, GroupMember
 from alerts.models import Notice as NoticeRow
 from alerts.recipients import Recipient, merge_recipients, recipient_of_told
+from alerts.runs import has_listened
 from alerts.services.holding import Holds, find_holds, keep_holds
+from alerts.services.incoming import expire_alerts
 from alerts.services.reaching import reach, read_secrets
 from alerts.services.telling import Bulletin, Press
 from config.outbox.services import publish
@@ -45,6 +47,7 @@ class Turn:
 
 def take_turn(*, now: datetime) -> Turn:
     """Look at every group that is due; return what was done."""
+    _let_expire(now)
     holds = find_holds(now=now)
     keep_holds(holds=holds, now=now)
     looked, notices, failed = 0, 0, 0
@@ -60,6 +63,15 @@ def take_turn(*, now: datetime) -> Turn:
             AlertGroup.objects.filter(pk=group_id, state=GroupState.OPEN, due_at__lte=now).update(due_at=later)
             failed += 1
     return Turn(looked, notices, failed)
+
+
+def _let_expire(now: datetime) -> None:
+    try:
+        if has_listened(now=now):
+            expire_alerts(now=now)
+    except Exception:
+        # The outermost edge of this part of the turn: people are told of everything else all the same.
+        logger.exception("alerts from outside could not expire")
 
 
 @transaction.atomic
@@ -207,10 +219,10 @@ def _supersede(group: AlertGroup, rows: list[GroupMember]) -> list[GroupMember]:
     Its people know it as firing, so they are not told twice; unless someone had acknowledged the earlier one, because an
     acknowledgement ends with its alert.
     """
-    newest: dict[tuple[int | None, int, str], GroupMember] = {}
+    newest: dict[tuple[int | None, str, int, str], GroupMember] = {}
     for row in rows:
         alert = row.alert
-        identity = (alert.rule_id, alert.application_id, alert.fingerprint)
+        identity = (alert.rule_id, alert.source, alert.application_id, alert.fingerprint)
         if (earlier := newest.get(identity)) is not None and alert.state == AlertState.FIRING:
             _take_over(group, earlier, row)
         newest[identity] = row

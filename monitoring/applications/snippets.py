@@ -40,6 +40,7 @@ def list_snippets(
         _jobs(base_url, application_id, public),
         _agent(base_url, secret),
         _prometheus(base_url, secret),
+        _alerts(base_url, secret),
         _curl(base_url, secret),
         _javascript(base_url, public),
     ]
@@ -71,6 +72,55 @@ def _prometheus(base_url: str, secret: str) -> Snippet:
             f"      credentials: {secret}"
         ),
         then="Everything it scrapes arrives here too; names and labels stay as they are.",
+    )
+
+
+def _alerts(base_url: str, secret: str) -> Snippet:
+    parts = urlsplit(base_url)
+    doors = f"{base_url}/api/v1/alerts/incoming"
+    return Snippet(
+        key="alerts",
+        title="Alerts",
+        who="You have alerts already, from Prometheus, Alertmanager, Grafana or a script: have them told, escalated and acknowledged here.",
+        how="Take the part for what you run. The key must be a secret one.",
+        language="yaml",
+        code=(
+            "# Prometheus: prometheus.yml\n"
+            "alerting:\n"
+            "  alertmanagers:\n"
+            f"    - scheme: {parts.scheme}\n"
+            f"      path_prefix: {parts.path}/alertmanager\n"
+            "      authorization:\n"
+            f"        credentials: {secret}\n"
+            "      static_configs:\n"
+            f'        - targets: ["{parts.netloc}"]\n\n'
+            "# Alertmanager: alertmanager.yml; name the receiver in your routes\n"
+            "receivers:\n"
+            "  - name: postlaunch\n"
+            "    webhook_configs:\n"
+            f"      - url: {doors}/alertmanager/\n"
+            "        send_resolved: true\n"
+            "        http_config:\n"
+            "          authorization:\n"
+            f"            credentials: {secret}\n\n"
+            "# Grafana: provisioning/alerting/postlaunch.yml, or the same in a contact point of the type Webhook\n"
+            "apiVersion: 1\n"
+            "contactPoints:\n"
+            "  - orgId: 1\n"
+            "    name: Postlaunch\n"
+            "    receivers:\n"
+            "      - uid: postlaunch\n"
+            "        type: webhook\n"
+            "        settings:\n"
+            f"          url: {doors}/grafana/\n"
+            "          httpMethod: POST\n"
+            "          authorization_scheme: Bearer\n"
+            f"          authorization_credentials: {secret}\n\n"
+            '# Any other tool; the same with "status": "resolved" ends it\n'
+            f"# curl {doors}/ -H 'Authorization: Bearer {secret}' -H 'Content-Type: application/json' \\\n"
+            """#   -d '{"title": "Backup failed", "key": "backup", "severity": "critical", "status": "firing"}'"""
+        ),
+        then="What fires shows up under Alerts at once and goes to the default channels; a Prometheus that falls silent has its alerts end by themselves.",
     )
 
 

@@ -29,7 +29,7 @@ def test_snippets__keys_given__are_filled_in() -> None:
         for one in list_snippets(base_url=BASE, application_id=7, secret_key="sk_1", public_key="pk_1")
     }
 
-    secret = {"agent", "prometheus", "opentelemetry", "source-maps", "curl", "php"}
+    secret = {"agent", "prometheus", "alerts", "opentelemetry", "source-maps", "curl", "php"}
     public = {"sentry", "browser", "jobs", "javascript"}
     assert set(snippets) == secret | public
     assert {key for key, code in snippets.items() if "sk_1" in code} == secret
