@@ -67,6 +67,7 @@ def describe_case(request: HttpRequest, alert: Alert) -> dict[str, Any]:
         "people": list(_list_people()),
         "earlier": list(_list_earlier(alert)),
         "subjects": list_subjects(request, alert),
+        "notes": _list_notes(alert),
         "is_fullwidth": "1",
     }
 
@@ -170,6 +171,12 @@ def _find(pk: int | str) -> Alert:
 
 def _tell(alert: Alert) -> list[Entry]:
     return tell_story(alert.transitions.all(), alert.comments.all())
+
+
+def _list_notes(alert: Alert) -> list[tuple[str, str]]:
+    """Return what the source of an outside alert says beside what stands on top."""
+    shown = {"summary", "description", "runbook"}
+    return sorted((name, text) for name, text in alert.annotations.items() if alert.source and name not in shown)
 
 
 def _list_people() -> QuerySet[Any]:

@@ -14,6 +14,15 @@ _PHP = Path(__file__).with_name("postlaunch.php")
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Another text to copy of a way to send, and what to do with it."""
+
+    key: str
+    how: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snippet:
     """One way to send: for whom it is, what to do, and the text to copy. `key` is also its anchor on the page."""
 
@@ -24,6 +33,7 @@ class Snippet:
     language: str
     code: str
     then: str = ""
+    more: tuple[Part, ...] = ()
 
 
 def list_snippets(
@@ -82,10 +92,10 @@ def _alerts(base_url: str, secret: str) -> Snippet:
         key="alerts",
         title="Alerts",
         who="You have alerts already, from Prometheus, Alertmanager, Grafana or a script: have them told, escalated and acknowledged here.",
-        how="Take the part for what you run. The key must be a secret one.",
+        how="Add this to prometheus.yml and reload it. The key must be a secret one.",
         language="yaml",
         code=(
-            "# Prometheus: prometheus.yml\n"
+            f"# Prometheus takes {base_url}/alertmanager for an Alertmanager\n"
             "alerting:\n"
             "  alertmanagers:\n"
             f"    - scheme: {parts.scheme}\n"
@@ -93,34 +103,53 @@ def _alerts(base_url: str, secret: str) -> Snippet:
             "      authorization:\n"
             f"        credentials: {secret}\n"
             "      static_configs:\n"
-            f'        - targets: ["{parts.netloc}"]\n\n'
-            "# Alertmanager: alertmanager.yml; name the receiver in your routes\n"
-            "receivers:\n"
-            "  - name: postlaunch\n"
-            "    webhook_configs:\n"
-            f"      - url: {doors}/alertmanager/\n"
-            "        send_resolved: true\n"
-            "        http_config:\n"
-            "          authorization:\n"
-            f"            credentials: {secret}\n\n"
-            "# Grafana: provisioning/alerting/postlaunch.yml, or the same in a contact point of the type Webhook\n"
-            "apiVersion: 1\n"
-            "contactPoints:\n"
-            "  - orgId: 1\n"
-            "    name: Postlaunch\n"
-            "    receivers:\n"
-            "      - uid: postlaunch\n"
-            "        type: webhook\n"
-            "        settings:\n"
-            f"          url: {doors}/grafana/\n"
-            "          httpMethod: POST\n"
-            "          authorization_scheme: Bearer\n"
-            f"          authorization_credentials: {secret}\n\n"
-            '# Any other tool; the same with "status": "resolved" ends it\n'
-            f"# curl {doors}/ -H 'Authorization: Bearer {secret}' -H 'Content-Type: application/json' \\\n"
-            """#   -d '{"title": "Backup failed", "key": "backup", "severity": "critical", "status": "firing"}'"""
+            f'        - targets: ["{parts.netloc}"]'
         ),
-        then="What fires shows up under Alerts at once and goes to the default channels; a Prometheus that falls silent has its alerts end by themselves.",
+        more=(
+            Part(
+                key="alertmanager",
+                how="If you have an Alertmanager, add this to alertmanager.yml instead, and name the receiver in its routes.",
+                code=(
+                    "receivers:\n"
+                    "  - name: postlaunch\n"
+                    "    webhook_configs:\n"
+                    f"      - url: {doors}/alertmanager/\n"
+                    "        send_resolved: true\n"
+                    "        http_config:\n"
+                    "          authorization:\n"
+                    f"            credentials: {secret}"
+                ),
+            ),
+            Part(
+                key="grafana",
+                how="In Grafana make a contact point of the type Webhook, by hand or as provisioning/alerting/postlaunch.yml.",
+                code=(
+                    "apiVersion: 1\n"
+                    "contactPoints:\n"
+                    "  - orgId: 1\n"
+                    "    name: Postlaunch\n"
+                    "    receivers:\n"
+                    "      - uid: postlaunch\n"
+                    "        type: webhook\n"
+                    "        settings:\n"
+                    f"          url: {doors}/grafana/\n"
+                    "          httpMethod: POST\n"
+                    "          authorization_scheme: Bearer\n"
+                    f"          authorization_credentials: {secret}"
+                ),
+            ),
+            Part(
+                key="script",
+                how='Any script can do the same. Sent again with "status": "resolved", the alert is over.',
+                code=(
+                    f"curl {doors}/ \\\n"
+                    f'  -H "Authorization: Bearer {secret}" \\\n'
+                    '  -H "Content-Type: application/json" \\\n'
+                    """  -d '{"title": "Backup failed", "key": "backup", "severity": "critical", "status": "firing"}'"""
+                ),
+            ),
+        ),
+        then="What fires shows up under Alerts at once and goes to the default channels. Alerts of a Prometheus that falls silent end by themselves.",
     )
 
 

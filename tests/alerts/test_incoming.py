@@ -224,7 +224,10 @@ def test_grafana__documented_body__alert_with_picture_and_value(sender: Sender) 
     alert = Alert.objects.get()
     assert (alert.source, alert.value, alert.expires_at) == ("grafana", 44.23943737541908, None)
 
-    sender.post(GRAFANA_URL, GRAFANA.replace('"status": "firing"', '"status": "resolved"').replace("0001-", "2021-1"))
+    over = json.loads(GRAFANA)
+    over["alerts"][0] |= {"status": "resolved", "endsAt": "2021-10-12T10:01:03+02:00"}
+    sender.post(GRAFANA_URL, over)
+    assert states() == ["resolved"]
     assert sender.post(GRAFANA_URL, {"alerts": [{"status": "firing"}]}).status_code == 400
 
 

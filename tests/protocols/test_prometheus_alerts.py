@@ -66,10 +66,12 @@ class Setting:
         """Return the subjects of all mails."""
         return [str(message["Subject"]) for message in self.mailbox.messages]
 
-    def snippet(self) -> str:
-        """Return what the connect page says."""
-        found = list_snippets(base_url=self.product.url, application_id=1, secret_key=self.key)
-        return next(one.code for one in found if one.key == "alerts")
+    def show(self, member: str) -> Any:
+        """Return a member of the configuration that the connect page shows."""
+        snippets = list_snippets(base_url=self.product.url, application_id=1, secret_key=self.key)
+        shown = next(one for one in snippets if one.key == "alerts")
+        files = [yaml.safe_load(code) for code in (shown.code, shown.more[0].code)]
+        return next(content[member] for content in files if member in content)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
 
 
 def test_prometheus__rule_over_its_own_metrics__fires_and_resolves_here(setting: Setting, tmp_path: Path) -> None:
-    alerting = _section(setting.snippet(), "alerting")
+    alerting = setting.show("alerting")
     with running_prometheus(tmp_path, alerting) as prometheus:
         prometheus.rule("vector(1)")
         wait_for(lambda: setting.states("prometheus", "PrometheusAnswers") == ["firing"])
@@ -109,7 +111,7 @@ def test_prometheus__rule_over_its_own_metrics__fires_and_resolves_here(setting:
 
 
 def test_prometheus__killed_while_it_fires__alert_ends_by_itself(setting: Setting, tmp_path: Path) -> None:
-    alerting = _section(setting.snippet(), "alerting")
+    alerting = setting.show("alerting")
     (manager,) = alerting["alertmanagers"]
     del manager["authorization"]
     manager["basic_auth"] = {"username": "any", "password": setting.key}
@@ -126,7 +128,7 @@ def test_prometheus__killed_while_it_fires__alert_ends_by_itself(setting: Settin
 def test_alertmanager__webhook_of_amtools_alert__fires_and_resolves_here(setting: Setting, tmp_path: Path) -> None:
     configuration = {
         "route": {"receiver": "postlaunch", "group_wait": "1s", "group_interval": "2s"},
-        "receivers": _section(setting.snippet(), "receivers"),
+        "receivers": setting.show("receivers"),
     }
     with running_alertmanager(tmp_path, configuration) as url:
         amtool(
@@ -254,12 +256,6 @@ def wait_for(is_so: Callable[[], bool], *, seconds: float = WAIT_SECONDS) -> Non
     while not is_so():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.3)
-
-
-def _section(code: str, name: str) -> Any:
-    """Return a part of what the connect page shows; its parts are files of their own, told apart by comments."""
-    parts = [yaml.safe_load(part) for part in code.split("\n\n")]
-    return next(part[name] for part in parts if part and name in part)
 
 
 @contextmanager

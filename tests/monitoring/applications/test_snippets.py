@@ -57,6 +57,16 @@ def test_snippets__job__makes_a_heartbeat_and_says_how_it_ended(live_server: Liv
 
 
 @pytest.mark.django_db(transaction=True)
+def test_snippets__alert_of_a_script__is_taken(live_server: LiveServer) -> None:
+    application = make_application()
+    key = issue_key(application=application, kind=KeyKind.SECRET).token
+    snippets = list_snippets(base_url=live_server.url, application_id=application.pk, secret_key=key)
+    (script,) = [part.code for one in snippets for part in one.more if part.key == "script"]
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=30)
+    assert json.loads(done.stdout)["stored"] == 1
+
+
+@pytest.mark.django_db(transaction=True)
 def test_snippets__curl__stores_a_metric(live_server: LiveServer) -> None:
     application = make_application()
     key = issue_key(application=application, kind=KeyKind.SECRET).token
