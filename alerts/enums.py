@@ -32,6 +32,15 @@ class AlertState(models.TextChoices):
         return {"inactive": "quiet", "pending": "watch", "firing": "bad", "resolved": "well"}[self.value]
 
 
+class AlertSource(models.TextChoices):
+    """Who reports an alert that none of our rules found. Those of our own rules have no source."""
+
+    PROMETHEUS = "prometheus", "Prometheus"
+    ALERTMANAGER = "alertmanager", "Alertmanager"
+    GRAFANA = "grafana", "Grafana"
+    HTTP = "http", "HTTP"
+
+
 OPEN_STATES = (AlertState.PENDING, AlertState.FIRING)
 
 #: Every way an alert may go. It begins inactive: a row is written with its first transition.

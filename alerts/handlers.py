@@ -13,9 +13,10 @@ _evaluation = Nudge("alerts.tasks.evaluate_rules", "evaluate")
 
 _PAYLOAD = {
     "alert_id": "Id of the alert.",
-    "rule_id": "Id of the rule it comes from.",
+    "rule_id": "Id of the rule it comes from; null for one from outside.",
+    "source": "Who reported it from outside: prometheus, alertmanager, grafana, http. Empty for our own rules.",
     "transition_id": "Id of the change of state that this event tells of.",
-    "name": "Name of the rule.",
+    "name": "Name of the rule, or of the alert from outside.",
     "severity": "info, warning or critical.",
     "summary": "What is wrong, in one sentence.",
     "labels": "Labels that tell this alert from others of the rule.",

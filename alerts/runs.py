@@ -1,9 +1,10 @@
-"""How the last evaluation went, for whoever watches the watcher: in the cache, because it need not last."""
+"""How the last evaluation went, and since when turns are taken: in the cache, because it need not last."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.core.cache import cache
@@ -16,6 +17,11 @@ logger = logging.getLogger(__name__)
 
 CACHE_KEY = "alerts:last-run"
 KEPT_SECONDS = 3600
+LISTENING_KEY = "alerts:listening"
+#: A pause between turns that is no coincidence: the product was away.
+PAUSE = timedelta(minutes=1)
+#: Those who repeat their alerts about once a minute have done so by then.
+HEARD_AFTER = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +45,19 @@ def find_last_run() -> LastRun | None:
     """Return how the newest run of the last hour went, None if there was none."""
     found = cache.get(CACHE_KEY)
     return LastRun(**found) if found else None
+
+
+def has_listened(*, now: datetime) -> bool:
+    """Note that a turn is taken; return whether that went on long enough for every sender to have been heard.
+
+    After the product was away, alerts from outside look silent only because nobody listened.
+    """
+    try:
+        since, newest = cache.get(LISTENING_KEY) or (now, now)
+        if now - newest > PAUSE:
+            since = now
+        cache.set(LISTENING_KEY, (since, now), timeout=KEPT_SECONDS)
+    except RedisError:
+        logger.warning("whether alerts from outside were heard is not known: the cache does not answer")
+        return True
+    return bool(now - since >= HEARD_AFTER)

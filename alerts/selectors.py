@@ -61,9 +61,9 @@ def measure_standing(*, application_id: int | None = None) -> Standing:
 
 
 def list_open_alerts() -> dict[tuple[int, int], dict[str, Alert]]:
-    """Return every open alert by fingerprint, for each pair of rule and application that has any."""
+    """Return every open alert of our rules by fingerprint, for each pair of rule and application that has any."""
     found: dict[tuple[int, int], dict[str, Alert]] = defaultdict(dict)
-    for alert in Alert.objects.open().defer("trail"):
+    for alert in Alert.objects.open().filter(source="").defer("trail"):
         assert alert.rule_id is not None, "a constraint keeps the rule of an open alert"
         found[alert.rule_id, alert.application_id][alert.fingerprint] = alert
     return found

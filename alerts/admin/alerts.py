@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from alerts.admin.cases import show_case
-from alerts.admin.filters import StateFilter, WhoseFilter
+from alerts.admin.filters import SourceFilter, StateFilter, WhoseFilter
 from alerts.enums import AlertState, Severity
 from alerts.labels import describe_labels
 from alerts.models import Alert
@@ -38,7 +38,7 @@ class AlertAdmin(ReadOnlyAdmin):
         "show_trail",
     ]
     list_display_links = ["show_summary"]
-    list_filter = [StateFilter, "severity", WhoseFilter, "application"]
+    list_filter = [StateFilter, "severity", WhoseFilter, SourceFilter, "application"]
     list_select_related = ["application", "rule", "assignee"]
     search_fields = ["name", "annotations__summary", "labels"]
     search_help_text = "Rule, summary or label"
@@ -88,11 +88,12 @@ class AlertAdmin(ReadOnlyAdmin):
     @admin.display(description="What")
     def show_summary(self, alert: Alert) -> SafeString:
         """What is wrong in words, and which series it is about."""
-        labels = dict(list(alert.labels.items())[:SHOWN_LABELS])
+        labels = describe_labels(dict(list(alert.labels.items())[:SHOWN_LABELS]))
+        source = alert.get_source_display() if alert.source else ""
         return format_html(
             '<span class="pl-strong">{}</span><br><span class="pl-quiet">{}</span>',
             alert.summary,
-            describe_labels(labels),
+            " · ".join(part for part in (source, labels) if part),
         )
 
     @admin.display(description="Since")

@@ -67,6 +67,7 @@ def describe_case(request: HttpRequest, alert: Alert) -> dict[str, Any]:
         "people": list(_list_people()),
         "earlier": list(_list_earlier(alert)),
         "subjects": list_subjects(request, alert),
+        "notes": _list_notes(alert),
         "is_fullwidth": "1",
     }
 
@@ -113,7 +114,7 @@ def close(request: HttpRequest, pk: int) -> HttpResponseBase:
     def act(*, alert_id: int, by: Actor) -> bool:
         return close_alert(alert_id=alert_id, by=by, reason=request.POST.get("reason", "")[:500])
 
-    yes = "The alert is closed, and those who were told of it are told so. If its condition still holds, it comes back."
+    yes = "The alert is closed, and those who were told of it are told so. If it still holds, it comes back."
     return _act(request, pk, act, yes=yes, no="It was over already.")
 
 
@@ -172,6 +173,12 @@ def _tell(alert: Alert) -> list[Entry]:
     return tell_story(alert.transitions.all(), alert.comments.all())
 
 
+def _list_notes(alert: Alert) -> list[tuple[str, str]]:
+    """Return what the source of an outside alert says beside what stands on top."""
+    shown = {"summary", "description", "runbook"}
+    return sorted((name, text) for name, text in alert.annotations.items() if alert.source and name not in shown)
+
+
 def _list_people() -> QuerySet[Any]:
     """Return who can be given alerts."""
     return get_user_model().objects.filter(is_active=True, is_staff=True).order_by("username")
@@ -180,6 +187,10 @@ def _list_people() -> QuerySet[Any]:
 def _list_earlier(alert: Alert) -> QuerySet[Alert]:
     """Return how the same series fared before."""
     same = Alert.objects.filter(
-        rule=alert.rule, application=alert.application, fingerprint=alert.fingerprint, fired_at__isnull=False
+        rule=alert.rule,
+        source=alert.source,
+        application=alert.application,
+        fingerprint=alert.fingerprint,
+        fired_at__isnull=False,
     )
     return same.exclude(pk=alert.pk).order_by("-id")[:MAX_RELATED]

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from alerts.enums import OPEN_STATES, AlertState
+from alerts.enums import OPEN_STATES, AlertSource, AlertState
 from alerts.models import Alert, Rule
 
 
@@ -66,6 +66,24 @@ class WhoseFilter(admin.SimpleListFilter):
         if self.value() == "me":
             return queryset.filter(assignee_id=request.user.pk)
         return queryset.filter(assignee=None) if self.value() == "nobody" else queryset
+
+
+class SourceFilter(admin.SimpleListFilter):
+    """Who reports an alert."""
+
+    title = "reported by"
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """What there is to choose."""
+        return [("own", "Our rules"), *((source.value, source.label) for source in AlertSource)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        """The alerts of that source."""
+        chosen = self.value()
+        if chosen is None:
+            return queryset
+        return queryset.filter(source="" if chosen == "own" else chosen)
 
 
 class RuleStateFilter(admin.SimpleListFilter):

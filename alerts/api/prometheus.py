@@ -82,7 +82,10 @@ def _describe_rule(rule: Rule, alerts: list[Alert]) -> dict[str, Any]:
 
 
 def _describe_alert(alert: Alert) -> dict[str, Any]:
+    """Return an alert; one from outside says beside Prometheus' members whose it is."""
+    origin = {"source": alert.source, "generatorURL": alert.generator_url} if alert.source else {}
     return {
+        **origin,
         "labels": {**alert.labels, "alertname": alert.name, "severity": alert.severity},
         "annotations": alert.annotations,
         "state": alert.state,

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from alerts.drafts import MAX_SECONDS, RuleDraft
-from alerts.enums import AlertState, NoteKind, Severity
+from alerts.enums import AlertSource, AlertState, NoteKind, Severity
 from alerts.models import Alert, AlertComment, AlertTransition, Rule
 
 
@@ -111,7 +111,7 @@ class CommentInput(serializers.Serializer[AlertComment]):
 
 
 class AlertOutput(serializers.ModelSerializer[Alert]):
-    """An alert: one rule's condition, true for one series."""
+    """An alert: one rule's condition, true for one series; or what another system reports (`source`, without a rule)."""
 
     summary = serializers.CharField(read_only=True)
     value = ValueField(read_only=True)
@@ -123,6 +123,8 @@ class AlertOutput(serializers.ModelSerializer[Alert]):
         fields = [
             "id",
             "rule",
+            "source",
+            "generator_url",
             "name",
             "summary",
             "state",
@@ -135,6 +137,7 @@ class AlertOutput(serializers.ModelSerializer[Alert]):
             "fired_at",
             "resolved_at",
             "last_seen_at",
+            "expires_at",
             "acknowledged_at",
             "acknowledged_by",
             "assignee",
@@ -161,6 +164,9 @@ class AlertFilter(serializers.Serializer[Any]):
     )
     severity = serializers.ChoiceField(choices=Severity.choices, required=False)
     rule = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False, help_text="Id of a rule.")
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # hides DRF's own, unused
+        choices=[("own", "our rules"), *AlertSource.choices], required=False, help_text="Who reports it."
+    )
     acknowledged = serializers.BooleanField(required=False, allow_null=True, default=None)
 
 

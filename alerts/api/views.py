@@ -199,6 +199,8 @@ class AlertViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
             alerts = alerts.filter(severity=chosen["severity"])
         if chosen.get("rule"):
             alerts = alerts.filter(rule_id=chosen["rule"])
+        if chosen.get("source"):
+            alerts = alerts.filter(source="" if chosen["source"] == "own" else chosen["source"])
         return (
             alerts
             if chosen["acknowledged"] is None

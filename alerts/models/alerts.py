@@ -11,7 +11,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.urls import reverse
 from django.utils import timezone
 
-from alerts.enums import OPEN_STATES, AlertState, NoteKind, Severity
+from alerts.enums import OPEN_STATES, AlertSource, AlertState, NoteKind, Severity
 from alerts.models.rules import Rule
 from alerts.wording import summarise
 
@@ -52,6 +52,8 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 class Alert(models.Model):
     """One rule's condition, true for one series of one application: from pending over firing to its end.
 
+    Or what another system reports about an application (`source`): such an alert has no rule and fires at once.
+
     Services write these rows; every change of state compares `version` and leaves an AlertTransition. Pruned after
     its end: alerts that never fired after days, the others after a year and more (see services/retention.py).
     """
@@ -86,6 +88,16 @@ class Alert(models.Model):
     remind_at = models.DateTimeField(null=True, blank=True, help_text="Then whoever acknowledged it is reminded.")
     snoozed_until = models.DateTimeField(null=True, blank=True)
     snoozed_name = models.CharField(max_length=150, blank=True)
+    source = models.CharField(
+        max_length=15, choices=AlertSource.choices, blank=True, help_text="Who reports it; empty: our own rule."
+    )
+    generator_url = models.TextField(blank=True, help_text="Where its source shows it, as the source wrote it.")
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="Without news from its source it is over then; empty: it waits for news."
+    )
+    source_ended_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it ended, by its source's clock; empty if the source did not say so."
+    )
 
     objects: ClassVar[AlertQuerySet] = AlertQuerySet.as_manager()  # type: ignore[assignment]  # the stubs' manager type
 
@@ -97,6 +109,13 @@ class Alert(models.Model):
                 condition=Q(state__in=[state.value for state in OPEN_STATES]),
                 name="one_open_alert_per_series",
             ),
+            models.UniqueConstraint(
+                fields=["source", "application", "fingerprint"],
+                condition=Q(state__in=[state.value for state in OPEN_STATES]) & ~Q(source=""),
+                name="one_open_alert_per_report",
+            ),
+            models.CheckConstraint(condition=Q(source__in=["", *AlertSource.values]), name="alert_source_known"),
+            models.CheckConstraint(condition=Q(source="") | Q(rule=None), name="alert_rule_or_source"),
             models.CheckConstraint(condition=Q(state__in=AlertState.values), name="alert_state_known"),
             models.CheckConstraint(condition=Q(severity__in=Severity.values), name="alert_severity_known"),
             models.CheckConstraint(
@@ -109,7 +128,8 @@ class Alert(models.Model):
                 name="alert_resolved_has_time",
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=["pending", "firing"]) | Q(rule__isnull=False), name="open_alert_has_rule"
+                condition=~Q(state__in=["pending", "firing"]) | Q(rule__isnull=False) | ~Q(source=""),
+                name="open_alert_has_rule_or_source",
             ),
             models.CheckConstraint(
                 condition=Q(resolved_at=None) | Q(resolved_at__gte=F("fired_at")), name="alert_resolved_after_firing"
@@ -126,6 +146,8 @@ class Alert(models.Model):
             models.Index(fields=["fired_at"], name="alert_fired", condition=Q(fired_at__isnull=False)),
             # A rule's page: its alerts, newest first.
             models.Index(fields=["rule", "-id"], name="alert_rule"),
+            # Every report from outside: is it late news of an alert that ended; its page: how it fared before.
+            models.Index(fields=["application", "fingerprint"], name="alert_outside", condition=~Q(source="")),
         ]
 
     def __str__(self) -> str:
@@ -139,6 +161,12 @@ class Alert(models.Model):
     def summary(self) -> str:
         """What is wrong, in one line."""
         return summarise(rule_name=self.name, annotations=self.annotations, labels=self.labels)
+
+    @property
+    def generator_link(self) -> str:
+        """Where its source shows it, empty unless that is a web address."""
+        is_link = self.generator_url.lower().startswith(("https://", "http://"))
+        return self.generator_url if is_link else ""
 
     @property
     def is_open(self) -> bool:

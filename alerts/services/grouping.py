@@ -25,7 +25,8 @@ _turn = Nudge("alerts.tasks.notify", "evaluate")
 def join_groups(*, rule: Rule | None, alerts: Iterable[Alert], now: datetime) -> None:
     """Put alerts that begin to fire into the groups of their destinations, opening those that are not open yet.
 
-    Each alert has its application at hand. In the caller's transaction, which holds the rule's row, if there is one.
+    Each alert has its application at hand. Groups are locked in the order of their keys. In the caller's transaction, which
+    holds the rule's row, if there is one.
     """
     fired = list(alerts)
     if not fired:

@@ -21,11 +21,12 @@ from alerts.services.grouping import label_alert
 
 logger = logging.getLogger(__name__)
 
-#: When series of firing alerts began to fire lately: how often each, by rule, application and series.
+#: When series of firing alerts began to fire lately: how often each, by rule or source, application and series.
 _STARTS_SQL = """
 SELECT firing.id, array_agg(earlier.fired_at)
 FROM alerts_alert AS firing JOIN alerts_alert AS earlier
-    ON earlier.rule_id = firing.rule_id AND earlier.application_id = firing.application_id
+    ON earlier.rule_id IS NOT DISTINCT FROM firing.rule_id AND earlier.source = firing.source
+    AND earlier.application_id = firing.application_id
     AND earlier.fingerprint = firing.fingerprint AND earlier.fired_at > %(since)s
 WHERE firing.state = 'firing' AND firing.fired_at > %(since)s
 GROUP BY firing.id HAVING count(*) > 1

@@ -21,9 +21,11 @@ from alerts.escalation import Cursor, Step, StepKind
 from alerts.models import Alert, AlertGroup, GroupMember
 from alerts.models import Notice as NoticeRow
 from alerts.recipients import Recipient, merge_recipients, recipient_of_told
+from alerts.runs import has_listened
 from alerts.services.alerts import expire_acknowledgements
 from alerts.services.failing import tell_owners_of_failures
 from alerts.services.holding import Holds, find_holds, keep_holds
+from alerts.services.incoming import expire_alerts
 from alerts.services.reaching import reach, read_secrets
 from alerts.services.reminding import remind_of_acknowledgements
 from alerts.services.telling import Bulletin, Press
@@ -48,6 +50,7 @@ class Turn:
 
 def take_turn(*, now: datetime) -> Turn:
     """Look at every group that is due; return what was done."""
+    _let_expire(now)
     expire_acknowledgements(now=now)
     remind_of_acknowledgements(now=now)
     tell_owners_of_failures(now=now)
@@ -66,6 +69,15 @@ def take_turn(*, now: datetime) -> Turn:
             AlertGroup.objects.filter(pk=group_id, state=GroupState.OPEN, due_at__lte=now).update(due_at=later)
             failed += 1
     return Turn(looked, notices, failed)
+
+
+def _let_expire(now: datetime) -> None:
+    try:
+        if has_listened(now=now):
+            expire_alerts(now=now)
+    except Exception:
+        # The outermost edge of this part of the turn: people are told of everything else all the same.
+        logger.exception("alerts from outside could not expire")
 
 
 @transaction.atomic
@@ -213,10 +225,10 @@ def _supersede(group: AlertGroup, rows: list[GroupMember]) -> list[GroupMember]:
     Its people know it as firing, so they are not told twice; unless someone had acknowledged the earlier one, because an
     acknowledgement ends with its alert.
     """
-    newest: dict[tuple[int | None, int, str], GroupMember] = {}
+    newest: dict[tuple[int | None, str, int, str], GroupMember] = {}
     for row in rows:
         alert = row.alert
-        identity = (alert.rule_id, alert.application_id, alert.fingerprint)
+        identity = (alert.rule_id, alert.source, alert.application_id, alert.fingerprint)
         if (earlier := newest.get(identity)) is not None and alert.state == AlertState.FIRING:
             _take_over(group, earlier, row)
         newest[identity] = row

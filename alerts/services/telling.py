@@ -95,6 +95,7 @@ def publish_transition(*, alert: Alert, transition: AlertTransition) -> None:
         payload={
             "alert_id": alert.pk,
             "rule_id": alert.rule_id,
+            "source": alert.source,
             "transition_id": transition.pk,
             "name": alert.name,
             "severity": alert.severity,
@@ -123,7 +124,7 @@ def describe_notice(alert: Alert) -> alertmanager.Notice:
         fired_at=alert.fired_at,
         resolved_at=alert.resolved_at,
         alert_url=settings.PUBLIC_URL + alert.get_absolute_url(),
-        rule_url=settings.PUBLIC_URL + alert.rule.get_absolute_url() if alert.rule else settings.PUBLIC_URL,
+        rule_url=_link_origin(alert) or settings.PUBLIC_URL,
     )
 
 
@@ -165,7 +166,8 @@ def _render_one(bulletin: Bulletin) -> RenderedMail:
         "alert": alert,
         "rule": rule,
         "reason": _explain(alert),
-        "rule_url": settings.PUBLIC_URL + rule.get_absolute_url() if rule else "",
+        "rule_url": _link_origin(alert),
+        "destination": bulletin.group.policy_name,
         "lasted": describe_seconds(_lasted_seconds(alert, until=alert.resolved_at or bulletin.at)),
         "facts": _list_facts(alert),
         "state_word": str(severity.label) if is_firing else "Resolved",
@@ -217,6 +219,11 @@ def _list_line(alert: Alert) -> dict[str, str]:
     }
 
 
+def _link_origin(alert: Alert) -> str:
+    """Return the address of an alert's rule, or of where its source shows it; empty for none."""
+    return settings.PUBLIC_URL + alert.rule.get_absolute_url() if alert.rule else alert.generator_link
+
+
 def _explain(alert: Alert) -> str:
     transition = alert.transitions.order_by("-id").first()
     return transition.reason if transition else ""
@@ -225,6 +232,8 @@ def _explain(alert: Alert) -> str:
 def _list_facts(alert: Alert) -> list[tuple[str, str]]:
     """Return what stands in the mail's table: whose, since when, and the labels."""
     facts = [("Application", f"{alert.application.name} ({alert.application.environment})")]
+    if alert.source:
+        facts.append(("Reported by", alert.get_source_display()))
     if alert.resolved_at is None:
         facts.append(("Since", _write_utc(alert.active_since)))
     elif alert.fired_at is not None:

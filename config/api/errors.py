@@ -52,6 +52,12 @@ class ScopeMissing(ApiError):
         super().__init__(f"This needs a key with the scope '{scope}'.", scope=scope)
 
 
+class SecretKeyNeeded(ApiError):
+    """A public key stands in pages for everybody to read; send a secret one."""
+
+    slug, status, title = "secret-key-needed", 403, "This needs a secret key."
+
+
 class OriginRefused(ApiError):
     """The key may not be used from this page's origin."""
 

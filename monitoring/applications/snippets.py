@@ -14,6 +14,15 @@ _PHP = Path(__file__).with_name("postlaunch.php")
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Another text to copy of a way to send, and what to do with it."""
+
+    key: str
+    how: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snippet:
     """One way to send: for whom it is, what to do, and the text to copy. `key` is also its anchor on the page."""
 
@@ -24,6 +33,7 @@ class Snippet:
     language: str
     code: str
     then: str = ""
+    more: tuple[Part, ...] = ()
 
 
 def list_snippets(
@@ -40,6 +50,7 @@ def list_snippets(
         _jobs(base_url, application_id, public),
         _agent(base_url, secret),
         _prometheus(base_url, secret),
+        _alerts(base_url, secret),
         _curl(base_url, secret),
         _javascript(base_url, public),
     ]
@@ -71,6 +82,74 @@ def _prometheus(base_url: str, secret: str) -> Snippet:
             f"      credentials: {secret}"
         ),
         then="Everything it scrapes arrives here too; names and labels stay as they are.",
+    )
+
+
+def _alerts(base_url: str, secret: str) -> Snippet:
+    parts = urlsplit(base_url)
+    doors = f"{base_url}/api/v1/alerts/incoming"
+    return Snippet(
+        key="alerts",
+        title="Alerts",
+        who="You have alerts already, from Prometheus, Alertmanager, Grafana or a script: have them told, escalated and acknowledged here.",
+        how="Add this to prometheus.yml and reload it. The key must be a secret one.",
+        language="yaml",
+        code=(
+            f"# Prometheus takes {base_url}/alertmanager for an Alertmanager\n"
+            "alerting:\n"
+            "  alertmanagers:\n"
+            f"    - scheme: {parts.scheme}\n"
+            f"      path_prefix: {parts.path}/alertmanager\n"
+            "      authorization:\n"
+            f"        credentials: {secret}\n"
+            "      static_configs:\n"
+            f'        - targets: ["{parts.netloc}"]'
+        ),
+        more=(
+            Part(
+                key="alertmanager",
+                how="If you have an Alertmanager, add this to alertmanager.yml instead, and name the receiver in its routes.",
+                code=(
+                    "receivers:\n"
+                    "  - name: postlaunch\n"
+                    "    webhook_configs:\n"
+                    f"      - url: {doors}/alertmanager/\n"
+                    "        send_resolved: true\n"
+                    "        http_config:\n"
+                    "          authorization:\n"
+                    f"            credentials: {secret}"
+                ),
+            ),
+            Part(
+                key="grafana",
+                how="In Grafana make a contact point of the type Webhook, by hand or as provisioning/alerting/postlaunch.yml.",
+                code=(
+                    "apiVersion: 1\n"
+                    "contactPoints:\n"
+                    "  - orgId: 1\n"
+                    "    name: Postlaunch\n"
+                    "    receivers:\n"
+                    "      - uid: postlaunch\n"
+                    "        type: webhook\n"
+                    "        settings:\n"
+                    f"          url: {doors}/grafana/\n"
+                    "          httpMethod: POST\n"
+                    "          authorization_scheme: Bearer\n"
+                    f"          authorization_credentials: {secret}"
+                ),
+            ),
+            Part(
+                key="script",
+                how='Any script can do the same. Sent again with "status": "resolved", the alert is over.',
+                code=(
+                    f"curl {doors}/ \\\n"
+                    f'  -H "Authorization: Bearer {secret}" \\\n'
+                    '  -H "Content-Type: application/json" \\\n'
+                    """  -d '{"title": "Backup failed", "key": "backup", "severity": "critical", "status": "firing"}'"""
+                ),
+            ),
+        ),
+        then="What fires shows up under Alerts at once and goes to the default channels. Alerts of a Prometheus that falls silent end by themselves.",
     )
 
 

@@ -37,14 +37,14 @@ def read_wire_body(request: HttpRequest, *, max_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-def read_body(request: HttpRequest) -> bytes:
+def read_body(request: HttpRequest, *, max_bytes: int | None = None) -> bytes:
     """Return the body, inflated as Content-Encoding says: gzip, deflate, zstd, br or none.
 
     Raises MediaTypeUnsupported for any other encoding, BodyTooLarge beyond MAX_COMPRESSED_BODY_BYTES on the wire or
-    MAX_BODY_BYTES inflated, BodyInvalid for a broken stream.
+    `max_bytes` (None: MAX_BODY_BYTES) inflated, BodyInvalid for a broken stream.
     """
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
-    limit = int(OPTION["MAX_BODY_BYTES"])
+    limit = int(OPTION["MAX_BODY_BYTES"]) if max_bytes is None else max_bytes
     if encoding in {"", "identity"}:
         return read_wire_body(request, max_bytes=limit)
     inflate = _INFLATERS.get(encoding)

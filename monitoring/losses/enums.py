@@ -23,6 +23,7 @@ class Signal(models.TextChoices):
     PROFILES = "profiles", "Profiles"
     REPLAYS = "replays", "Replays"
     SECURITY = "security", "Security reports"
+    ALERTS = "alerts", "Alerts from outside"
     CLIENT_REPORTS = "client_reports", "Reports of losses"
     OTHER = "other", "Unknown kinds"
     BODIES = "bodies", "Unreadable requests"

@@ -151,7 +151,7 @@ def test_connect__no_data_yet__waits_and_shows_every_client(admin_client: Client
     text = text_of(admin_client, connect_address(application))
 
     assert f"Waiting for the first data from {application.name}" in text
-    assert text.count('role="tabpanel"') == 10
+    assert text.count('role="tabpanel"') == 11
     assert "YOUR_SECRET_KEY" in text
 
 

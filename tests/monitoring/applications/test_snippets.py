@@ -29,7 +29,7 @@ def test_snippets__keys_given__are_filled_in() -> None:
         for one in list_snippets(base_url=BASE, application_id=7, secret_key="sk_1", public_key="pk_1")
     }
 
-    secret = {"agent", "prometheus", "opentelemetry", "source-maps", "curl", "php"}
+    secret = {"agent", "prometheus", "alerts", "opentelemetry", "source-maps", "curl", "php"}
     public = {"sentry", "browser", "jobs", "javascript"}
     assert set(snippets) == secret | public
     assert {key for key, code in snippets.items() if "sk_1" in code} == secret
@@ -54,6 +54,16 @@ def test_snippets__job__makes_a_heartbeat_and_says_how_it_ended(live_server: Liv
     check = Check.objects.get()
     assert (check.name, check.schedule) == ("nightly", "30 2 * * *")
     assert (check.state == "up") == (job == "true")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_snippets__alert_of_a_script__is_taken(live_server: LiveServer) -> None:
+    application = make_application()
+    key = issue_key(application=application, kind=KeyKind.SECRET).token
+    snippets = list_snippets(base_url=live_server.url, application_id=application.pk, secret_key=key)
+    (script,) = [part.code for one in snippets for part in one.more if part.key == "script"]
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=30)
+    assert json.loads(done.stdout)["stored"] == 1
 
 
 @pytest.mark.django_db(transaction=True)
