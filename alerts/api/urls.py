@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from rest_framework.routers import SimpleRouter
 
+from alerts.api.policies import PolicyViewSet
 from alerts.api.views import AlertViewSet, RuleViewSet
 
 router = SimpleRouter()
 router.register("rules", RuleViewSet, basename="rule")
+router.register("policies", PolicyViewSet, basename="policy")
 router.register("alerts", AlertViewSet, basename="alert")
 
 urlpatterns = router.urls

@@ -1,0 +1,131 @@
+"""Escalation policies in the admin and over REST, and the routing tree's pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from alerts.escalation import StepKind
+from alerts.models import Channel, Policy, Route
+from alerts.services.policies import PolicyInvalid, make_draft, save_policy
+from monitoring.applications.enums import KeyKind
+from monitoring.applications.services import issue_key
+from tests.support.alerts import make_channel
+from tests.support.metrics import make_application
+
+pytestmark = pytest.mark.django_db
+
+
+def make(name: str = "On call") -> Policy:
+    steps = [
+        make_draft(StepKind.CHANNEL, [make_channel("ops@example.com", name=f"Ops {name}")]),
+        make_draft(StepKind.WAIT, seconds=600),
+        make_draft(StepKind.CHANNEL, [make_channel("boss@example.com", name=f"Boss {name}")]),
+    ]
+    return save_policy(policy=Policy(name=name), steps=steps)
+
+
+def form(*steps: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """Return the admin's form of a policy."""
+    data: dict[str, Any] = {
+        "name": "Night",
+        "steps-TOTAL_FORMS": len(steps),
+        "steps-INITIAL_FORMS": 0,
+        "steps-MIN_NUM_FORMS": 0,
+        "steps-MAX_NUM_FORMS": 1000,
+        **fields,
+    }
+    for number, step in enumerate(steps):
+        data |= {f"steps-{number}-{name}": value for name, value in {"position": number, "zone": "UTC", **step}.items()}
+    return data
+
+
+def test_admin__policy_filled_in__saved_with_its_steps_in_order(admin_client: Client) -> None:
+    channel = make_channel("ops@example.com")
+    steps = (
+        {"kind": "channel", "channels": [channel.pk]},
+        {"kind": "wait", "seconds": "10 min"},
+        {"kind": "channel", "channels": [channel.pk]},
+    )
+    answer = admin_client.post(reverse("admin:alerts_policy_add"), form(*steps))
+    assert answer.status_code == 302, answer.content.decode()[:2000]
+    assert [(step.kind, step.seconds) for step in Policy.objects.get().steps.all()] == [
+        ("channel", 0),
+        ("wait", 600),
+        ("channel", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ([], "No step reaches anybody"),
+        ([{"kind": "wait", "seconds": "5 min"}], "No step reaches anybody"),
+        ([{"kind": "channel"}], "Step 1: choose whom it reaches."),
+        ([{"kind": "wait", "seconds": "soon"}], "seconds"),
+    ],
+)
+def test_admin__impossible_policy__says_why_and_saves_nothing(
+    admin_client: Client, steps: list[dict[str, Any]], words: str
+) -> None:
+    page = admin_client.post(reverse("admin:alerts_policy_add"), form(*steps)).content.decode()
+    assert words in page
+    assert Policy.objects.count() == 0
+
+
+def test_admin__lists__say_who_is_reached_and_where_routes_lead(admin_client: Client) -> None:
+    policy = make()
+    route = Route.objects.create(name="Critical", matchers='{severity="critical"}', policy=policy)
+    Route.objects.create(name="Disk", matchers='{alertname="Disk"}', parent=route)
+    policies = admin_client.get(reverse("admin:alerts_policy_changelist")).content.decode()
+    routes = admin_client.get(reverse("admin:alerts_route_changelist")).content.decode()
+    assert "Tell channels: Ops On call" in policies
+    assert "1 route" in policies
+    assert "Critical › Disk" in routes
+
+
+def test_admin__route_tried_out__names_the_policy(admin_client: Client) -> None:
+    Route.objects.create(name="Critical", matchers='{severity="critical"}', policy=make())
+    address = reverse("admin:alerts_route_try_out")
+    assert "On call" in admin_client.post(address, {"labels": "severity=critical"}).content.decode()
+    assert "Default channels" in admin_client.post(address, {"labels": "severity=info"}).content.decode()
+    assert 'role="alert"' in admin_client.post(address, {"labels": "nonsense"}).content.decode()
+
+
+@pytest.mark.parametrize(("matchers", "words"), [("{", "matcher"), ("{}", "at least one matcher"), ('{a=~"("}', "a")])
+def test_admin__route_that_cannot_be__refused(admin_client: Client, matchers: str, words: str) -> None:
+    data = {"name": "Bad", "matchers": matchers, "position": 0}
+    page = admin_client.post(reverse("admin:alerts_route_add"), data).content.decode()
+    assert words in page
+    assert Route.objects.count() == 0
+
+
+def test_admin__route_below_itself__refused(admin_client: Client) -> None:
+    route = Route.objects.create(name="A", matchers='{a="b"}')
+    data = {"name": "A", "matchers": '{a="b"}', "position": 0, "parent": route.pk}
+    page = admin_client.post(reverse("admin:alerts_route_change", args=[route.pk]), data).content.decode()
+    assert "below itself" in page
+
+
+def test_save_policy__impossible__changes_nothing() -> None:
+    policy = make()
+    policy.name = "Other"
+    with pytest.raises(PolicyInvalid):
+        save_policy(policy=policy, steps=[make_draft(StepKind.WAIT, seconds=5)])
+    policy.refresh_from_db()
+    assert (policy.name, policy.steps.count()) == ("On call", 3)
+
+
+def test_rest__policies__are_read_by_any_key(client: Client) -> None:
+    policy = make()
+    key = issue_key(application=make_application(), kind=KeyKind.SECRET).token
+    headers = {"Authorization": f"Bearer {key}"}
+    found = client.get(f"/api/v1/policies/{policy.pk}/", headers=headers).json()
+    channel = Channel.objects.get(name="Ops On call")
+    assert found["steps"][0]["targets"] == [channel.pk]
+    assert found["steps_in_words"][1] == "Wait 10 min"
+    assert client.get("/api/v1/policies/").status_code == 401
+    assert client.post("/api/v1/policies/", {}, headers=headers).status_code == 405
