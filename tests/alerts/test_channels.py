@@ -1,0 +1,363 @@
+"""Channels of every kind: set up, tried, used by alerts, held back; against receivers that count what arrives."""
+
+from __future__ import annotations
+
+import json
+from datetime import time
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from django.db import connection
+from django.test import Client, override_settings
+from django.urls import reverse
+
+from alerts.models import AlertGroup, Channel
+from alerts.services.channels import ChannelInvalid, save_channel, send_test
+from config.actors import Actor
+from config.deliveries.enums import State
+from config.deliveries.models import Delivery
+from config.deliveries.sending import send_due_deliveries
+from monitoring.applications.models import Application
+from tests.support.admin import sign_in
+from tests.support.alerts import evaluate, make_rule, moment, report, tell
+from tests.support.metrics import make_application
+from tests.support.receiver import Receiver
+from tests.support.services import Services
+from tests.support.smtp import Mailbox
+
+pytestmark = pytest.mark.django_db
+BY = Actor(name="Ada")
+SLACK = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+SID, TOKEN = "AC" + "0123456789abcdef" * 2, "fedcba9876543210" * 2
+TWILIO = {"account_sid": SID, "auth_token": TOKEN, "from_number": "+1 (500) 555-0006"}
+SIGNATURE = "KODuebWbDGYFr0z0eu-6Rj8aUKz7108W3wrNJZxFE5A"
+TEAMS = (
+    "https://prod-12.westeurope.logic.azure.com:443/workflows/643e69f83c8944438d68119179a10a64/triggers/manual"
+    f"/paths/invoke?api-version=2016-06-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig={SIGNATURE}"
+)
+KINDS: dict[str, tuple[str, dict[str, str]]] = {
+    "slack": ("#ops", {"url": SLACK}),
+    "teams": ("Operations", {"url": TEAMS}),
+    "sms": ("+49 170 1234567, 0044 7700 900123", TWILIO),
+    "phone": ("+491701234567", TWILIO),
+}
+SECRETS = (TOKEN, SID, "TIiajkdnlazkcOXrIdevi7FQ", SIGNATURE)
+
+
+@pytest.fixture
+def application() -> Application:
+    return make_application(name="Acme")
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    user = sign_in(client)
+    user.is_superuser = True
+    user.save()
+    return client
+
+
+def make(kind: str, **fields: Any) -> Channel:
+    address, parts = KINDS[kind]
+    channel = Channel(**{"name": f"Ops by {kind}", "kind": kind, "address": address, "is_default": True, **fields})
+    return save_channel(channel=channel, parts=parts)
+
+
+def make_any(receiver: Receiver, **fields: Any) -> Channel:
+    url = receiver.url.replace("http://", "json://ops:s3cretPassword@")
+    channel = Channel(**{"name": "Any", "kind": "apprise", "is_default": True, **fields})
+    return save_channel(channel=channel, parts={"url": url})
+
+
+def fire(application: Application, *, value: float = 3, host: str = "erp1", at: float = 0) -> None:
+    report(application, value, host=host, at=at)
+    evaluate(at)
+
+
+def send() -> None:
+    send_due_deliveries(turn_seconds=30)
+
+
+@pytest.fixture
+def load_rule() -> Any:
+    return make_rule(name="Load", severity="warning", annotations={"summary": "Load of {{ $labels.host }} is high"})
+
+
+def test_slack__alert_fires_and_ends__two_messages(
+    application: Application, services: Services, load_rule: Any
+) -> None:
+    make("slack")
+    fire(application)
+    tell(30)
+    fire(application, value=0, at=300)
+    tell(330)
+    send()
+
+    bodies = [json.loads(asked.body)["attachments"][0] for asked in services.requests]
+    assert [body["title"] for body in bodies] == [
+        "Warning: Load of erp1 is high",
+        "Resolved after 5 min: Load of erp1 is high",
+    ]
+    assert bodies[0]["text"].startswith("Warning: Load of erp1 is high (Acme)\nhttp")
+    assert set(Delivery.objects.values_list("recipient", "state")) == {("Slack #ops (Ops by slack)", State.SENT)}
+
+
+def test_teams__alert_fires__one_card(application: Application, services: Services, load_rule: Any) -> None:
+    make("teams")
+    fire(application)
+    tell(30)
+    send()
+    (asked,) = services.requests
+    assert SIGNATURE in asked.path
+    card = json.loads(asked.body)["attachments"][0]["content"]["body"]
+    assert card[1]["text"].startswith("Warning: Load of erp1 is high (Acme)\n\nhttp")
+
+
+def test_sms__alert_fires__one_to_each_number(application: Application, services: Services, load_rule: Any) -> None:
+    services.answer = lambda _: (201, {}, b"{}")
+    make("sms")
+    fire(application)
+    tell(30)
+    send()
+    sent = [parse_qs(asked.body.decode()) for asked in services.requests]
+    assert sorted(one["To"][0] for one in sent) == ["+447700900123", "+491701234567"]
+    assert all(one["Body"][0].startswith("Warning: Load of erp1 is high (Acme) http") for one in sent)
+    assert {asked.path for asked in services.requests} == {f"/2010-04-01/Accounts/{SID}/Messages.json"}
+
+
+def test_phone__alert_fires__is_called(application: Application, services: Services, load_rule: Any) -> None:
+    services.answer = lambda _: (201, {}, b"{}")
+    make("phone")
+    fire(application)
+    tell(30)
+    send()
+    (asked,) = services.requests
+    assert asked.path.endswith("/Calls.json")
+    assert "<Say>Warning alert. Acme. Load of erp 1 is high." in parse_qs(asked.body.decode())["Twiml"][0]
+
+
+def test_any__alert_fires__one_post(application: Application, receiver: Receiver, load_rule: Any) -> None:
+    make_any(receiver)
+    fire(application)
+    tell(30)
+    send()
+    (request,) = receiver.requests
+    assert json.loads(request.body)["type"] == "warning"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_test__every_kind__arrives(services: Services, kind: str) -> None:
+    services.answer = lambda _: (200, {}, b"ok")
+    channel = make(kind)
+    count = send_test(channel=channel, by=BY)
+    send_due_deliveries(turn_seconds=30)
+    assert len(services.requests) == count == (2 if kind == "sms" else 1)
+    assert set(Delivery.objects.values_list("state", flat=True)) == {State.SENT}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_secrets__every_kind__nowhere_to_be_read(
+    application: Application, services: Services, load_rule: Any, admin: Client, kind: str
+) -> None:
+    services.answer = lambda asked: (500, {}, f"{asked.path} {asked.headers}".encode())
+    channel = make(kind)
+    fire(application)
+    tell(30)
+    send()
+    delivery = Delivery.objects.order_by("pk").first()
+    assert delivery is not None
+    assert delivery.state == State.QUEUED
+    pages = [
+        admin.get(reverse("admin:alerts_channel_change", args=[channel.pk])),
+        admin.get(reverse("admin:alerts_channel_changelist")),
+        admin.get(reverse("admin:config_delivery_change", args=[delivery.pk])),
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT string_agg(c::text, ' ') FROM alerts_channel AS c")
+        stored = cursor.fetchone()[0]
+        cursor.execute("SELECT string_agg(d::text, ' ') FROM config_delivery AS d")
+        stored += cursor.fetchone()[0]
+    texts = [stored, *(page.content.decode() for page in pages), *delivery.attempts.values_list("detail", flat=True)]
+    assert not [secret for secret in SECRETS for text in texts if secret in text]
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "parts", "field", "words"),
+    [
+        ("slack", "", {"url": "https://hooks.slack.com/services/T1"}, "url", "not the URL of an incoming webhook"),
+        (
+            "slack",
+            "",
+            {"url": "https://evil.example.com/services/T1/B1/x"},
+            "url",
+            "not the URL of an incoming webhook",
+        ),
+        ("slack", "", {}, "url", "Enter the address"),
+        ("teams", "", {"url": "https://evilpowerplatform.com/workflows/x?sig=a"}, "url", "not the URL of a workflow"),
+        ("sms", "+49170", {**TWILIO}, "address", "international form"),
+        ("sms", "0170 1234567", {**TWILIO}, "address", "“01701234567” is not a number"),
+        ("sms", "+491701234567", {**TWILIO, "auth_token": ""}, "auth_token", "token is missing"),
+        ("sms", "+491701234567", {**TWILIO, "auth_token": "a b"}, "auth_token", "letters and digits"),
+        ("sms", "+491701234567", {**TWILIO, "account_sid": "nonsense"}, "account_sid", "AC and 32"),
+        ("phone", "+491701234567", {**TWILIO, "from_number": "12345"}, "from_number", "with its country"),
+        ("sms", "+491701234567", {**TWILIO, "auth_token": f"{TOKEN}\n{TOKEN}"}, "auth_token", "can't be seen"),
+        ("apprise", "", {"url": "nosuch://abc"}, "url", "does not know “nosuch”"),
+        ("apprise", "a\x07b", {"url": "json://example.com"}, "address", "can't be seen"),
+        ("apprise", "", {"url": "syslog://"}, "url", "this machine"),
+    ],
+)
+def test_save__anything_wrong__said_by_field_and_nothing_stored(
+    kind: str, address: str, parts: dict[str, str], field: str, words: str
+) -> None:
+    with pytest.raises(ChannelInvalid) as caught:
+        save_channel(channel=Channel(name="X", kind=kind, address=address), parts=parts)
+    assert words in caught.value.errors[field]
+    assert Channel.objects.count() == 0
+
+
+def test_save__part_left_empty__stays() -> None:
+    channel = make("sms")
+    save_channel(channel=Channel.objects.get(pk=channel.pk), parts={"auth_token": "", "from_number": "+15005550007"})
+    stored = json.loads(Channel.objects.get().credentials)
+    assert stored == {**TWILIO, "from_number": "+15005550007"}
+
+
+def test_form__slack__kept_and_never_shown(admin: Client) -> None:
+    data = {
+        "name": "Chat",
+        "kind": "slack",
+        "address": "#ops",
+        "enabled": "on",
+        "quiet_zone": "UTC",
+        "quiet_below": "critical",
+    }
+    response = admin.post(reverse("admin:alerts_channel_add"), {**data, "url": SLACK})
+    assert response.status_code == 302, response.context["errors"]
+    channel = Channel.objects.get()
+    page = reverse("admin:alerts_channel_change", args=[channel.pk])
+    assert "TIiajkdn" not in admin.get(page).content.decode()
+    admin.post(page, {**data, "name": "New", "url": ""})
+    channel = Channel.objects.get()
+    assert (channel.name, json.loads(channel.credentials)) == ("New", {"url": SLACK})
+
+
+def test_form__bad_template__said_with_its_place(admin: Client) -> None:
+    data = {"name": "Ops", "kind": "email", "address": "a@example.com", "quiet_zone": "UTC", "quiet_below": "critical"}
+    response = admin.post(reverse("admin:alerts_channel_add"), {**data, "body_template": "{{ $nothing }}"})
+    assert "“$nothing” is not known." in response.content.decode()
+    assert Channel.objects.count() == 0
+
+
+def test_secret__of_a_forgotten_key__is_said_and_stops_nobody(
+    application: Application, services: Services, load_rule: Any
+) -> None:
+    with override_settings(SECRET_KEY="another key that nobody remembers any more"):
+        make("slack")
+    make("teams")
+    fire(application)
+    tell(30)
+    held = Delivery.objects.get(recipient__startswith="Slack")
+    assert held.state == State.SUPPRESSED
+    assert "Enter it again" in held.suppressed_because
+    assert Delivery.objects.get(recipient__startswith="Teams").state == State.QUEUED
+
+
+def test_templates__own_words__used_in_chat_and_mail(
+    application: Application, receiver: Receiver, mailbox: Mailbox, load_rule: Any
+) -> None:
+    own = {
+        "title_template": "[{{ $severity }}] {{ $summary }}",
+        "body_template": "{{ $labels.host }} <b>: {{ $value }}, {{ $firing }} firing. {{ $link }}",
+    }
+    make_any(receiver, **own)
+    save_channel(channel=Channel(name="Mail", address="ops@example.com", is_default=True, **own))
+    fire(application)
+    tell(30)
+    chat = Delivery.objects.get(channel="apprise")
+    mail = Delivery.objects.get(channel="email")
+    assert chat.subject == mail.subject == "[Warning] Load of erp1 is high"
+    assert chat.text.startswith("erp1 <b>: 3, 1 firing. http")
+    assert mail.text.strip() == chat.text
+    assert "&lt;b&gt;" in mail.html
+
+
+@pytest.fixture
+def limited(receiver: Receiver) -> Channel:
+    return make_any(receiver, limit_count=1, limit_minutes=60)
+
+
+def suppressed() -> list[str]:
+    return list(
+        Delivery.objects.filter(state=State.SUPPRESSED).order_by("pk").values_list("suppressed_because", flat=True)
+    )
+
+
+def test_limit__second_message__recorded_with_the_reason(application: Application, limited: Channel) -> None:
+    make_rule(name="Load")
+    make_rule("load > 2", name="High load")
+    fire(application)
+    tell(30)
+    assert Delivery.objects.filter(state=State.QUEUED).count() == 1
+    assert suppressed() == ["rate limit: 1 messages in the last 60 min, at most 1 are let through"]
+
+
+def test_limit__critical__goes_out(application: Application, limited: Channel) -> None:
+    make_rule(name="Load")
+    make_rule("load > 2", name="High load", severity="critical")
+    fire(application)
+    tell(30)
+    assert suppressed() == []
+
+
+def test_limit__news_of_the_end__goes_out(application: Application, limited: Channel, load_rule: Any) -> None:
+    fire(application)
+    tell(30)
+    fire(application, host="erp2", at=60)
+    fire(application, value=0, at=120)
+    tell(330)
+    subjects = list(Delivery.objects.filter(state=State.QUEUED).order_by("pk").values_list("subject", flat=True))
+    assert subjects == ["Warning: Load of erp1 is high", "Resolved after 2 min: Load of erp1 is high"]
+    assert len(suppressed()) == 1
+
+
+def quiet(receiver: Receiver, *, minutes: int) -> Channel:
+    """A channel that is quiet from a while before NOW to so many minutes after it."""
+    start, end = moment(-3600), moment(minutes * 60)
+    return make_any(
+        receiver, quiet_from=time(start.hour, start.minute), quiet_until=time(end.hour, end.minute), quiet_zone="UTC"
+    )
+
+
+def test_quiet__still_firing_at_the_end__told_then_once(
+    application: Application, receiver: Receiver, load_rule: Any
+) -> None:
+    quiet(receiver, minutes=20)
+    fire(application)
+    for second in range(30, 3600, 30):
+        tell(second)
+    (reason,) = suppressed()
+    assert reason.startswith("quiet hours until ")
+    told = Delivery.objects.get(state=State.QUEUED)
+    assert told.subject == "Warning: Load of erp1 is high"
+    assert AlertGroup.objects.get().deferred == []
+
+
+def test_quiet__over_before_the_end__nobody_is_told(
+    application: Application, receiver: Receiver, load_rule: Any
+) -> None:
+    quiet(receiver, minutes=20)
+    fire(application)
+    tell(30)
+    fire(application, value=0, at=300)
+    for second in range(330, 3600, 30):
+        tell(second)
+    assert not Delivery.objects.filter(state=State.QUEUED).exists()
+
+
+def test_quiet__critical__told_at_once(application: Application, receiver: Receiver) -> None:
+    make_rule(name="Load", severity="critical")
+    quiet(receiver, minutes=20)
+    fire(application)
+    tell(30)
+    assert Delivery.objects.get().state == State.QUEUED
