@@ -283,3 +283,8 @@ def _recipients_of_person(person: Any, kinds: Iterable[str], contacts: list[Cont
 def _recipient_of_contact(contact: ContactMethod, name: str) -> Recipient:
     secret, obstacle = read_contact_secret(contact)
     return Recipient(0, name, contact.kind, contact.label, secret, obstacle, contact_id=contact.pk)
+
+
+def list_channels(*, application_id: int) -> QuerySet[Channel]:
+    """Return the channels that an application may use: its own and those of all, newest first."""
+    return Channel.objects.filter(Q(application=None) | Q(application_id=application_id)).order_by("-pk")

@@ -17,7 +17,6 @@ from alerts import alertmanager, channel_limits
 from alerts.channel_parts import (
     BY_APPRISE,
     NUMBERED,
-    PARTS,
     PHONE,
     TEAMS,
     build_address,
@@ -127,7 +126,10 @@ def save_channel(*, channel: Channel, parts: Mapping[str, str] | None = None) ->
     if channel.kind == ChannelKind.APPRISE and not channel.address:
         channel.address = name_service(merged["url"])[:100]
     channel.credentials = json.dumps(merged) if merged else ""
-    channel.full_clean(exclude={"signing_secret", "credentials"})
+    try:
+        channel.full_clean(exclude={"signing_secret", "credentials"})
+    except ValidationError as error:
+        raise ChannelInvalid({name: " ".join(words) for name, words in error.message_dict.items()}) from error
     channel.save()
     return channel
 
@@ -164,13 +166,6 @@ def write_test(kind: str, *, name: str, by: Actor) -> Message:
         return Message("", f"Test: {said}"[:300])
     separator = "\n\n" if kind == TEAMS else "\n"
     return Message(f"Test of {name}", f"{said}{separator}{settings.PUBLIC_URL}")
-
-
-def has_parts(channel: Channel) -> bool:
-    """Whether a channel has all its secret parts, and they can be read."""
-    if channel.kind not in PARTS:
-        return True
-    return not find_part_errors(channel.kind, _read_stored(channel))
 
 
 def _read_stored(channel: Channel) -> dict[str, str]:

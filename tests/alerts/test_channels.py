@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 from django.db import connection
 from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from alerts.models import AlertGroup, Channel
@@ -18,9 +19,11 @@ from config.actors import Actor
 from config.deliveries.enums import State
 from config.deliveries.models import Delivery
 from config.deliveries.sending import send_due_deliveries
+from monitoring.applications.enums import KeyKind
 from monitoring.applications.models import Application
+from monitoring.applications.services import issue_key
 from tests.support.admin import sign_in
-from tests.support.alerts import evaluate, make_rule, moment, report, tell
+from tests.support.alerts import evaluate, make_channel, make_rule, moment, report, tell
 from tests.support.metrics import make_application
 from tests.support.receiver import Receiver
 from tests.support.services import Services
@@ -43,6 +46,21 @@ KINDS: dict[str, tuple[str, dict[str, str]]] = {
     "phone": ("+491701234567", TWILIO),
 }
 SECRETS = (TOKEN, SID, "TIiajkdnlazkcOXrIdevi7FQ", SIGNATURE)
+
+
+class Caller:
+    """A client with a key."""
+
+    def __init__(self, application: Application, *, scopes: tuple[str, ...] = ("read", "write")) -> None:
+        self.application = application
+        token = issue_key(application=application, kind=KeyKind.SECRET, scopes=scopes).token
+        self.client = Client(headers={"Authorization": f"Bearer {token}"})
+
+    def get(self, path: str) -> Any:
+        return self.client.get(path)
+
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        return getattr(self.client, method)(path, data=json.dumps(body or {}), content_type="application/json")
 
 
 @pytest.fixture
@@ -361,3 +379,79 @@ def test_quiet__critical__told_at_once(application: Application, receiver: Recei
     fire(application)
     tell(30)
     assert Delivery.objects.get().state == State.QUEUED
+
+
+@pytest.fixture
+def caller(application: Application) -> Caller:
+    return Caller(application)
+
+
+def test_channels__made_changed_deleted__secrets_never_come_out(caller: Caller) -> None:
+    body = {"name": "Chat", "kind": "slack", "address": "#ops", "url": SLACK, "limit_count": 5, "limit_minutes": 10}
+    made = caller.send("post", "/api/v1/channels/", body)
+    assert made.status_code == 201, made.json()
+    path = f"/api/v1/channels/{made.json()['id']}/"
+    changed = caller.send("patch", path, {"address": "#night", "quiet_from": "22:00", "quiet_until": "07:00"})
+    assert changed.status_code == 200, changed.json()
+    shown = [made, changed, caller.get(path), caller.get("/api/v1/channels/")]
+    assert not [answer for answer in shown if "TIiajkdn" in answer.content.decode()]
+    channel = Channel.objects.get()
+    assert (channel.address, channel.limit_count, channel.application) == ("#night", 5, caller.application)
+    assert json.loads(channel.credentials) == {"url": SLACK}
+    assert caller.send("delete", path).status_code == 204
+    assert Channel.objects.count() == 0
+
+
+def test_channels__anything_wrong__field_named_and_nothing_stored(caller: Caller) -> None:
+    body = {"name": "SMS", "kind": "sms", "address": "0170", **TWILIO, "body_template": "{{ $x }}", "limit_count": 3}
+    answer = caller.send("post", "/api/v1/channels/", body)
+    assert answer.status_code in {400, 422}
+    assert {error["field"] for error in answer.json()["errors"]} == {"address", "body_template", "limit_minutes"}
+    assert TOKEN not in answer.content.decode()
+    assert Channel.objects.count() == 0
+
+
+def test_channels__name_taken__said(caller: Caller) -> None:
+    make_channel(name="Taken")
+    answer = caller.send("post", "/api/v1/channels/", {"name": "Taken", "kind": "email"})
+    assert answer.json()["errors"][0]["field"] == "name"
+
+
+def test_channels__test__arrives(caller: Caller, services: Services) -> None:
+    channel = make("slack", application=caller.application, is_default=False)
+    answer = caller.send("post", f"/api/v1/channels/{channel.pk}/test/")
+    assert (answer.status_code, answer.json()) == (202, {"recipients": 1})
+    send()
+    assert len(services.requests) == 1
+
+
+def test_channels__of_all_applications__read_only(caller: Caller) -> None:
+    path = f"/api/v1/channels/{make('slack').pk}/"
+    assert caller.get(path).status_code == 200
+    assert caller.send("patch", path, {"name": "Mine"}).status_code == 409
+    assert caller.send("delete", path).status_code == 409
+    assert caller.send("post", f"{path}test/").status_code == 409
+
+
+def test_channels__of_another_application__not_there(caller: Caller) -> None:
+    other = make("slack", application=make_application(name="Other"), is_default=False)
+    assert caller.get(f"/api/v1/channels/{other.pk}/").status_code == 404
+    rule = {"name": "R", "condition": "load > 1", "channels": [other.pk]}
+    assert "channels" in caller.send("post", "/api/v1/rules/", rule).content.decode()
+
+
+def test_channels__key_that_may_only_read__can_change_nothing(application: Application) -> None:
+    reader = Caller(application, scopes=("read",))
+    assert reader.send("post", "/api/v1/channels/", {"name": "X", "kind": "email"}).status_code == 403
+
+
+def test_channels__one_row_and_three__the_same_queries(caller: Caller) -> None:
+    counts = []
+    for rows in (1, 2):
+        for _ in range(rows):
+            make_channel()
+        caller.get("/api/v1/channels/")
+        with CaptureQueriesContext(connection) as found:
+            assert caller.get("/api/v1/channels/").status_code == 200
+        counts.append(len(found))
+    assert counts[0] == counts[1]
