@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from alerts.admin import alerts, cases, channels, previews, rulefiles, rules
+from alerts.admin import alerts, cases, channel_previews, channels, people, previews, rulefiles, rules
 
-__all__ = ["alerts", "cases", "channels", "previews", "rulefiles", "rules"]
+__all__ = ["alerts", "cases", "channel_previews", "channels", "people", "previews", "rulefiles", "rules"]

@@ -156,7 +156,7 @@ def write_subject(bulletin: Bulletin) -> str:
             resolved=len(bulletin.resolved),
             summary=alerts[0].summary,
         )
-    return _write_subject(alerts[0])
+    return write_alert_subject(alerts[0])
 
 
 def _type_of(bulletin: Bulletin) -> str:
@@ -184,7 +184,7 @@ def _render_one(bulletin: Bulletin) -> RenderedMail:
     severity, is_firing = Severity(alert.severity), bool(bulletin.firing)
     colours = colours_of(severity.tone if is_firing else AlertState.RESOLVED.tone)
     context = {
-        "subject": _write_subject(alert),
+        "subject": write_alert_subject(alert),
         "title": alert.summary,
         "summary": alert.summary,
         "alert": alert,
@@ -260,7 +260,8 @@ def _write_utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%d %b %Y, %H:%M:%S} UTC"
 
 
-def _write_subject(alert: Alert) -> str:
+def write_alert_subject(alert: Alert) -> str:
+    """Return the one line that says all about one alert."""
     if alert.state == AlertState.RESOLVED:
         assert alert.resolved_at is not None
         return write_resolved_subject(

@@ -104,6 +104,7 @@ SIDEBAR: tuple[Group, ...] = (
                 "monitoring.view_criticalpattern",
             ),
             Entry("Channels", "campaign", "admin:alerts_channel_changelist", "alerts.view_channel"),
+            Entry("How I am reached", "contact_phone", "admin:alerts_reach"),
             Entry("People and roles", "group", "admin:auth_user_changelist", "auth.view_user"),
             Entry(
                 "Deliveries", "outgoing_mail", "admin:config_delivery_changelist", "config.view_delivery", "deliveries"

@@ -455,3 +455,22 @@ def test_channels__one_row_and_three__the_same_queries(caller: Caller) -> None:
             assert caller.get("/api/v1/channels/").status_code == 200
         counts.append(len(found))
     assert counts[0] == counts[1]
+
+
+def test_preview__own_words__on_the_newest_alert(admin: Client, application: Application) -> None:
+    fields = {"kind": "slack", "body_template": "{{ $severity }}! {{ $labels.host }}"}
+    page = reverse("admin:alerts_channel_preview")
+    assert "no alert yet" in admin.post(page, fields).content.decode()
+    make_rule(name="Load")
+    fire(application)
+    assert "Warning! erp1" in admin.post(page, fields).content.decode()
+    assert "is not known" in admin.post(page, {**fields, "body_template": "{{ $x }}"}).content.decode()
+    for kind in ("email", "webhook", "sms", "phone", "teams", "apprise"):
+        assert admin.post(page, {"kind": kind}).status_code == 200
+
+
+def test_list__tests_of_selected__queued(admin: Client) -> None:
+    channel = make_channel("ops@example.com")
+    data = {"action": "send_tests", "_selected_action": [channel.pk]}
+    admin.post(reverse("admin:alerts_channel_changelist"), data)
+    assert Delivery.objects.get().source == "channel"
