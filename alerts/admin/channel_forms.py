@@ -13,7 +13,7 @@ from unfold.widgets import (
 
 from alerts.channel_limits import DAYS
 from alerts.channel_parts import PARTS
-from alerts.enums import ChannelKind
+from alerts.enums import ChannelKind, Severity
 from alerts.models import Channel
 from alerts.services.channels import ChannelInvalid, check_channel, check_parts, find_channel_errors
 
@@ -85,6 +85,19 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the 
             "title_template": UnfoldAdminTextareaWidget(attrs={"rows": 1, "spellcheck": "false"}),
             "body_template": UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false"}),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "quiet_below" in self.fields:
+            self.fields["quiet_below"].required = False
+
+    def clean_quiet_below(self) -> str:
+        """Hold what is below critical, unless something else is chosen."""
+        return self.cleaned_data.get("quiet_below") or Severity.CRITICAL.value
+
+    def clean_quiet_zone(self) -> str:
+        """Return the zone; UTC without one."""
+        return self.cleaned_data.get("quiet_zone") or "UTC"
 
     def parts(self) -> dict[str, str]:
         """Return the secret parts that were typed."""

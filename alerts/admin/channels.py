@@ -62,7 +62,7 @@ class ChannelAdmin(BaseAdmin):
         (
             "Quiet hours",
             {
-                "fields": [("quiet_from", "quiet_until"), "quiet_weekdays", "quiet_zone", "quiet_below"],
+                "fields": ["quiet_from", "quiet_until", "quiet_weekdays", "quiet_zone", "quiet_below"],
                 "description": "What is held is told at their end, if it still fires. News that something is over always goes out.",
             },
         ),
