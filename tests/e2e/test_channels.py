@@ -48,6 +48,7 @@ def test_channels__slack_set_up_and_tried__arrives(
     expect(page.locator(".field-auth_token")).to_be_hidden()
     choose_kind(page, "sms")
     expect(page.locator(".field-auth_token")).to_be_visible()
+    expect(page.locator(".field-address")).to_contain_text("Like +491701234567")
     take_picture(page, "channel-sms")
     choose_kind(page, "slack")
     expect(page.locator(".field-url")).to_be_visible()

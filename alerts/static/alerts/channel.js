@@ -30,7 +30,7 @@ const optional = new Set(Object.values(shown).flat());
 
 // Without this script the help of a field speaks of every kind.
 function hint(name, words) {
-  const help = document.querySelector(`#id_${name}_helptext`);
+  const help = document.querySelector(`.field-${name} .leading-relaxed`);
   if (help) help.textContent = words;
 }
 
