@@ -22,6 +22,7 @@ _TOKEN = re.compile(
         (?P<string>"(?:[^"\\\n]|\\.)*"|`[^`]*`)
       | (?P<label>(?:\$labels|\.Labels)\.[a-zA-Z_][a-zA-Z0-9_]*)
       | (?P<value>\$value\b|\.Value\b)
+      | (?P<word>\$[a-z]+\b)
       | (?P<number>-?\d+(?:\.\d+)?(?![\w.]))
       | (?P<pipe>\|)
       | (?P<name>[a-zA-Z_][a-zA-Z0-9_]*)
@@ -42,7 +43,7 @@ class TemplateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One word of an action: a label's name, the value, or something written out."""
+    """One word of an action: a label's name, the value, a name that the caller knows, or something written out."""
 
     kind: str
     content: Value
@@ -65,14 +66,21 @@ class Template:
 
     parts: tuple[str | Pipeline, ...]
 
-    def render(self, *, labels: Mapping[str, str], value: float) -> str:
-        """Return the text for one alert. A label that it lacks is empty; a function that can't work says so in place."""
-        return "".join(part if isinstance(part, str) else _run(part, labels=labels, value=value) for part in self.parts)
+    def render(self, *, labels: Mapping[str, str], value: float, words: Mapping[str, Value] | None = None) -> str:
+        """Return the text for one alert. A label that it lacks is empty; a function that can't work says so in place.
+
+        `words` are the values of the names that it was parsed with.
+        """
+        known = words or {}
+        return "".join(part if isinstance(part, str) else _run(part, labels, value, known) for part in self.parts)
 
 
 @lru_cache(maxsize=4096)
-def parse_template(text: str) -> Template:
-    """Read a template; raise TemplateError, whose message names what is not known, if it can't be used."""
+def parse_template(text: str, names: tuple[str, ...] = ()) -> Template:
+    """Read a template; raise TemplateError, whose message names what is not known, if it can't be used.
+
+    `names` are words beside `$value` and `$labels` that it may use, like `$link`.
+    """
     if len(text) > MAX_TEMPLATE_LENGTH:
         raise TemplateError(f"The text is longer than {MAX_TEMPLATE_LENGTH} characters.", MAX_TEMPLATE_LENGTH)
     parts: list[str | Pipeline] = []
@@ -81,7 +89,7 @@ def parse_template(text: str) -> Template:
         end = _find_end(text, start)
         inner_start, inner_end, before, after = _trim(text, start + 2, end)
         literal = text[position:start].lstrip() if trims else text[position:start]
-        parts += [literal.rstrip() if before else literal, _parse_action(text, inner_start, inner_end)]
+        parts += [literal.rstrip() if before else literal, _parse_action(text, inner_start, inner_end, names)]
         position, trims = end + 2, after
     parts.append(text[position:].lstrip() if trims else text[position:])
     return Template(tuple(part for part in parts if part))
@@ -107,14 +115,14 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int, bool, bool]:
     return start + before, end - after, before, after
 
 
-def _parse_action(text: str, start: int, end: int) -> Pipeline:
+def _parse_action(text: str, start: int, end: int, names: tuple[str, ...]) -> Pipeline:
     steps: list[list[tuple[Term, int]]] = [[]]
     position = start
     while text[position:end].strip():
         match = _TOKEN.match(text, position, end)
-        if match is None:
+        if match is None or (match.lastgroup == "word" and match.group("word")[1:] not in names):
             blanks = len(text[position:end]) - len(text[position:end].lstrip())
-            raise TemplateError(_describe_unknown(text[position:end].strip()), position + blanks)
+            raise TemplateError(_describe_unknown(text[position:end].strip(), names), position + blanks)
         kind = str(match.lastgroup)
         if kind == "name" and match.group(kind) not in FUNCTIONS:
             known = ", ".join(sorted(FUNCTIONS))
@@ -131,6 +139,8 @@ def _parse_action(text: str, start: int, end: int) -> Pipeline:
 def _read_term(kind: str, text: str) -> Term:
     if kind == "label":
         return Term(kind, text.rpartition(".")[2])
+    if kind == "word":
+        return Term(kind, text[1:])
     if kind == "string":
         inner = text[1:-1]
         plain = inner if text[0] == "`" else re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[0]), inner)
@@ -169,17 +179,18 @@ def _check_printf(terms: Sequence[Term], given: int, position: int) -> None:
         raise TemplateError(f"printf: {error}.", position) from error
 
 
-def _describe_unknown(text: str) -> str:
+def _describe_unknown(text: str, names: tuple[str, ...]) -> str:
     word = text.split()[0]
     if word.startswith("$"):
-        return f"“{word}” is not known. Known are $value and $labels.<name>."
+        known = ", ".join(("$value", *(f"${name}" for name in names)))
+        return f"“{word}” is not known. Known are {known} and $labels.<name>."
     return f"“{word}” can't be used here. Known are $value, $labels.<name>, text in quotes and functions."
 
 
-def _run(pipeline: Pipeline, *, labels: Mapping[str, str], value: float) -> str:
+def _run(pipeline: Pipeline, labels: Mapping[str, str], value: float, words: Mapping[str, Value]) -> str:
     carried: list[Value] = []
     for step in pipeline:
-        arguments = [_resolve(term, labels, value) for term in step.terms] + carried
+        arguments = [_resolve(term, labels, value, words) for term in step.terms] + carried
         if step.function is None:
             carried = arguments
             continue
@@ -190,7 +201,9 @@ def _run(pipeline: Pipeline, *, labels: Mapping[str, str], value: float) -> str:
     return show_value(carried[0])
 
 
-def _resolve(term: Term, labels: Mapping[str, str], value: float) -> Value:
+def _resolve(term: Term, labels: Mapping[str, str], value: float, words: Mapping[str, Value]) -> Value:
+    if term.kind == "word":
+        return words.get(str(term.content), "")
     if term.kind == "label":
         return labels.get(str(term.content), "")
     return value if term.kind == "value" else term.content

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     REPEAT = "repeat interval elapsed"
     ESCALATION = "escalation"
     REMINDER = "acknowledged and still firing"
+    QUIET_OVER = "quiet hours over"
 
 
 @dataclass(frozen=True, slots=True)

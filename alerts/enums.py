@@ -57,6 +57,21 @@ class ChannelKind(models.TextChoices):
 
     EMAIL = "email", "E-mail"
     WEBHOOK = "webhook", "Webhook"
+    SLACK = "slack", "Slack"
+    TEAMS = "teams", "Microsoft Teams"
+    SMS = "sms", "SMS"
+    PHONE = "phone", "Telephone"
+    APPRISE = "apprise", "Other service"
+
+
+class ContactKind(models.TextChoices):
+    """How a person can be reached. The values are those of ChannelKind."""
+
+    EMAIL = "email", "E-mail"
+    SMS = "sms", "SMS"
+    PHONE = "phone", "Telephone"
+    SLACK = "slack", "Slack"
+    APPRISE = "apprise", "Other service"
 
 
 class GroupState(models.TextChoices):

@@ -13,9 +13,9 @@ _SEPARATORS = re.compile(r"[,;\s]+")
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One address, of a channel or (`channel_id` 0) of a person. `secret` signs webhooks; it is never stored with an alert.
+    """One address, of a channel or (`channel_id` 0) of a person, who may have named it as a contact of theirs.
 
-    `obstacle` is why nothing can be sent to it, empty if nothing stands in the way.
+    `secret` signs webhooks, and is the Apprise address of what goes out so; it is never stored with an alert. `obstacle` is why nothing can be sent to it, empty if nothing stands in the way.
     """
 
     channel_id: int
@@ -24,6 +24,7 @@ class Recipient:
     address: str
     secret: str = ""
     obstacle: str = ""
+    contact_id: int = 0
 
     @property
     def key(self) -> tuple[str, str]:
@@ -32,7 +33,8 @@ class Recipient:
 
     def as_told(self) -> dict[str, Any]:
         """Return what an alert remembers of someone it told."""
-        return {"channel": self.channel_id, "name": self.channel_name, "kind": self.kind, "to": self.address}
+        told = {"channel": self.channel_id, "name": self.channel_name, "kind": self.kind, "to": self.address}
+        return {**told, "contact": self.contact_id} if self.contact_id else told
 
 
 def split_addresses(text: str) -> list[str]:
@@ -47,7 +49,15 @@ def merge_recipients(recipients: Iterable[Recipient]) -> list[Recipient]:
 
 def recipient_of_told(told: dict[str, Any], *, secret: str = "", obstacle: str = "") -> Recipient:
     """Return someone an alert remembers."""
-    return Recipient(int(told["channel"]), str(told["name"]), str(told["kind"]), str(told["to"]), secret, obstacle)
+    return Recipient(
+        channel_id=int(told["channel"]),
+        channel_name=str(told["name"]),
+        kind=str(told["kind"]),
+        address=str(told["to"]),
+        secret=secret,
+        obstacle=obstacle,
+        contact_id=int(told.get("contact", 0)),
+    )
 
 
 def write_delivery_key(*, notice_id: int, recipient: Recipient) -> str:

@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from tests.support.engines import run_test_engines
 
-pytest_plugins = ["tests.support.outgoing"]
+pytest_plugins = ["tests.support.outgoing", "tests.support.services"]
 
 # Examples are judged by their outcome, never by how long a busy machine takes over one.
 settings.register_profile("suite", deadline=None)

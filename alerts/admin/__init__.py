@@ -2,6 +2,32 @@
 
 from __future__ import annotations
 
-from alerts.admin import alerts, cases, channels, noise, policies, previews, rulefiles, rules, unusual, why
+from alerts.admin import (
+    alerts,
+    cases,
+    channel_previews,
+    channels,
+    noise,
+    people,
+    policies,
+    previews,
+    rulefiles,
+    rules,
+    unusual,
+    why,
+)
 
-__all__ = ["alerts", "cases", "channels", "noise", "policies", "previews", "rulefiles", "rules", "unusual", "why"]
+__all__ = [
+    "alerts",
+    "cases",
+    "channel_previews",
+    "channels",
+    "noise",
+    "people",
+    "policies",
+    "previews",
+    "rulefiles",
+    "rules",
+    "unusual",
+    "why",
+]

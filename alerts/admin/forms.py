@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from alerts.drafts import RuleDraft, RuleInvalid, check_draft
-from alerts.enums import ChannelKind
-from alerts.models import Channel, Rule
-from alerts.services.channels import ChannelInvalid, check_channel
+from alerts.models import Rule
 from config.admin.fields import SecondsField
 
 #: Annotations that have a field of their own.
@@ -137,35 +135,6 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
 
     def _post_clean(self) -> None:
         """Leave the instance alone: the service writes it, from the draft."""
-
-
-class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """Adding and changing a channel."""
-
-    signing_secret = forms.CharField(
-        label="Signing secret",
-        required=False,
-        strip=True,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Webhooks only. Signs every call (X-Postlaunch-Signature), so that the receiver can tell it is from here. "
-        "Kept encrypted and never shown again; leave empty to keep the one there is.",
-    )
-
-    class Meta:
-        model = Channel
-        fields = ["name", "kind", "address", "enabled", "is_default"]
-        # Never read into the form: it is not shown, and one that can't be decrypted must not lock the page.
-        exclude = ["signing_secret"]  # noqa: DJ006  (the admin fills `fields` from its fieldsets, where it stands)
-        widgets = {"address": UnfoldAdminTextareaWidget(attrs={"rows": 2, "spellcheck": "false"})}
-
-    def clean(self) -> dict[str, Any]:
-        """Check the address as one of its kind."""
-        data = super().clean() or {}
-        try:
-            data["address"] = check_channel(kind=data.get("kind", ChannelKind.EMAIL), address=data.get("address", ""))
-        except ChannelInvalid as error:
-            self.add_error("address", str(error))
-        return data
 
 
 def _mono(form: forms.BaseForm, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alerts.models.alerts import Alert, AlertComment, AlertQuerySet, AlertTransition
 from alerts.models.groups import AlertGroup, GroupMember, Hold, Notice
+from alerts.models.people import ChannelMessage, ContactMethod, NotificationPreference
 from alerts.models.policies import Policy, PolicyStep, Route
 from alerts.models.rules import Channel, ChannelManager, Rule, RuleQuerySet
 from alerts.models.suppression import Component, InhibitRule, Silence
@@ -16,11 +17,14 @@ __all__ = [
     "AlertTransition",
     "Channel",
     "ChannelManager",
+    "ChannelMessage",
     "Component",
+    "ContactMethod",
     "GroupMember",
     "Hold",
     "InhibitRule",
     "Notice",
+    "NotificationPreference",
     "Policy",
     "PolicyStep",
     "Route",

@@ -41,6 +41,9 @@ class AlertGroup(models.Model):
     notified_at = models.DateTimeField(null=True, blank=True)
     notice_count = models.PositiveIntegerField(default=0)
     engaged = models.JSONField(default=list, help_text="Whom its messages go to so far.")
+    deferred = models.JSONField(
+        default=list, help_text="Who is told later, and from when on: their quiet hours are on."
+    )
 
     # Where the escalation stands. `covered`: the alerts it was begun for; one that is not among them begins it anew.
     step_position = models.PositiveSmallIntegerField(default=0)

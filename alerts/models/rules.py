@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
@@ -18,29 +19,57 @@ MAX_SECONDS = 30 * 86_400
 
 
 class ChannelManager(models.Manager["Channel"]):
-    """Channels without their signing secrets, which are read where something is signed."""
+    """Channels without their secrets, which are read where something is signed or sent."""
 
     def get_queryset(self) -> models.QuerySet[Channel]:
         """Leave the secret out: one that can't be decrypted must not make the channel, and with it every rule, unreadable."""
-        return super().get_queryset().defer("signing_secret")
+        return super().get_queryset().defer("signing_secret", "credentials")
 
 
 class Channel(models.Model):
-    """A way to reach people: some mail addresses, or a program that is called over HTTP."""
+    """A way to reach people: some mail addresses, a room of a chat, telephones, or a program that is called over HTTP."""
 
     name = models.CharField(max_length=100, unique=True, help_text="For example “Operations team”.")
     kind = models.CharField(max_length=10, choices=ChannelKind.choices, default=ChannelKind.EMAIL)
     address = models.TextField(
         blank=True,
         help_text="E-mail: one or more addresses, separated by commas; empty means everyone in ALERT_EMAILS, or else "
-        "all administrators. Webhook: the URL that is called.",
+        "all administrators. Webhook: the URL that is called. SMS, telephone: numbers like +491701234567, separated by "
+        "commas; empty: only people who chose it for themselves are reached. Other kinds: what the room is called, like #ops.",
     )
+    application = models.ForeignKey(
+        "monitoring.Application",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="Whose keys may change it over REST. Empty: it belongs to all, and is changed here only.",
+    )
+    credentials = EncryptedTextField(blank=True, editable=False, help_text="The secret parts of its kind, as JSON.")
     signing_secret = EncryptedTextField(
         blank=True, help_text="Webhook: signs every call, so that the receiver can tell it is from here."
     )
     enabled = models.BooleanField(default=True, help_text="Off: rules send nothing new through it.")
     is_default = models.BooleanField(
         "default", default=False, help_text="Used by every rule that names no channel of its own."
+    )
+    title_template = models.TextField(
+        "title", blank=True, help_text="Empty: the usual one. E-mail: the subject. SMS and telephone have none."
+    )
+    body_template = models.TextField("text", blank=True, help_text="Empty: the usual one.")
+    limit_count = models.PositiveIntegerField("at most (messages)", null=True, blank=True)
+    limit_minutes = models.PositiveIntegerField("in (minutes)", null=True, blank=True)
+    limit_critical = models.BooleanField(
+        "limit critical ones, too", default=False, help_text="Off: what is critical always goes out."
+    )
+    quiet_from = models.TimeField("quiet from", null=True, blank=True)
+    quiet_until = models.TimeField(
+        "until", null=True, blank=True, help_text="Not after the beginning: on the next day."
+    )
+    quiet_weekdays = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
+    quiet_zone = models.CharField("time zone", max_length=64, blank=True, default="UTC")
+    quiet_below = models.CharField(
+        "hold what is below", max_length=10, choices=Severity.choices, default=Severity.CRITICAL
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -26,6 +26,7 @@ from alerts.services.alerts import expire_acknowledgements
 from alerts.services.failing import tell_owners_of_failures
 from alerts.services.holding import Holds, find_holds, keep_holds
 from alerts.services.incoming import expire_alerts
+from alerts.services.limiting import Gate, defer, find_next_deferred, take_deferred
 from alerts.services.reaching import reach, read_secrets
 from alerts.services.reminding import remind_of_acknowledgements
 from alerts.services.telling import Bulletin, Press
@@ -124,8 +125,16 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
         group.known_firing, group.notified_at = sorted(notice.firing), now
     elif called and firing:
         sent = _queue(group, Notice(Reason.ESCALATION, firing, frozenset()), [*fresh, *again], rows, now)
-    group.due_at = min(group.look_at, group.step_at) if group.step_at else group.look_at
+    sent += _tell_deferred(group, firing, rows, now)
+    group.due_at = min(at for at in (group.look_at, group.step_at, find_next_deferred(group)) if at is not None)
     return sent
+
+
+def _tell_deferred(group: AlertGroup, firing: frozenset[int], rows: Sequence[GroupMember], now: datetime) -> int:
+    """Tell those whose quiet hours are over what still fires and they were not told of."""
+    news = [row for row in rows if row.alert_id in firing]
+    due = [each for each in take_deferred(group, now) if any(each.key not in _told_keys(row) for row in news)]
+    return _queue(group, Notice(Reason.QUIET_OVER, firing, frozenset()), due, rows, now)
 
 
 def _escalate(group: AlertGroup, steps: Sequence[Step], members: Sequence[Member], now: datetime) -> list[Recipient]:
@@ -186,17 +195,24 @@ def _queue(
     )
     secrets = read_secrets(recipients)
     firing = [row.alert for row in rows if row.alert_id in notice.firing]
-    press, sent = Press(), 0
+    press, gate, told, sent = Press(), Gate(recipients, notice=stored, now=now), [], 0
     for recipient in recipients:
         over = [row.alert for row in rows if row.alert_id in notice.resolved and recipient.key in _told_keys(row)]
-        if not firing and not over:
-            continue
         bulletin = Bulletin(
             notice_id=stored.pk, group=group, reason=notice.reason, firing=firing, resolved=over, at=now
         )
-        press.queue(bulletin, recipient=secrets(recipient))
-        sent += 1
-    _remember_told([row for row in rows if row.alert_id in notice.firing], recipients)
+        if held := gate.judge(recipient, firing):
+            # The ends of what it was told of go out all the same.
+            press.queue(replace(bulletin, resolved=[]), recipient=secrets(recipient), held_because=held.reason)
+            bulletin = replace(bulletin, firing=[])
+            if held.until is not None:
+                defer(group, recipient, held.until)
+        else:
+            told.append(recipient)
+        if bulletin.alerts:
+            press.queue(bulletin, recipient=secrets(recipient))
+            sent += 1
+    _remember_told([row for row in rows if row.alert_id in notice.firing], told)
     return sent
 
 

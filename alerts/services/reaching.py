@@ -9,11 +9,12 @@ from datetime import datetime
 from django.contrib.auth import get_user_model
 from django.db.models import F
 
-from alerts.enums import ChannelKind
+from alerts.channel_parts import BY_APPRISE
+from alerts.enums import AlertState, ChannelKind, Severity
 from alerts.escalation import Step, StepKind
-from alerts.models import AlertGroup, Channel, Policy
+from alerts.models import Alert, AlertGroup, Channel, ContactMethod, Policy
 from alerts.recipients import Recipient
-from alerts.selectors import list_channel_recipients, list_people_recipients, read_signing_secret
+from alerts.selectors import ChannelSecrets, list_channel_recipients, list_people_recipients, read_contact_secret
 
 
 def reach(step: Step, *, group: AlertGroup, now: datetime) -> list[Recipient]:
@@ -22,27 +23,51 @@ def reach(step: Step, *, group: AlertGroup, now: datetime) -> list[Recipient]:
         case StepKind.CHANNEL:
             return list_channel_recipients(Channel.objects.filter(pk__in=step.targets, enabled=True))
         case StepKind.PERSON:
-            return list_people_recipients(step.targets)
+            return list_people_recipients(step.targets, _find_severity(group))
         case StepKind.TEAM:
             people = get_user_model().objects.filter(groups__in=step.targets, is_active=True).distinct()
-            return list_people_recipients(people.values_list("pk", flat=True))
+            return list_people_recipients(people.values_list("pk", flat=True), _find_severity(group))
         case StepKind.ROUND_ROBIN:
-            return list_people_recipients([_take_turn(step, group)])
+            return list_people_recipients([_take_turn(step, group)], _find_severity(group))
     return []
 
 
 def read_secrets(recipients: Iterable[Recipient]) -> Callable[[Recipient], Recipient]:
-    """Return what gives a recipient what signs its channel's messages, read for all of them at once."""
-    ids = {each.channel_id for each in recipients if each.kind == ChannelKind.WEBHOOK}
-    secrets = (
-        {channel.pk: read_signing_secret(channel) for channel in Channel.objects.filter(pk__in=ids)} if ids else {}
+    """Return what gives a recipient what its messages are signed with or sent to, read for all of them at once."""
+    everyone = list(recipients)
+    channel_ids = {each.channel_id for each in everyone if each.channel_id and each.kind != ChannelKind.EMAIL}
+    contact_ids = {each.contact_id for each in everyone if each.contact_id}
+    channels = _read_channels(channel_ids) if channel_ids else {}
+    contacts = (
+        {contact.pk: read_contact_secret(contact) for contact in ContactMethod.objects.filter(pk__in=contact_ids)}
+        if contact_ids
+        else {}
     )
 
     def complete(recipient: Recipient) -> Recipient:
-        secret, obstacle = secrets.get(recipient.channel_id, ("", ""))
+        if recipient.contact_id:
+            secret, obstacle = contacts.get(
+                recipient.contact_id, ("", f"{recipient.channel_name} took this contact away.")
+            )
+        elif read := channels.get(recipient.channel_id):
+            secret, obstacle = read(recipient.address)
+        else:
+            gone = recipient.kind in BY_APPRISE
+            secret, obstacle = "", f"The channel “{recipient.channel_name}” is gone." if gone else ""
         return replace(recipient, secret=secret, obstacle=obstacle or recipient.obstacle)
 
     return complete
+
+
+def _read_channels(channel_ids: Iterable[int]) -> dict[int, ChannelSecrets]:
+    return {channel.pk: ChannelSecrets(channel) for channel in Channel.objects.filter(pk__in=channel_ids)}
+
+
+def _find_severity(group: AlertGroup) -> str:
+    """Return the worst severity that fires in a group."""
+    firing = Alert.objects.filter(memberships__group=group, memberships__is_done=False, state=AlertState.FIRING)
+    found = set(firing.values_list("severity", flat=True))
+    return next((severity.value for severity in reversed(Severity) if severity in found), Severity.INFO.value)
 
 
 def _take_turn(step: Step, group: AlertGroup) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -115,14 +116,20 @@ def _number(base: str) -> Iterator[str]:
 def _check(draft: RuleDraft) -> None:
     check_draft(draft)
     errors = {}
-    if Channel.objects.filter(pk__in=draft.channel_ids).count() != len(set(draft.channel_ids)):
-        errors["channels"] = "One of the channels does not exist any more."
+    if _count_usable_channels(draft) != len(set(draft.channel_ids)):
+        errors["channels"] = "One of the channels does not exist any more, or belongs to another application."
     if draft.application_id is not None and not list_applications().filter(pk=draft.application_id).exists():
         errors["application"] = "This application does not exist any more."
     if draft.policy_id is not None and not Policy.objects.filter(pk=draft.policy_id).exists():
         errors["policy"] = "This escalation policy does not exist any more."
     if errors:
         raise RuleInvalid(errors)
+
+
+def _count_usable_channels(draft: RuleDraft) -> int:
+    """Return how many of the draft's channels are there; those of one application are for rules of that application."""
+    own = Q(application=None) | Q(application_id=draft.application_id)
+    return Channel.objects.filter(own, pk__in=draft.channel_ids).count()
 
 
 def _write(rule: Rule, draft: RuleDraft) -> None:

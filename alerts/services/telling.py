@@ -11,11 +11,13 @@ from typing import Any
 from django.conf import settings
 
 from alerts import alertmanager
+from alerts.channel_parts import BY_APPRISE
 from alerts.dispatch import Reason
 from alerts.enums import AlertState, ChannelKind, Severity
 from alerts.links import write_link
 from alerts.models import Alert, AlertGroup, AlertTransition
 from alerts.recipients import Recipient, write_delivery_key
+from alerts.services.composing import OwnWords, Told, fill_mail, read_own_words, write_message
 from alerts.wording import write_firing_subject, write_group_subject, write_resolved_subject
 from config.admin.states import colours_of
 from config.deliveries.enums import Channel as Way
@@ -54,16 +56,18 @@ class Press:
     """Queues the bulletins of one notice; what several recipients are told alike is rendered once."""
 
     mails: dict[tuple[int, ...], RenderedMail] = field(default_factory=dict)
+    own_words: dict[int, OwnWords] = field(default_factory=dict)
 
-    def queue(self, bulletin: Bulletin, *, recipient: Recipient) -> None:
-        """Queue a bulletin to one recipient, in the caller's transaction."""
+    def queue(self, bulletin: Bulletin, *, recipient: Recipient, held_because: str = "") -> None:
+        """Queue a bulletin to one recipient, in the caller's transaction; held, it is only recorded with the reason."""
+        key = write_delivery_key(notice_id=bulletin.notice_id, recipient=recipient)
         common: dict[str, Any] = {
             "recipient": recipient.address,
-            "idempotency_key": write_delivery_key(notice_id=bulletin.notice_id, recipient=recipient),
+            "idempotency_key": f"{key}:held" if held_because else key,
             "source": SOURCE,
             "source_id": str(bulletin.notice_id),
             "application_id": bulletin.alerts[0].application_id,
-            "suppressed_because": recipient.obstacle,
+            "suppressed_because": recipient.obstacle or held_because,
         }
         if recipient.obstacle:
             logger.error(
@@ -75,11 +79,30 @@ class Press:
             queue_delivery(
                 channel=Way.WEBHOOK, payload=body, signing_secret=recipient.secret, subject=subject, **common
             )
+        elif recipient.kind in BY_APPRISE:
+            message = write_message(self._describe(bulletin), kind=recipient.kind, own=self._own(recipient))
+            queue_delivery(
+                channel=Way.APPRISE,
+                subject=message.title,
+                text=message.body,
+                payload={"notify_type": _type_of(bulletin)},
+                secret_address=recipient.secret,
+                **common,
+            )
         else:
-            mail = self._render(bulletin)
+            mail = fill_mail(self._render(bulletin), self._describe(bulletin), own=self._own(recipient))
             link = write_link(notice_id=bulletin.notice_id, recipient=recipient.address)
             text, html = (part.replace(LINK_MARK, link) for part in (mail.text, mail.html))
             queue_delivery(channel=Way.EMAIL, subject=mail.subject, text=text, html=html, **common)
+
+    def _own(self, recipient: Recipient) -> OwnWords:
+        """Return the templates of a recipient's channel, read once."""
+        if recipient.channel_id not in self.own_words:
+            self.own_words[recipient.channel_id] = read_own_words(recipient.channel_id)
+        return self.own_words[recipient.channel_id]
+
+    def _describe(self, bulletin: Bulletin) -> Told:
+        return Told(write_subject(bulletin), bulletin.firing, bulletin.resolved)
 
     def _render(self, bulletin: Bulletin) -> RenderedMail:
         told = tuple(alert.pk for alert in bulletin.alerts)
@@ -139,7 +162,14 @@ def write_subject(bulletin: Bulletin) -> str:
             resolved=len(bulletin.resolved),
             summary=alerts[0].summary,
         )
-    return _write_subject(alerts[0])
+    return write_alert_subject(alerts[0])
+
+
+def _type_of(bulletin: Bulletin) -> str:
+    """Return how bad it is in Apprise's words, by which services choose a colour."""
+    worst = max((Severity(alert.severity) for alert in bulletin.firing), key=list(Severity).index, default=None)
+    types = {Severity.CRITICAL: "failure", Severity.WARNING: "warning", Severity.INFO: "info"}
+    return types[worst] if worst else "success"
 
 
 def _build_payload(bulletin: Bulletin, *, receiver: str) -> dict[str, Any]:
@@ -160,7 +190,7 @@ def _render_one(bulletin: Bulletin) -> RenderedMail:
     severity, is_firing = Severity(alert.severity), bool(bulletin.firing)
     colours = colours_of(severity.tone if is_firing else AlertState.RESOLVED.tone)
     context = {
-        "subject": _write_subject(alert),
+        "subject": write_alert_subject(alert),
         "title": alert.summary,
         "summary": alert.summary,
         "alert": alert,
@@ -246,7 +276,8 @@ def _write_utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%d %b %Y, %H:%M:%S} UTC"
 
 
-def _write_subject(alert: Alert) -> str:
+def write_alert_subject(alert: Alert) -> str:
+    """Return the one line that says all about one alert."""
     if alert.state == AlertState.RESOLVED:
         assert alert.resolved_at is not None
         return write_resolved_subject(

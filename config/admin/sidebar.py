@@ -107,6 +107,7 @@ SIDEBAR: tuple[Group, ...] = (
             Entry("Escalation", "stairs", "admin:alerts_policy_changelist", "alerts.view_policy"),
             Entry("Noise", "volume_up", "admin:alerts_noise", "alerts.view_alert"),
             Entry("Routes", "alt_route", "admin:alerts_route_changelist", "alerts.view_route"),
+            Entry("How I am reached", "contact_phone", "admin:alerts_reach"),
             Entry("People and roles", "group", "admin:auth_user_changelist", "auth.view_user"),
             Entry(
                 "Deliveries", "outgoing_mail", "admin:config_delivery_changelist", "config.view_delivery", "deliveries"

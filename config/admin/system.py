@@ -37,7 +37,7 @@ from config.own_metrics.sources import read_queues
 VIEW = "django_celery_beat.view_periodictask"
 QUEUE_WORK = {
     "evaluate": "decides whether alert rules fire",
-    "deliver": "sends mails and webhooks",
+    "deliver": "sends mails, webhooks and messages",
     "digest": "packs and groups what came in",
     "maintain": "creates and drops partitions, cleans up",
     "reports": "writes reports",

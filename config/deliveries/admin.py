@@ -38,7 +38,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
     actions = ["send_again", "try_now"]
     change_form_template = "config/delivery.html"
     empty_title = "Nothing was sent yet"
-    empty_text = "Mails and webhooks show up here the moment something asks for them, for example an alert that fires."
+    empty_text = (
+        "Mails, webhooks and messages show up here the moment something asks for them, for example an alert that fires."
+    )
 
     class Media:
         css = {"all": ["config/deliveries.css"]}
@@ -79,8 +81,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Subject", ordering="subject")
     def show_subject(self, delivery: Delivery) -> str:
-        """Subject of a mail; a webhook has none."""
-        return delivery.subject or "(webhook)"
+        """Subject; what has none is named after its way."""
+        return delivery.subject or f"({delivery.get_channel_display().lower()})"
 
     @admin.display(description="Because of")
     def show_source(self, delivery: Delivery) -> SafeString | str:
@@ -154,11 +156,13 @@ def describe_delivery(delivery: Delivery, *, may_send: bool) -> dict[str, Any]:
     """Return what the detail page shows beyond the row itself."""
     state = State(delivery.state)
     return {
-        "title": delivery.subject or f"Webhook to {delivery.recipient}",
+        "title": delivery.subject or str(delivery),
         "delivery": delivery,
         "attempts": list(delivery.attempts.all()),
         "headers": list_headers(delivery),
-        "payload_text": "" if delivery.payload is None else json.dumps(delivery.payload, indent=2, ensure_ascii=False),
+        "payload_text": ""
+        if delivery.channel != Channel.WEBHOOK
+        else json.dumps(delivery.payload, indent=2, ensure_ascii=False),
         "source_words": name_source(delivery.source, delivery.source_id),
         "source_url": find_source_url(delivery.source, delivery.source_id),
         "can_send_again": may_send and state in {State.SENT, State.FAILED, State.SUPPRESSED},
@@ -175,6 +179,8 @@ def list_headers(delivery: Delivery) -> list[tuple[str, str]]:
             ("Auto-Submitted", "auto-generated"),
             ("X-Postlaunch-Delivery", str(delivery.pk)),
         ]
+    if delivery.channel == Channel.APPRISE:
+        return []
     headers = headers_of(delivery, b"")
     headers.pop("X-Postlaunch-Signature", None)
     return list(headers.items())

@@ -10,6 +10,7 @@ class Channel(models.TextChoices):
 
     EMAIL = "email", "Email"
     WEBHOOK = "webhook", "Webhook"
+    APPRISE = "apprise", "Message"
 
 
 class State(models.TextChoices):

@@ -23,11 +23,11 @@ def default_give_up_at() -> datetime:
 
 
 class DeliveryManager(models.Manager["Delivery"]):
-    """Deliveries without their signing secrets, which are read where one is signed."""
+    """Deliveries without their secrets, which are read where one is signed or sent."""
 
     def get_queryset(self) -> models.QuerySet[Delivery]:
         """Leave the secret out: one that can't be decrypted must not make its row, and with it the queue, unreadable."""
-        return super().get_queryset().defer("signing_secret")
+        return super().get_queryset().defer("signing_secret", "secret_address")
 
 
 class Delivery(models.Model):
@@ -39,13 +39,17 @@ class Delivery(models.Model):
 
     application_id = models.IntegerField(null=True, blank=True)
     channel = models.CharField(max_length=10, choices=Channel.choices)
-    recipient = models.TextField(help_text="Mail address or URL.")
+    recipient = models.TextField(help_text="Mail address, URL, or for other ways words without secrets.")
     idempotency_key = models.CharField(max_length=300, unique=True)
     subject = models.TextField(blank=True)
     text = models.TextField(blank=True)
     html = models.TextField(blank=True)
-    payload = models.JSONField(null=True, blank=True, help_text="Body of a webhook.")
+    payload = models.JSONField(null=True, blank=True, help_text="Body of a webhook; how bad a message is.")
     signing_secret = EncryptedTextField(blank=True, editable=False)
+    secret_address = EncryptedTextField(blank=True, editable=False, help_text="Apprise address.")
+    lane = models.CharField(
+        max_length=40, blank=True, editable=False, help_text="One at a time goes out of those with the same lane."
+    )
     source = models.CharField(max_length=50, blank=True, help_text="What it tells of, for example alert.")
     source_id = models.CharField(max_length=100, blank=True)
 

@@ -12,7 +12,7 @@ declare(
         task="config.deliveries.tasks.send_deliveries",
         when=timedelta(seconds=5),
         queue="deliver",
-        description="Sends mails and webhooks that are due; what a nudge after commit did not already do.",
+        description="Sends mails, webhooks and messages that are due; what a nudge after commit did not already do.",
     )
 )
 declare(

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError, connection
 
+from config.deliveries.apprise_transport import send_apprise
 from config.deliveries.email import MailTransport
 from config.deliveries.enums import Channel, Outcome
 from config.deliveries.results import ClaimLost, Result
@@ -25,7 +26,7 @@ NOTE_RETRY_SECONDS = 0.25
 def send_due_deliveries(*, turn_seconds: float) -> int:
     """Send what is due, at most for about `turn_seconds`; return how many attempts were made.
 
-    After the mail server could not be used, the rest of the turn is for webhooks: the other mails wait for the next turn
+    After the mail server could not be used, the rest of the turn is for webhooks and messages: the other mails wait for the next turn
     untouched, instead of holding up everything with one timeout after the other.
     """
     deadline, total = time.monotonic() + turn_seconds, 0
@@ -45,6 +46,8 @@ def send_claimed(claim: Claim, *, mail: MailTransport) -> None:
     try:
         if claim.delivery.channel == Channel.EMAIL:
             result = mail.send(claim.delivery, mark)
+        elif claim.delivery.channel == Channel.APPRISE:
+            result = send_apprise(claim.delivery, mark)
         else:
             result = send_webhook(claim.delivery, mark)
     except ClaimLost:

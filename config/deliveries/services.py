@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from config.crypto import SecretUnreadable
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
@@ -35,8 +36,8 @@ KEY_CHARACTERS = 300
 
 _sender = Nudge("config.deliveries.tasks.send_deliveries", "deliver")
 
-#: Takes the one delivery that is due longest. A webhook waits while another one goes to the same address, so that a slow
-#: receiver holds up one worker and not all of them.
+#: Takes the one delivery that is due longest. A webhook waits while another one goes to the same address, and a message
+#: while another one goes through the same account, so that a slow receiver holds up one worker and not all of them.
 _CLAIM_SQL = """
 UPDATE config_delivery SET
     state = 'sending', claim_token = %(token)s, claimed_by = %(worker)s, claimed_at = %(now)s, lease_until = %(lease)s
@@ -45,6 +46,8 @@ WHERE id = (
     WHERE state = 'queued' AND due_at <= %(now)s AND (%(with_mail)s OR channel <> 'email') AND NOT (
         channel = 'webhook'
         AND EXISTS (SELECT FROM config_delivery AS busy WHERE busy.state = 'sending' AND busy.recipient = due.recipient)
+    ) AND NOT (
+        lane <> '' AND EXISTS (SELECT FROM config_delivery AS busy WHERE busy.state = 'sending' AND busy.lane = due.lane)
     )
     ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
@@ -75,6 +78,7 @@ def queue_delivery(
     html: str = "",
     payload: dict[str, Any] | None = None,
     signing_secret: str = "",
+    secret_address: str = "",
     source: str = "",
     source_id: str = "",
     application_id: int | None = None,
@@ -83,7 +87,8 @@ def queue_delivery(
     """Write a delivery in the caller's transaction; workers send it once that commits.
 
     With a known `idempotency_key` the existing row is returned and nothing changes. With `suppressed_because` the row only
-    records, for people to see, that and why nothing was sent.
+    records, for people to see, that and why nothing was sent. `secret_address` is the Apprise address of a message, whose
+    `recipient` then is what people may read of it.
     """
     now = timezone.now()
     delivery = Delivery(
@@ -95,6 +100,8 @@ def queue_delivery(
         html=_clean(html),
         payload=payload,
         signing_secret=signing_secret,
+        secret_address=secret_address,
+        lane=_choose_lane(secret_address),
         source=source,
         source_id=str(source_id),
         application_id=application_id,
@@ -189,7 +196,7 @@ def resend_delivery(*, delivery: Delivery, by: str = "") -> Delivery:
         try:
             copied = {name: getattr(first, name) for name in _COPIED}
         except SecretUnreadable as error:
-            raise NotResendable(f"Its signing secret was {error}.") from error
+            raise NotResendable(f"Its secret was {error}.") from error
         copy = Delivery(
             **copied,
             idempotency_key=_fit_key(f"{first.idempotency_key}:resend:{number}"),
@@ -233,6 +240,8 @@ _COPIED = (
     "html",
     "payload",
     "signing_secret",
+    "secret_address",
+    "lane",
     "source",
     "source_id",
 )
@@ -260,6 +269,17 @@ def _insert_once(delivery: Delivery) -> Delivery:
     if stored.state == State.QUEUED:
         _sender.on_commit()
     return stored
+
+
+def _choose_lane(secret_address: str) -> str:
+    """Return what is equal for addresses of one account: all that stands before the path, keyed, so that it tells nothing."""
+    if not secret_address:
+        return ""
+    account = secret_address.partition("?")[0]
+    scheme, _, rest = account.partition("://")
+    # Services with their own webhook URLs have the account in the path.
+    shared = account if scheme in {"http", "https"} else f"{scheme}://{rest.partition('/')[0]}"
+    return salted_hmac("config.deliveries.lane", shared, algorithm="sha256").hexdigest()[:40]
 
 
 def _claimed(claim: Claim) -> Any:

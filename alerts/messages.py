@@ -1,0 +1,154 @@
+"""What chat, SMS and telephone say of alerts: short, and in the words of each. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alerts.annotations import TemplateError, parse_template
+
+MAX_SMS = 300
+MAX_SPOKEN = 600
+MAX_TITLE = 250
+MAX_BODY = 3_000
+SHOWN_LINES = 10
+MAX_LINE = 300
+#: What a template of a channel knows beside $labels and $value, which are those of the first alert.
+NAMES = ("summary", "severity", "application", "link", "firing", "resolved")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One alert in words. `severity` is a word like Critical; resolved ones have their own."""
+
+    summary: str
+    severity: str
+    application: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one message tells: alerts that fire, alerts that are over, where to look. At least one alert."""
+
+    subject: str
+    firing: Sequence[Line]
+    resolved: Sequence[Line]
+    link: str
+
+    @property
+    def first(self) -> Line:
+        """The alert that stands for all."""
+        return [*self.firing, *self.resolved][0]
+
+    @property
+    def word(self) -> str:
+        """How bad it is, in a word: the worst severity, or that it is over."""
+        if not self.firing:
+            return "Resolved"
+        return max((line.severity for line in self.firing), key=_rank)
+
+    @property
+    def count(self) -> int:
+        """How many alerts it is about."""
+        return len(self.firing) + len(self.resolved)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Title (empty where a way has none) and body."""
+
+    title: str
+    body: str
+
+
+def write_chat(news: News, *, paragraphs: bool = False) -> Message:
+    """Return a chat message: the subject, a line for each alert, and the link. Teams wants `paragraphs`."""
+    lines = [_write_line(line, line.severity) for line in news.firing] + [
+        _write_line(line, "Resolved") for line in news.resolved
+    ]
+    shown = lines[:SHOWN_LINES]
+    if left := len(lines) - len(shown):
+        shown.append(f"… and {left} more")
+    separator = "\n\n" if paragraphs else "\n"
+    # <at> would mention people in Teams.
+    body = separator.join([*shown, news.link]).replace("<at>", "‹at›")
+    return Message(shorten(one_line(news.subject), MAX_TITLE), body)
+
+
+def write_sms(news: News) -> str:
+    """Return at most 300 characters: severity, what is wrong, whose, and the link; what is wrong gives way first."""
+    application = shorten(one_line(news.first.application), 40)
+    count = f"{news.count} alerts: " if news.count > 1 else ""
+    end = f" ({application}) {news.link}"
+    start = f"{news.word}: {count}"
+    room = MAX_SMS - len(start) - len(end)
+    if room < 20:
+        # A very long link: without the application there is more room, and without the link it still says what is wrong.
+        end = f" {news.link}" if len(start) + len(news.link) + 21 <= MAX_SMS else ""
+        room = MAX_SMS - len(start) - len(end)
+    return f"{start}{shorten(one_line(news.first.summary), room)}{end}"
+
+
+def write_spoken(news: News) -> str:
+    """Return what a voice says, twice: no address, and digits as they are read out."""
+    count = f"{news.count} alerts. The first: " if news.count > 1 else ""
+    what = f"{news.word}{'' if news.word == 'Resolved' else ' alert'}. {news.first.application}. {count}{news.first.summary}"
+    said = shorten(speak(what), MAX_SPOKEN)
+    return f"{said}. I repeat. {said}. Please look into Postlaunch."
+
+
+def speak(text: str) -> str:
+    """Return a text as it is to be read out: signs as words, long numbers digit by digit, no addresses, no markup."""
+    words = _URL.sub(" ", text)
+    for sign, word in _SIGNS:
+        words = words.replace(sign, word)
+    # Addresses and versions; a single point stays, because voices read decimals well.
+    words = re.sub(r"\d+(?:\.\d+){2,}", lambda match: match[0].replace(".", " dot "), words)
+    words = re.sub(r"(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])", " ", words)
+    words = re.sub(r"\d{5,}", lambda match: " ".join(match[0]), words)
+    words = re.sub(r"[_/\\|#*={}\[\]()\"“”„~^`@]+", " ", words)
+    return " ".join(words.split()).rstrip(".")
+
+
+def find_template_error(text: str) -> tuple[str, int] | None:
+    """Return what is wrong with a channel's template and where (offset), None if nothing is."""
+    try:
+        parse_template(text, NAMES)
+    except TemplateError as error:
+        return error.message, error.position
+    return None
+
+
+def shorten(text: str, length: int) -> str:
+    """Return a text of at most so many characters, with … in the place of what is left out."""
+    return text if len(text) <= length else f"{text[: max(0, length - 1)].rstrip()}…"
+
+
+def one_line(text: str) -> str:
+    """Return a text without line breaks and what can't be printed."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+_SIGNS = (
+    ("≥", " at least "),
+    ("≤", " at most "),
+    (">=", " at least "),
+    ("<=", " at most "),
+    (">", " above "),
+    ("<", " below "),
+    ("%", " percent"),
+    ("&", " and "),
+    ("°C", " degrees"),
+    ("…", ""),
+)
+_RANKS = ("Info", "Warning", "Critical")
+
+
+def _rank(word: str) -> int:
+    return _RANKS.index(word) if word in _RANKS else -1
+
+
+def _write_line(line: Line, word: str) -> str:
+    return shorten(f"{word}: {one_line(line.summary)} ({one_line(line.application)})", MAX_LINE)

@@ -1,0 +1,96 @@
+"""What goes out by channels with a rate limit or quiet hours, at the moment it is to go out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from alerts.channel_limits import Held, QuietHours, RateLimit, judge_message
+from alerts.enums import Severity
+from alerts.models import Alert, AlertGroup, Channel, ChannelMessage
+from alerts.models import Notice as NoticeRow
+from alerts.recipients import Recipient, recipient_of_told
+
+
+class Gate:
+    """Judges one notice for each channel it goes to, in the caller's transaction. Channels with a limit are locked."""
+
+    def __init__(self, recipients: Iterable[Recipient], *, notice: NoticeRow, now: datetime) -> None:
+        """Read limits and quiet hours of the recipients' channels, and what went out lately."""
+        self._notice, self._now = notice, now
+        ids = {recipient.channel_id for recipient in recipients if recipient.channel_id}
+        bounded = Channel.objects.filter(pk__in=ids).filter(Q(limit_count__isnull=False) | Q(quiet_from__isnull=False))
+        self._channels = (
+            {channel.pk: channel for channel in bounded.select_for_update(of=("self",)).order_by("pk")} if ids else {}
+        )
+        self._sent: dict[int, list[datetime]] = defaultdict(list)
+        limited = {pk: limit for pk, channel in self._channels.items() if (limit := limit_of(channel))}
+        if limited:
+            since = now - max(limit.window for limit in limited.values())
+            lately = ChannelMessage.objects.filter(channel__in=limited, at__gt=since)
+            for channel_id, at in lately.values_list("channel_id", "at"):
+                self._sent[channel_id].append(at)
+
+    def judge(self, recipient: Recipient, firing: Sequence[Alert]) -> Held | None:
+        """Return why a recipient is not told now that alerts fire, None if it is; then it counts, once for its channel."""
+        channel = self._channels.get(recipient.channel_id)
+        if channel is None or not firing:
+            return None
+        severity = max((Severity(alert.severity) for alert in firing), key=list(Severity).index)
+        held = judge_message(
+            severity=severity.value,
+            now=self._now,
+            limit=limit_of(channel),
+            # What this very notice sent to others of the channel is the same message.
+            sent=self._sent[channel.pk],
+            quiet=quiet_hours_of(channel),
+        )
+        if held is None and limit_of(channel) is not None:
+            ChannelMessage.objects.get_or_create(channel=channel, notice=self._notice, defaults={"at": self._now})
+        return held
+
+
+def limit_of(channel: Channel) -> RateLimit | None:
+    """Return a channel's rate limit, None if it has none."""
+    if channel.limit_count is None or channel.limit_minutes is None:
+        return None
+    return RateLimit(channel.limit_count, channel.limit_minutes, channel.limit_critical)
+
+
+def quiet_hours_of(channel: Channel) -> QuietHours | None:
+    """Return a channel's quiet hours, None if it has none."""
+    if channel.quiet_from is None or channel.quiet_until is None:
+        return None
+    return QuietHours(
+        start=channel.quiet_from,
+        end=channel.quiet_until,
+        zone=channel.quiet_zone or "UTC",
+        weekdays=tuple(channel.quiet_weekdays),
+        below=channel.quiet_below,
+    )
+
+
+def defer(group: AlertGroup, recipient: Recipient, until: datetime) -> None:
+    """Have a group tell a recipient at a time whatever still fires then."""
+    others = [entry for entry in group.deferred if recipient_of_told(entry["who"]).key != recipient.key]
+    group.deferred = [*others, {"until": until.isoformat(), "who": recipient.as_told()}]
+
+
+def take_deferred(group: AlertGroup, now: datetime) -> list[Recipient]:
+    """Return whose waiting is over, and forget that they waited."""
+    due = [entry for entry in group.deferred if _until(entry) <= now]
+    group.deferred = [entry for entry in group.deferred if _until(entry) > now]
+    return [recipient_of_told(entry["who"]) for entry in due]
+
+
+def find_next_deferred(group: AlertGroup) -> datetime | None:
+    """Return when somebody's waiting is over next, None if nobody waits."""
+    return min((_until(entry) for entry in group.deferred), default=None)
+
+
+def _until(entry: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(entry["until"])

@@ -1,0 +1,89 @@
+"""The words of chat, SMS and telephone."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.annotations import parse_template
+from alerts.messages import MAX_SMS, NAMES, Line, News, find_template_error, speak, write_chat, write_sms, write_spoken
+
+DISK = Line("Disk of erp1 above 95 %", "Critical", "Acme ERP")
+LOAD = Line("Load of erp2 is high", "Warning", "Acme ERP")
+LINK = "https://ops.example.com/admin/alerts/alert/7/change/"
+
+
+def news(*firing: Line, resolved: tuple[Line, ...] = (), link: str = LINK) -> News:
+    return News("The subject", firing, resolved, link)
+
+
+def test_chat__several__a_line_each_and_the_link() -> None:
+    message = write_chat(news(DISK, resolved=(LOAD,)))
+    assert message.title == "The subject"
+    assert message.body.splitlines() == [
+        "Critical: Disk of erp1 above 95 % (Acme ERP)",
+        "Resolved: Load of erp2 is high (Acme ERP)",
+        LINK,
+    ]
+
+
+def test_chat__very_many__bounded() -> None:
+    lines = write_chat(news(*[DISK] * 25)).body.splitlines()
+    assert len(lines) == 12
+    assert lines[10] == "… and 15 more"
+
+
+def test_chat__summary_that_mentions_people__does_not() -> None:
+    assert "<at>" not in write_chat(news(Line("<at>Ada</at>", "Info", "x"))).body
+
+
+def test_sms__one_alert__says_severity_summary_application_link() -> None:
+    assert write_sms(news(DISK)) == f"Critical: Disk of erp1 above 95 % (Acme ERP) {LINK}"
+
+
+def test_sms__all_over__says_so() -> None:
+    assert write_sms(news(resolved=(DISK, LOAD))).startswith("Resolved: 2 alerts: Disk of erp1")
+
+
+@given(
+    summary=st.text(max_size=400),
+    application=st.text(max_size=200),
+    link=st.text(max_size=400),
+    count=st.integers(1, 9),
+)
+def test_sms__anything__fits(summary: str, application: str, link: str, count: int) -> None:
+    assert len(write_sms(news(*[Line(summary, "Critical", application)] * count, link=link))) <= MAX_SMS
+
+
+def test_sms__usual_link__is_never_cut() -> None:
+    assert write_sms(news(Line("x" * 500, "Critical", "Acme ERP"))).endswith(LINK)
+
+
+def test_spoken__one_alert__twice_without_an_address() -> None:
+    said = write_spoken(news(DISK))
+    assert said.startswith("Critical alert. Acme ERP. Disk of erp 1 above 95 percent. I repeat. Critical alert.")
+    assert "http" not in said
+
+
+def test_speak__signs_and_digits__readable() -> None:
+    assert speak("10.0.0.5: used_bytes >= 12345, 9.5 % (https://x.y/z)") == (
+        "10 dot 0 dot 0 dot 5: used bytes at least 1 2 3 4 5, 9.5 percent"
+    )
+
+
+@given(st.text(max_size=200))
+def test_speak__anything__begins_with_no_markup(text: str) -> None:
+    assert "<" not in speak(text)
+
+
+def test_template__names_of_a_message__are_filled_in() -> None:
+    template = parse_template("{{ $severity | toUpper }}: {{ $summary }} {{ $firing }}/{{ $resolved }}", NAMES)
+    words = {"severity": "Critical", "summary": "Disk", "firing": 2.0, "resolved": 0.0}
+    assert template.render(labels={}, value=1.0, words=words) == "CRITICAL: Disk 2/0"
+
+
+def test_template__unknown_name__said_with_its_place() -> None:
+    found = find_template_error("See {{ $url }}")
+    assert found is not None
+    assert found[0].startswith("“$url” is not known. Known are $value, $summary,")
+    assert found[1] == 7
