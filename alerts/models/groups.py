@@ -104,7 +104,9 @@ class Hold(models.Model):
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     until = models.DateTimeField(null=True, blank=True, help_text="When it ends by itself, as far as that is known.")
-    lasts = models.BooleanField(default=False, help_text="It holds until the alert is over, whatever becomes of its cause.")
+    lasts = models.BooleanField(
+        default=False, help_text="It holds until the alert is over, whatever becomes of its cause."
+    )
 
     objects: ClassVar[models.Manager[Hold]]
 
