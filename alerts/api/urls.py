@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from rest_framework.routers import SimpleRouter
 
+from alerts.api.quiet import ComponentTreeViewSet, InhibitionViewSet, SilenceViewSet
 from alerts.api.views import AlertViewSet, RuleViewSet
 
 router = SimpleRouter()
 router.register("rules", RuleViewSet, basename="rule")
 router.register("alerts", AlertViewSet, basename="alert")
+router.register("silences", SilenceViewSet, basename="silence")
+router.register("inhibitions", InhibitionViewSet, basename="inhibition")
+router.register("components-tree", ComponentTreeViewSet, basename="components-tree")
 
 urlpatterns = router.urls

@@ -94,7 +94,7 @@ def read_circumstances(*, now: datetime) -> Circumstances:
         silences=_read_silences(now),
         windows=_read_windows(now),
         inhibitions=_read_inhibitions(),
-        components=_read_components(),
+        components=read_components(),
     )
 
 
@@ -192,7 +192,8 @@ def _read_inhibitions() -> list[inhibition.InhibitRule]:
     return found
 
 
-def _read_components() -> list[components.Component]:
+def read_components() -> list[components.Component]:
+    """Return all components that can be read, ready to be judged."""
     parents: dict[int, list[int]] = defaultdict(list)
     for child, parent in Component.depends_on.through.objects.values_list("from_component_id", "to_component_id"):
         parents[child].append(parent)
@@ -203,7 +204,7 @@ def _read_components() -> list[components.Component]:
         except MatcherInvalid:
             logger.exception("component %s can't be read and holds nothing", component.pk)
             continue
-        if component.application is not None:
+        if component.application is not None and matchers:
             matchers += parse_matchers(f'{{application="{component.application.slug}"}}')
         found.append(components.Component(component.pk, component.name, matchers, tuple(sorted(parents[component.pk]))))
     return found
