@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from alerts.component_pages import list_tree
-from alerts.held import list_matching
+from alerts.held import is_component_named, list_matching
 from alerts.inhibit_drafts import ComponentDraft, DraftInvalid, check_component
 from alerts.models import Component
 from alerts.routing.matchers import MatcherInvalid, parse_matchers
@@ -52,8 +52,8 @@ class ComponentForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in th
         except DraftInvalid as error:
             for name, text in error.errors.items():
                 self.add_error(name, text)
-        same = Component.objects.filter(name=draft.name.strip(), application_id=draft.application_id)
-        if same.exclude(pk=self.instance.pk).exists():
+        name = draft.name.strip()
+        if is_component_named(name, application_id=draft.application_id, except_id=self.instance.pk or 0):
             self.add_error("name", "There is a component of this name.")
         return data
 

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from alerts.held import list_matching
+from alerts.held import Matching, list_matching
 from alerts.inhibit_drafts import DraftInvalid, InhibitDraft, check_inhibition, warn_of_loops
 from alerts.models import InhibitRule
 from alerts.routing.inhibition import InhibitRule as Judged
@@ -174,7 +174,7 @@ class InhibitRuleAdmin(BaseAdmin):
 @require_POST
 def preview(request: HttpRequest) -> HttpResponseBase:
     """Return which alerts both sides of a filled-in form match now; nothing is saved."""
-    sides = []
+    sides: list[tuple[str, Matching | None, str]] = []
     for name, words in (("source_matchers", "While this fires"), ("target_matchers", "this tells nobody")):
         try:
             matchers = parse_matchers(request.POST.get(name, ""))

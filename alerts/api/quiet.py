@@ -315,7 +315,7 @@ class ComponentTreeViewSet(viewsets.GenericViewSet[Any]):
     def list(self, request: Request) -> Response:
         """List components, each below what it needs, with their health and the alerts that say so."""
         lines = list_tree(now=timezone.now(), application_id=_grant(request).application_id)
-        return Response(ComponentOutput(lines, many=True).data)
+        return Response([ComponentOutput(line).data for line in lines])
 
 
 def _read_matcher(data: Any) -> Matcher:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import connection, transaction
 
+from alerts.held import is_component_named
 from alerts.inhibit_drafts import ComponentDraft, DraftInvalid, check_component
 from alerts.models import Component
 from alerts.services.holding import read_components
@@ -21,8 +22,7 @@ def save_component(*, draft: ComponentDraft, component: Component | None = None)
         cursor.execute(_LOCK)
     row = Component() if component is None else Component.objects.select_for_update().get(pk=component.pk)
     check_component(draft, component_id=row.pk or 0, others=read_components())
-    same = Component.objects.filter(name=draft.name.strip(), application_id=draft.application_id)
-    if same.exclude(pk=row.pk).exists():
+    if is_component_named(draft.name.strip(), application_id=draft.application_id, except_id=row.pk or 0):
         raise DraftInvalid({"name": "There is a component of this name."})
     row.name, row.matchers, row.application_id = draft.name.strip(), draft.matchers.strip(), draft.application_id
     row.save()
