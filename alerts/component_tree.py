@@ -21,7 +21,7 @@ class Health(StrEnum):
     @property
     def label(self) -> str:
         """What people read."""
-        return {"healthy": "Healthy", "broken": "Broken", "held": "Held: needs what is broken"}[self.value]
+        return {"healthy": "Healthy", "broken": "Broken", "held": "Held back"}[self.value]
 
     @property
     def tone(self) -> str:

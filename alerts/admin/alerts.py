@@ -34,7 +34,7 @@ def show_holds(alert: Any) -> SafeString:
     text = " ".join(hold.text for hold in holds)
     latest = max((hold.until for hold in holds if hold.until), default=None)
     is_known = all(hold.until for hold in holds)
-    until = format_html('<br><span class="pl-quiet pl-nowrap">until {}</span>', ago(latest)) if is_known else ""
+    until = format_html('<br><span class="pl-quiet pl-nowrap">ends {}</span>', ago(latest)) if is_known else ""
     return format_html("<br>{}{}", chip(hold_tone(holds[0]), HoldKind(holds[0].kind).label, title=text), until)
 
 

@@ -20,7 +20,7 @@ class SilenceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the 
     """Beginning a silence. Mornings are those of the reader, whose zone the page fills in."""
 
     lasts = forms.ChoiceField(
-        label="How long",
+        label="Lasts",
         choices=[*CHOICES.items(), (OTHER, "Until a time of my own")],
         initial="1h",
         required=False,
@@ -30,7 +30,7 @@ class SilenceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the 
         label="From", required=False, widget=UnfoldAdminSplitDateTimeWidget, help_text="Empty: from now on."
     )
     ends_at = forms.SplitDateTimeField(label="Until", required=False, widget=UnfoldAdminSplitDateTimeWidget)
-    reader_zone = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"data-reader-zone": ""}))
+    reader_zone = forms.CharField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = Silence

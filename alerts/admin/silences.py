@@ -61,7 +61,7 @@ class SilenceAdmin(BaseAdmin):
     form = SilenceForm
     change_form_template = "alerts/silence_form.html"
     change_list_template = "alerts/silence_list.html"
-    list_display = ["show_state", "show_what", "application", "show_held", "show_until", "author_name", "show_reason"]
+    list_display = ["show_state", "show_what", "application", "show_held", "show_until", "show_author", "show_reason"]
     list_display_links = ["show_what"]
     list_filter = [SilenceStateFilter, "application"]
     list_select_related = ["application"]
@@ -73,7 +73,7 @@ class SilenceAdmin(BaseAdmin):
     empty_text = "While a silence is on, alerts that match tell nobody: for known trouble. They are evaluated all the same, and told of when it ends."
     fieldsets = [
         ("What is silenced", {"fields": ["application", "matchers", "reason"]}),
-        ("How long", {"fields": ["lasts", "starts_at", "ends_at", "reader_zone"]}),
+        ("For how long", {"fields": ["lasts", "starts_at", "ends_at"]}),
     ]
 
     class Media:
@@ -122,6 +122,14 @@ class SilenceAdmin(BaseAdmin):
             return {**known, **given}
         return dict(given)
 
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the form, with one button: what is kept is not edited."""
+        context = {"show_save_and_add_another": False, "show_save_and_continue": False, **(extra_context or {})}
+        response: HttpResponse = super().add_view(request, form_url, context)
+        return response
+
     def save_model(self, request: HttpRequest, obj: Silence, form: Any, change: bool) -> None:
         """Let the service write it."""
         now = timezone.now()
@@ -164,6 +172,11 @@ class SilenceAdmin(BaseAdmin):
     def show_until(self, silence: Silence) -> SafeString:
         """Its end."""
         return ago(silence.ends_at)
+
+    @admin.display(description="Who")
+    def show_author(self, silence: Silence) -> str:
+        """Who began it."""
+        return silence.author_name
 
     @admin.display(description="Why")
     def show_reason(self, silence: Silence) -> SafeString:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -35,6 +36,7 @@ from monitoring.uptime.window_drafts import WindowDraft, list_times
 
 ADD, CHANGE = "monitoring.add_maintenancewindow", "monitoring.change_maintenancewindow"
 SHOWN_TIMES = 5
+USUAL_LENGTH = timedelta(hours=1)
 
 
 class WindowStateFilter(admin.SimpleListFilter):
@@ -105,10 +107,12 @@ class MaintenanceWindowAdmin(BaseAdmin):
         return actions
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """A new window belongs to the chosen application and begins now."""
+        """A new window belongs to the chosen application, begins now and lasts an hour."""
         application = find_current_application(request)
         chosen = {"application": application.pk} if application else {}
-        return {**chosen, "starts_at": timezone.now(), **super().get_changeform_initial_data(request)}
+        starts_at = timezone.now().replace(second=0, microsecond=0)
+        times = {"starts_at": starts_at, "ends_at": starts_at + USUAL_LENGTH}
+        return {**chosen, **times, **super().get_changeform_initial_data(request)}
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
         """Checks by name; their own list has an order that only it can make."""
