@@ -38,7 +38,7 @@ class InhibitForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the 
     class Meta:
         model = InhibitRule
         fields = ["name", "enabled", "source_matchers", "target_matchers"]
-        labels = {"source_matchers": "While this fires", "target_matchers": "this tells nobody"}
+        labels = {"source_matchers": "While this fires", "target_matchers": "This tells nobody"}
         widgets = {
             name: UnfoldAdminTextareaWidget(attrs={"rows": 2, "spellcheck": "false"})
             for name in ("source_matchers", "target_matchers")
@@ -144,7 +144,7 @@ class InhibitRuleAdmin(BaseAdmin):
         """What inhibits."""
         return format_html('<span class="pl-mono pl-condition">{}</span>', rule.source_matchers)
 
-    @admin.display(description="this tells nobody")
+    @admin.display(description="This tells nobody")
     def show_target(self, rule: InhibitRule) -> SafeString:
         """What is inhibited."""
         return format_html('<span class="pl-mono pl-condition">{}</span>', rule.target_matchers)
@@ -175,7 +175,7 @@ class InhibitRuleAdmin(BaseAdmin):
 def preview(request: HttpRequest) -> HttpResponseBase:
     """Return which alerts both sides of a filled-in form match now; nothing is saved."""
     sides: list[tuple[str, Matching | None, str]] = []
-    for name, words in (("source_matchers", "While this fires"), ("target_matchers", "this tells nobody")):
+    for name, words in (("source_matchers", "While this fires"), ("target_matchers", "This tells nobody")):
         try:
             matchers = parse_matchers(request.POST.get(name, ""))
         except MatcherInvalid as error:
