@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alerts.models import Rule
 from alerts.services.builtin import install_rules
+from alerts.services.inhibitions import install_inhibitions
 from config.bootstrap import BootstrapContext, step
 
 
@@ -12,3 +13,9 @@ def install_builtin_rules(context: BootstrapContext) -> None:
     """Install the shipped rules and bring them up to date."""
     install_rules()
     context.summary["rules"] = Rule.objects.enabled().count()
+
+
+@step("alerts: built-in inhibitions", order=51)
+def install_builtin_inhibitions(context: BootstrapContext) -> None:
+    """Install the shipped inhibitions and bring them up to date."""
+    context.summary["inhibitions"] = install_inhibitions()

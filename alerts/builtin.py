@@ -3,8 +3,8 @@
 Thresholds are those of the product's table of signals. `version` rises with every change to a rule here: the next start
 then brings installed rules up to date, field by field, except where an operator edited them.
 
-A critical rule does not silence its warning: both fire, each with its own end. So whoever gets only the critical ones, and
-whoever gets both, is told the truth without knowing about the other.
+A critical rule does not end its warning: both fire, each with its own end. Messages of the warning are held back while the
+critical one fires for the same labels, by the inhibitions at the end of this module.
 """
 
 from __future__ import annotations
@@ -441,3 +441,50 @@ BUILTIN_RULES: tuple[BuiltinRule, ...] = (
     _RELEASE_WORSE,
     *_SLOW_PAGES,
 )
+
+#: Whatever labels the two series of a built-in pair have: they come from the same expression.
+SUBJECT_LABELS = (
+    "application",
+    "environment",
+    "host",
+    "replica",
+    "endpoint_id",
+    "statement_id",
+    "db_operation_name",
+    "db_collection_name",
+)
+INHIBIT_FIELDS = ("name", "source_matchers", "target_matchers", "equal")
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinInhibition:
+    """One shipped inhibition; `key` identifies it for good."""
+
+    key: str
+    version: int
+    name: str
+    source_matchers: str
+    target_matchers: str
+    equal: tuple[str, ...] = SUBJECT_LABELS
+
+    def shipped(self) -> dict[str, Any]:
+        """Return the fields that an operator may edit, as they are shipped."""
+        return {name: getattr(self, name) for name in INHIBIT_FIELDS[:3]} | {"equal": list(self.equal)}
+
+
+def _list_inhibitions() -> Iterator[BuiltinInhibition]:
+    """Return one for each subject that has a warning and a critical rule."""
+    names = {rule.key: rule.name for rule in BUILTIN_RULES}
+    for key, name in names.items():
+        subject = key.removesuffix("-critical")
+        if subject != key and f"{subject}-warning" in names:
+            yield BuiltinInhibition(
+                key=subject,
+                version=1,
+                name=f"{name}: critical before warning",
+                source_matchers=f'{{alertname="{name}", severity="critical"}}',
+                target_matchers=f'{{alertname="{name}", severity="warning"}}',
+            )
+
+
+BUILTIN_INHIBITIONS: tuple[BuiltinInhibition, ...] = tuple(_list_inhibitions())

@@ -2,6 +2,10 @@
 
 Holding back concerns messages only: an alert is evaluated all the same, its escalation begins when nothing holds it any
 more, and the news that it is over goes to everybody who was told that it fires.
+
+Inhibition is found out first, among all that fire; components then look only at what is not inhibited. So alerts never hold
+each other in a ring: whoever is held because of another has a chain of causes that ends at an alert held by no other. That
+one goes out, unless a silence, a window or a snooze holds it (somebody decided so) or it flaps (it was told of before).
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from alerts.flapping import is_flapping
+from alerts.flapping import REST, is_flapping
 from alerts.routing.components import Component, find_held
 from alerts.routing.inhibition import InhibitRule, find_inhibitors
 from alerts.routing.matchers import Matcher, matches
@@ -18,7 +22,10 @@ from alerts.routing.matchers import Matcher, matches
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """An alert that fires. `labels` are those of the outside; `starts` when the same series began to fire lately."""
+    """An alert that fires. `labels` are those of the outside; `starts` when the same series began to fire lately.
+
+    `lasting`: reasons found earlier that hold until the alert is over.
+    """
 
     alert_id: int
     application_id: int
@@ -28,25 +35,36 @@ class Firing:
     starts: Sequence[datetime] = ()
     snoozed_until: datetime | None = None
     snoozed_by: str = ""
+    lasting: Sequence[Reason] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """A silence or a maintenance window that is on. `application_id` None: it is for all of them."""
+    """A silence or a maintenance window that is on until `until`. `application_id` None: it is for all of them.
+
+    `drops_since`: alerts that began at this moment or later stay held when it is over; None: none do.
+    """
 
     quiet_id: int
     matchers: tuple[Matcher, ...]
     application_id: int | None
     text: str
+    until: datetime | None = None
+    drops_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason why an alert is held. `reference` is the id of what holds it, 0 if it is the alert itself."""
+    """One reason why an alert is held. `reference` is the id of what holds it, 0 if it is the alert itself.
+
+    `until`: when it ends by itself, None if nobody knows. `lasts`: it holds until the alert is over.
+    """
 
     kind: str
     reference: int
     text: str
+    until: datetime | None = None
+    lasts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +84,39 @@ def find_reasons(alerts: Iterable[Firing], circumstances: Circumstances, *, now:
     for alert in everyone:
         reasons = found[alert.alert_id]
         for kind, quiets in (("silence", circumstances.silences), ("maintenance", circumstances.windows)):
-            reasons += [Reason(kind, quiet.quiet_id, quiet.text) for quiet in quiets if _covers(quiet, alert)]
+            reasons += [_describe(kind, quiet, alert) for quiet in quiets if _covers(quiet, alert)]
+        known = {(reason.kind, reason.reference) for reason in reasons}
+        reasons += [reason for reason in alert.lasting if (reason.kind, reason.reference) not in known]
         if alert.snoozed_until is not None and now < alert.snoozed_until:
-            reasons.append(Reason("snooze", 0, f"{alert.snoozed_by or 'Somebody'} snoozed it."))
+            words = f"{alert.snoozed_by or 'Somebody'} snoozed it."
+            reasons.append(Reason("snooze", 0, words, until=alert.snoozed_until))
         if is_flapping(alert.starts, fired_at=alert.fired_at, now=now):
-            reasons.append(Reason("flapping", 0, f"It began {len(alert.starts)} times within two hours."))
-    _add_inhibitions(found, everyone, circumstances)
-    _add_components(found, everyone, circumstances)
+            words = f"It began {len(alert.starts)} times within two hours."
+            reasons.append(Reason("flapping", 0, words, until=alert.fired_at + REST))
+    inhibited = _add_inhibitions(found, everyone, circumstances)
+    _add_components(found, [alert for alert in everyone if alert.alert_id not in inhibited], circumstances)
     return found
+
+
+def _describe(kind: str, quiet: Quiet, alert: Firing) -> Reason:
+    lasts = quiet.drops_since is not None and alert.fired_at >= quiet.drops_since
+    return Reason(kind, quiet.quiet_id, quiet.text, until=None if lasts else quiet.until, lasts=lasts)
 
 
 def _covers(quiet: Quiet, alert: Firing) -> bool:
     return quiet.application_id in (None, alert.application_id) and matches(quiet.matchers, alert.labels)
 
 
-def _add_inhibitions(found: dict[int, list[Reason]], alerts: Sequence[Firing], circumstances: Circumstances) -> None:
+def _add_inhibitions(
+    found: dict[int, list[Reason]], alerts: Sequence[Firing], circumstances: Circumstances
+) -> frozenset[int]:
+    """Add who is inhibited and by whom; return the ids of those who are."""
     summaries = {alert.alert_id: alert.summary for alert in alerts}
     labelled = [(alert.alert_id, alert.labels) for alert in alerts]
-    for target, source in find_inhibitors(circumstances.inhibitions, labelled).items():
+    inhibitors = find_inhibitors(circumstances.inhibitions, labelled)
+    for target, source in inhibitors.items():
         found[target].append(Reason("inhibition", source, f"“{summaries[source]}” fires."))
+    return frozenset(inhibitors)
 
 
 def _add_components(found: dict[int, list[Reason]], alerts: Sequence[Firing], circumstances: Circumstances) -> None:

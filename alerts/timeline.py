@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from alerts.enums import AlertState, NoteKind
-from alerts.models import AlertComment, AlertTransition
+from alerts.enums import AlertState, HoldKind, NoteKind
+from alerts.models import AlertComment, AlertTransition, Hold
 
 _SAYS = {
     AlertState.PENDING: "Condition met",
@@ -24,6 +24,14 @@ _DID = {
     NoteKind.SNOOZED: "snoozed it until",
     NoteKind.EXPIRED: "took the acknowledgement back: its time is over",
 }
+_FREED = {
+    HoldKind.SILENCE: "Not silenced any more",
+    HoldKind.MAINTENANCE: "Maintenance does not hold it any more",
+    HoldKind.INHIBITION: "Not inhibited any more",
+    HoldKind.COMPONENT: "Nothing that it depends on holds it any more",
+    HoldKind.FLAPPING: "Does not flap any more",
+    HoldKind.SNOOZE: "The snooze is over",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +45,23 @@ class Entry:
     is_comment: bool = False
 
 
-def tell_story(transitions: Iterable[AlertTransition], comments: Iterable[AlertComment]) -> list[Entry]:
-    """Return the story, oldest first."""
-    entries = [_tell_transition(each) for each in transitions] + [_tell_comment(each) for each in comments]
+def tell_story(
+    transitions: Iterable[AlertTransition], comments: Iterable[AlertComment], holds: Iterable[Hold] = ()
+) -> list[Entry]:
+    """Return the story, oldest first. What held it ends with the alert; only an earlier end is news."""
+    moves = list(transitions)
+    over_at = max((each.at for each in moves if each.to_state == AlertState.RESOLVED), default=None)
+    entries = [_tell_transition(each) for each in moves] + [_tell_comment(each) for each in comments]
+    for hold in holds:
+        entries.append(Entry(hold.began_at, hold_tone(hold), str(HoldKind(hold.kind).label), hold.text))
+        if hold.ended_at is not None and (over_at is None or hold.ended_at < over_at):
+            entries.append(Entry(hold.ended_at, "info", _FREED[HoldKind(hold.kind)], ""))
     return sorted(entries, key=lambda entry: entry.at)
+
+
+def hold_tone(hold: Hold) -> str:
+    """Return the colour of a reason why an alert is held."""
+    return "maintenance" if hold.kind == HoldKind.MAINTENANCE else "quiet"
 
 
 def _tell_transition(transition: AlertTransition) -> Entry:

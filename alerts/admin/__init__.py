@@ -1,4 +1,4 @@
-"""The room in the admin: alerts (queue and case), rules (list and editor), channels."""
+"""The room in the admin: alerts (queue and case), rules (list and editor), channels, and what holds alerts back."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from alerts.admin import (
     cases,
     channel_previews,
     channels,
+    components,
+    inhibitions,
     noise,
     people,
     policies,
     previews,
     rulefiles,
     rules,
+    silences,
     unusual,
     why,
 )
@@ -22,12 +25,15 @@ __all__ = [
     "cases",
     "channel_previews",
     "channels",
+    "components",
+    "inhibitions",
     "noise",
     "people",
     "policies",
     "previews",
     "rulefiles",
     "rules",
+    "silences",
     "unusual",
     "why",
 ]

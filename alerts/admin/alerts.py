@@ -9,19 +9,33 @@ from django.db.models import QuerySet
 from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from alerts.admin.cases import show_case
 from alerts.admin.filters import SourceFilter, StateFilter, WhoseFilter
-from alerts.enums import AlertState, Severity
+from alerts.enums import AlertState, HoldKind, Severity
+from alerts.held import prefetch_holds
 from alerts.labels import describe_labels
 from alerts.models import Alert
 from alerts.services.alerts import AlertOver, acknowledge_alert
+from alerts.timeline import hold_tone
 from config.actors import actor_of_user
 from config.admin.base import ReadOnlyAdmin
 from config.templatetags.look import ago, chip, sparkline
 
 SHOWN_LABELS = 3
+
+
+def show_holds(alert: Any) -> SafeString:
+    """Why nobody is told of an alert now, and until when; empty if nothing holds it."""
+    holds = alert.open_holds if alert.state == AlertState.FIRING else []
+    if not holds:
+        return mark_safe("")
+    text = " ".join(hold.text for hold in holds)
+    latest = max((hold.until for hold in holds if hold.until), default=None)
+    is_known = all(hold.until for hold in holds)
+    until = format_html('<br><span class="pl-quiet pl-nowrap">ends {}</span>', ago(latest)) if is_known else ""
+    return format_html("<br>{}{}", chip(hold_tone(holds[0]), HoldKind(holds[0].kind).label, title=text), until)
 
 
 @admin.register(Alert)
@@ -55,7 +69,7 @@ class AlertAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
         """Alerts by need; what only the case shows is not read."""
-        return Alert.objects.by_need()
+        return prefetch_holds(Alert.objects.by_need())
 
     def get_ordering(self, request: HttpRequest) -> list[str]:
         """The order is always by need."""
@@ -77,7 +91,9 @@ class AlertAdmin(ReadOnlyAdmin):
         state = chip(alert.state, AlertState(alert.state).label)
         if alert.is_open and alert.is_acknowledged:
             state = chip("acknowledged", f"{AlertState(alert.state).label}, acknowledged")
-        return format_html('<span data-alert="{}" data-open="{}">{}</span>', alert.pk, int(alert.is_open), state)
+        return format_html(
+            '<span data-alert="{}" data-open="{}">{}{}</span>', alert.pk, int(alert.is_open), state, show_holds(alert)
+        )
 
     @admin.display(description="Severity")
     def show_severity(self, alert: Alert) -> SafeString:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from alerts.charts import draw_alert
 from alerts.enums import AlertState, Severity
+from alerts.held import link_hold, list_open_holds
 from alerts.models import Alert
 from alerts.selectors import list_alerts_of_notice, list_notice_ids
 from alerts.services.alerts import (
@@ -29,7 +30,7 @@ from alerts.services.alerts import (
 )
 from alerts.services.telling import SOURCE
 from alerts.subjects import list_subjects
-from alerts.timeline import Entry, tell_story
+from alerts.timeline import Entry, hold_tone, tell_story
 from config.actors import Actor, actor_of_user
 from config.admin.pages import admin_page
 from config.deliveries.selectors import list_deliveries_of
@@ -61,6 +62,8 @@ def describe_case(request: HttpRequest, alert: Alert) -> dict[str, Any]:
         "can_change": request.user.has_perm(CHANGE),
         "chart": draw_alert(alert, now=timezone.now()),
         "story": _tell(alert),
+        "holds": [(hold, hold_tone(hold), link_hold(hold)) for hold in list_open_holds(alert)],
+        "can_silence": alert.is_open and request.user.has_perm("alerts.add_silence"),
         "deliveries": list(
             list_deliveries_of(source=SOURCE, source_ids=list_notice_ids(alert_id=alert.pk))[:MAX_DELIVERIES]
         ),
@@ -170,7 +173,7 @@ def _find(pk: int | str) -> Alert:
 
 
 def _tell(alert: Alert) -> list[Entry]:
-    return tell_story(alert.transitions.all(), alert.comments.all())
+    return tell_story(alert.transitions.all(), alert.comments.all(), alert.holds.all())
 
 
 def _list_notes(alert: Alert) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from alerts.drafts import MAX_SECONDS, RuleDraft
 from alerts.enums import AlertSource, AlertState, NoteKind, Severity
-from alerts.models import Alert, AlertComment, AlertTransition, Rule
+from alerts.models import Alert, AlertComment, AlertTransition, Hold, Rule
 
 
 @extend_schema_field({"type": "number", "nullable": True})
@@ -145,14 +145,24 @@ class AlertOutput(serializers.ModelSerializer[Alert]):
         read_only_fields = fields
 
 
+class HoldOutput(serializers.ModelSerializer[Hold]):
+    """Why nobody was told of an alert, from when to when. `ended_at` null: it is so now."""
+
+    class Meta:
+        model = Hold
+        fields = ["kind", "reference", "text", "began_at", "ended_at", "until", "lasts"]
+        read_only_fields = fields
+
+
 class AlertDetailOutput(AlertOutput):
     """An alert with its story."""
 
     transitions = TransitionOutput(many=True, read_only=True)
     comments = CommentOutput(many=True, read_only=True)
+    holds = HoldOutput(many=True, read_only=True)
 
     class Meta(AlertOutput.Meta):
-        fields = [*AlertOutput.Meta.fields, "transitions", "comments"]
+        fields = [*AlertOutput.Meta.fields, "transitions", "comments", "holds"]
         read_only_fields = fields
 
 

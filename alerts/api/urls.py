@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from alerts.api.channels import ChannelViewSet
 from alerts.api.policies import PolicyViewSet
+from alerts.api.quiet import ComponentTreeViewSet, InhibitionViewSet, SilenceViewSet
 from alerts.api.views import AlertViewSet, RuleViewSet
 
 router = SimpleRouter()
@@ -13,5 +14,8 @@ router.register("rules", RuleViewSet, basename="rule")
 router.register("channels", ChannelViewSet, basename="channel")
 router.register("policies", PolicyViewSet, basename="policy")
 router.register("alerts", AlertViewSet, basename="alert")
+router.register("silences", SilenceViewSet, basename="silence")
+router.register("inhibitions", InhibitionViewSet, basename="inhibition")
+router.register("components-tree", ComponentTreeViewSet, basename="components-tree")
 
 urlpatterns = router.urls

@@ -98,7 +98,7 @@ class GroupMember(models.Model):
 
 
 class Hold(models.Model):
-    """A reason why an alert's messages are held back, from when to when. Appended and ended, never changed otherwise."""
+    """A reason why an alert's messages are held back, from when to when. Appended and ended; `until` follows its cause."""
 
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="holds")
     kind = models.CharField(max_length=15, choices=HoldKind.choices)
@@ -106,6 +106,10 @@ class Hold(models.Model):
     text = models.TextField(help_text="The reason in words.")
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
+    until = models.DateTimeField(null=True, blank=True, help_text="When it ends by itself, as far as that is known.")
+    lasts = models.BooleanField(
+        default=False, help_text="It holds until the alert is over, whatever becomes of its cause."
+    )
 
     objects: ClassVar[models.Manager[Hold]]
 

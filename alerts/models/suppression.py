@@ -79,6 +79,8 @@ class InhibitRule(models.Model):
     )
     enabled = models.BooleanField(default=True)
     builtin_key = models.CharField(max_length=100, blank=True, editable=False)
+    builtin_version = models.PositiveIntegerField(default=0, editable=False)
+    builtin_shipped = models.JSONField(default=dict, editable=False, help_text="Its fields as they were shipped last.")
 
     objects: ClassVar[models.Manager[InhibitRule]]
 
@@ -91,6 +93,15 @@ class InhibitRule(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        """Address of the inhibition's page."""
+        return reverse("admin:alerts_inhibitrule_change", args=[self.pk])
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it came with the product."""
+        return self.builtin_key != ""
 
 
 class Component(models.Model):
@@ -117,3 +128,7 @@ class Component(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        """Address of the component's page."""
+        return reverse("admin:alerts_component_change", args=[self.pk])

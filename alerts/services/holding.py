@@ -18,6 +18,7 @@ from alerts.models import Alert, AlertGroup, Component, GroupMember, Hold, Inhib
 from alerts.routing import components, inhibition
 from alerts.routing.matchers import MatcherInvalid, parse_matchers
 from alerts.services.grouping import label_alert
+from monitoring.uptime.selectors import describe_open_windows, find_dropping_windows
 
 logger = logging.getLogger(__name__)
 
@@ -67,12 +68,22 @@ def keep_holds(*, holds: Holds, now: datetime) -> int:
         for reason in reasons
     }
     began = [
-        Hold(alert_id=key[0], kind=HoldKind(key[1]), reference=key[2], text=reason.text, began_at=now)
+        Hold(
+            alert_id=key[0],
+            kind=HoldKind(key[1]),
+            reference=key[2],
+            text=reason.text,
+            began_at=now,
+            until=reason.until,
+            lasts=reason.lasts,
+        )
         for key, reason in wanted.items()
         if key not in open_ones
     ]
     ended = [hold for key, hold in open_ones.items() if key not in wanted]
     Hold.objects.bulk_create(began, ignore_conflicts=True)
+    changed = [hold for key, hold in open_ones.items() if key in wanted and _follow(hold, wanted[key])]
+    Hold.objects.bulk_update(changed, ["until", "lasts"])
     Hold.objects.filter(pk__in=[hold.pk for hold in ended], ended_at=None).update(ended_at=now)
     freed = {hold.alert_id for hold in ended} - {key[0] for key in wanted}
     return _release(freed, now) if freed else 0
@@ -82,14 +93,22 @@ def read_circumstances(*, now: datetime) -> Circumstances:
     """Return everything that may hold messages back at a moment; what can't be read is left out and logged."""
     return Circumstances(
         silences=_read_silences(now),
-        windows=(),
+        windows=_read_windows(now),
         inhibitions=_read_inhibitions(),
-        components=_read_components(),
+        components=read_components(),
     )
 
 
+def _follow(hold: Hold, reason: Reason) -> bool:
+    """Bring an open hold up to date with its cause; return whether that changed anything."""
+    if (hold.until, hold.lasts) == (reason.until, reason.lasts):
+        return False
+    hold.until, hold.lasts = reason.until, reason.lasts
+    return True
+
+
 def _list_firing(now: datetime) -> list[Firing]:
-    starts = _read_starts(now)
+    starts, lasting = _read_starts(now), _read_lasting()
     alerts = Alert.objects.filter(state=AlertState.FIRING).select_related("application").order_by("pk")
     return [
         Firing(
@@ -101,6 +120,7 @@ def _list_firing(now: datetime) -> list[Firing]:
             starts=starts.get(alert.pk, ()),
             snoozed_until=alert.snoozed_until,
             snoozed_by=alert.snoozed_name,
+            lasting=lasting.get(alert.pk, ()),
         )
         for alert in alerts
     ]
@@ -121,8 +141,44 @@ def _read_silences(now: datetime) -> list[Quiet]:
             logger.exception("silence %s can't be read and holds nothing", silence.pk)
             continue
         words = f"{silence.author_name} silenced it: {silence.reason}"
-        quiets.append(Quiet(silence.pk, matchers, silence.application_id, words))
+        quiets.append(Quiet(silence.pk, matchers, silence.application_id, words, until=silence.ends_at))
     return quiets
+
+
+def _read_windows(now: datetime) -> list[Quiet]:
+    quiets = []
+    for window in describe_open_windows(now=now):
+        try:
+            matchers = parse_matchers(window.matchers)
+        except MatcherInvalid:
+            logger.exception("maintenance window %s can't be read and holds nothing", window.window_id)
+            continue
+        if window.check_id is not None:
+            matchers += parse_matchers(f'{{check_id="{window.check_id}"}}')
+        words = f"Maintenance: {window.reason}" if window.reason else "Maintenance."
+        quiets.append(
+            Quiet(
+                window.window_id,
+                matchers,
+                window.application_id,
+                words,
+                until=window.closes_at,
+                drops_since=window.opens_at if window.drops else None,
+            )
+        )
+    return quiets
+
+
+def _read_lasting() -> dict[int, list[Reason]]:
+    """Return what holds alerts for good, by alert, unless its window was taken back since."""
+    holds = list(Hold.objects.filter(ended_at=None, lasts=True, kind=HoldKind.MAINTENANCE))
+    released = find_dropping_windows({hold.reference for hold in holds}) if holds else {}
+    found: dict[int, list[Reason]] = defaultdict(list)
+    for hold in holds:
+        released_at = released.get(hold.reference)
+        if hold.reference in released and (released_at is None or hold.began_at > released_at):
+            found[hold.alert_id].append(Reason(hold.kind, hold.reference, hold.text, lasts=True))
+    return found
 
 
 def _read_inhibitions() -> list[inhibition.InhibitRule]:
@@ -137,7 +193,8 @@ def _read_inhibitions() -> list[inhibition.InhibitRule]:
     return found
 
 
-def _read_components() -> list[components.Component]:
+def read_components() -> list[components.Component]:
+    """Return all components that can be read, ready to be judged."""
     parents: dict[int, list[int]] = defaultdict(list)
     for child, parent in Component.depends_on.through.objects.values_list("from_component_id", "to_component_id"):
         parents[child].append(parent)
@@ -148,7 +205,7 @@ def _read_components() -> list[components.Component]:
         except MatcherInvalid:
             logger.exception("component %s can't be read and holds nothing", component.pk)
             continue
-        if component.application is not None:
+        if component.application is not None and matchers:
             matchers += parse_matchers(f'{{application="{component.application.slug}"}}')
         found.append(components.Component(component.pk, component.name, matchers, tuple(sorted(parents[component.pk]))))
     return found

@@ -38,6 +38,7 @@ SIDEBAR: tuple[Group, ...] = (
         "Respond",
         (
             Entry("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert", "alerts"),
+            Entry("Silences", "notifications_off", "admin:alerts_silence_changelist", "alerts.view_silence"),
             Entry(
                 "Incidents", "emergency", "admin:incidents_incident_changelist", "incidents.view_incident", "incidents"
             ),
@@ -103,6 +104,8 @@ SIDEBAR: tuple[Group, ...] = (
                 "admin:monitoring_criticalpattern_changelist",
                 "monitoring.view_criticalpattern",
             ),
+            Entry("Components", "account_tree", "admin:alerts_component_changelist", "alerts.view_component"),
+            Entry("Inhibition", "hearing_disabled", "admin:alerts_inhibitrule_changelist", "alerts.view_inhibitrule"),
             Entry("Channels", "campaign", "admin:alerts_channel_changelist", "alerts.view_channel"),
             Entry("Escalation", "stairs", "admin:alerts_policy_changelist", "alerts.view_policy"),
             Entry("Noise", "volume_up", "admin:alerts_noise", "alerts.view_alert"),

@@ -46,6 +46,18 @@ class CheckState(StrEnum):
         return _STATES[self][1]
 
 
+class EndAction(StrEnum):
+    """What becomes of alerts that a maintenance window held, when it is over."""
+
+    RELEASE = "release"
+    DROP = "drop"
+
+    @property
+    def label(self) -> str:
+        """What people read."""
+        return _END_ACTIONS[self]
+
+
 class Ping(StrEnum):
     """What a heartbeat says."""
 
@@ -54,6 +66,10 @@ class Ping(StrEnum):
     FAIL = "fail"
 
 
+_END_ACTIONS = {
+    EndAction.RELEASE: "Tell of alerts that still fire",
+    EndAction.DROP: "Tell nobody of alerts that began during it",
+}
 _KINDS = {
     CheckKind.HTTP: "Web address (HTTP)",
     CheckKind.TCP: "Port (TCP)",

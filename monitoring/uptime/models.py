@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
@@ -22,17 +23,21 @@ from monitoring.uptime.drafts import (
     CheckDraft,
     describe_target,
 )
-from monitoring.uptime.enums import KIND_CHOICES, STATE_CHOICES, CheckKind, CheckState
+from monitoring.uptime.enums import KIND_CHOICES, STATE_CHOICES, CheckKind, CheckState, EndAction
 from monitoring.uptime.expectations import DEFAULT_STATUSES, Expectations
 from monitoring.uptime.judgement import find_heartbeat_due
 from monitoring.uptime.querysets import CheckQuerySet
+from monitoring.uptime.recurrence import Recurrence, Repeat
 from monitoring.uptime.requests import METHOD_CHOICES, Method
 from monitoring.uptime.targets import DEFAULT_TLS_DAYS
+from monitoring.uptime.window_drafts import WindowDraft
 
 #: How many results of a check are kept; the next one takes the place of the oldest.
 KEPT_RESULTS = 100
 #: Fields of `Expectations`, stored one by one.
 EXPECTED_FIELDS = tuple(Expectations.__dataclass_fields__)
+REPEAT_CHOICES = [(repeat.value, repeat.label) for repeat in Repeat]
+END_ACTION_CHOICES = [(action.value, action.label) for action in EndAction]
 DRAFT_FIELDS = tuple(name for name in CheckDraft.__dataclass_fields__ if name != "expected")
 
 
@@ -229,7 +234,12 @@ class CheckChange(models.Model):
 
 
 class MaintenanceWindow(models.Model):
-    """A stretch of time in which failures are expected and do not count, for one check or all of an application."""
+    """Time in which failures are expected: checks go on but do not count, and alerts tell nobody. Once, or again and again.
+
+    `starts_at` and `ends_at` are the first time; read on the clock of `time_zone` they say at which local times it comes
+    again. `opens_at` and `closes_at` are the time that is open or comes next, both null when there is none any more; only
+    services/maintenance.py moves them on.
+    """
 
     application = models.ForeignKey("monitoring.Application", on_delete=models.CASCADE, related_name="+")
     check_row = models.ForeignKey(
@@ -240,11 +250,30 @@ class MaintenanceWindow(models.Model):
         null=True,
         blank=True,
         db_column="check_id",
-        help_text="Empty: all checks of the application.",
+        help_text="Empty: all checks and alerts of the application.",
+    )
+    matchers = models.TextField(
+        blank=True,
+        help_text='Only alerts with such labels, like {host="erp1"}; checks go on counting then. Empty: all of them.',
     )
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     reason = models.CharField(max_length=200, blank=True, help_text="For example “Update to 4.2”.")
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="The clock that all its times are read on.")
+    repeat = models.CharField(max_length=20, choices=REPEAT_CHOICES, default=Repeat.NONE.value)
+    weekdays = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
+    month_day = models.PositiveSmallIntegerField(default=1)
+    nth = models.SmallIntegerField(default=1)
+    weekday = models.PositiveSmallIntegerField(default=0)
+    until_date = models.DateField(null=True, blank=True, help_text="The last day on which it may begin.")
+    count = models.PositiveIntegerField(null=True, blank=True, help_text="How many times at most.")
+    end_action = models.CharField(max_length=10, choices=END_ACTION_CHOICES, default=EndAction.RELEASE.value)
+    opens_at = models.DateTimeField(null=True, blank=True, editable=False)
+    closes_at = models.DateTimeField(null=True, blank=True, editable=False)
+    cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    released_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="What it dropped until then is told after all: it was moved."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[models.Manager[MaintenanceWindow]]
@@ -252,11 +281,25 @@ class MaintenanceWindow(models.Model):
     class Meta:
         ordering = ["-starts_at", "-id"]
         constraints = [
-            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="maintenance_window_has_length")
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="maintenance_window_has_length"),
+            models.CheckConstraint(
+                condition=Q(opens_at=None, closes_at=None) | Q(closes_at__gt=F("opens_at")),
+                name="maintenance_window_opens_before_it_closes",
+            ),
+            models.CheckConstraint(
+                condition=Q(repeat__in=[repeat.value for repeat in Repeat]), name="maintenance_window_repeat_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(end_action__in=[action.value for action in EndAction]),
+                name="maintenance_window_end_action_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(cancelled_at=None) | Q(opens_at=None), name="cancelled_maintenance_window_is_over"
+            ),
         ]
         indexes = [
-            # Every few seconds: the windows that are open now.
-            models.Index(fields=["ends_at"], name="maintenance_window_end"),
+            # Every few seconds: the windows that are open now, and those to be moved on.
+            models.Index(fields=["closes_at"], name="maintenance_window_close", condition=Q(closes_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -265,3 +308,30 @@ class MaintenanceWindow(models.Model):
     def get_absolute_url(self) -> str:
         """Address of the window's page."""
         return reverse("admin:monitoring_maintenancewindow_change", args=[self.pk])
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """How it comes again."""
+        return Recurrence(
+            repeat=Repeat(self.repeat),
+            weekdays=tuple(self.weekdays),
+            month_day=self.month_day,
+            nth=self.nth,
+            weekday=self.weekday,
+            until=self.until_date,
+            count=self.count,
+        )
+
+    def draft(self) -> WindowDraft:
+        """Return it as it was wished for, to be changed and saved again."""
+        return WindowDraft(
+            application_id=self.application_id,
+            check_id=self.check_row_id,
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+            reason=self.reason,
+            time_zone=self.time_zone,
+            recurrence=self.recurrence,
+            matchers=self.matchers,
+            end_action=self.end_action,
+        )

@@ -12,7 +12,7 @@ from django.db.models import Count, Q, QuerySet
 
 from config.settings import OPTION
 from monitoring.uptime.availability import Availability, Change, measure_availability
-from monitoring.uptime.enums import CheckState
+from monitoring.uptime.enums import CheckState, EndAction
 from monitoring.uptime.models import Check, CheckChange, CheckResult, MaintenanceWindow
 from monitoring.uptime.querysets import CheckQuerySet
 
@@ -92,19 +92,68 @@ def list_durations(check_ids: Sequence[int], *, limit: int) -> dict[int, list[fl
 
 def list_open_windows(*, now: datetime) -> QuerySet[MaintenanceWindow]:
     """Return the maintenance windows that are open now."""
-    return MaintenanceWindow.objects.filter(starts_at__lte=now, ends_at__gt=now)
+    return MaintenanceWindow.objects.filter(opens_at__lte=now, closes_at__gt=now)
 
 
 def find_open_window(check: Check, *, now: datetime) -> MaintenanceWindow | None:
-    """Return a window that is open for a check now."""
-    open_ones = list_open_windows(now=now).filter(application_id=check.application_id)
-    return open_ones.filter(Q(check_row=None) | Q(check_row=check)).order_by("-ends_at").first()
+    """Return a window that is open for a check now; those with matchers are for alerts alone."""
+    open_ones = list_open_windows(now=now).filter(application_id=check.application_id, matchers="")
+    return open_ones.filter(Q(check_row=None) | Q(check_row=check)).order_by("-closes_at").first()
 
 
 def list_coming_windows(check: Check, *, now: datetime) -> list[MaintenanceWindow]:
     """Return the windows of a check that are open or to come, the next one first."""
-    windows = MaintenanceWindow.objects.filter(application_id=check.application_id, ends_at__gt=now)
-    return list(windows.filter(Q(check_row=None) | Q(check_row=check)).order_by("starts_at", "pk"))
+    windows = MaintenanceWindow.objects.filter(application_id=check.application_id, closes_at__gt=now, matchers="")
+    return list(windows.filter(Q(check_row=None) | Q(check_row=check)).order_by("opens_at", "pk"))
+
+
+def list_windows(*, application_id: int) -> QuerySet[MaintenanceWindow]:
+    """Return an application's windows, whatever their state."""
+    return MaintenanceWindow.objects.filter(application_id=application_id)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWindow:
+    """A window that is open, as other rooms need it. `check_id` None: it is for all of the application.
+
+    `matchers`: text that was checked when it was saved. `drops`: alerts that begin during it are never told of.
+    """
+
+    window_id: int
+    application_id: int
+    check_id: int | None
+    matchers: str
+    reason: str
+    opens_at: datetime
+    closes_at: datetime
+    drops: bool
+
+
+def describe_open_windows(*, now: datetime) -> list[OpenWindow]:
+    """Return the windows that are open now, for other rooms; one query."""
+    return [
+        OpenWindow(
+            window_id=window.pk,
+            application_id=window.application_id,
+            check_id=window.check_row_id,
+            matchers=window.matchers,
+            reason=window.reason,
+            opens_at=window.opens_at,
+            closes_at=window.closes_at,
+            drops=window.end_action == EndAction.DROP,
+        )
+        for window in list_open_windows(now=now).order_by("pk")
+        if window.opens_at is not None and window.closes_at is not None
+    ]
+
+
+def find_dropping_windows(window_ids: Iterable[int]) -> dict[int, datetime | None]:
+    """Return which of these windows drop alerts for good, and the moment until which they do so no more (None: there is none).
+
+    A window that was cancelled, deleted or moved releases what it dropped before.
+    """
+    dropping = MaintenanceWindow.objects.filter(pk__in=list(window_ids), end_action=EndAction.DROP, cancelled_at=None)
+    return dict(dropping.values_list("pk", "released_at"))
 
 
 def find_check_link(*, application_id: int, pk: str) -> tuple[str, str] | None:

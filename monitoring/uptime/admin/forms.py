@@ -1,4 +1,4 @@
-"""Forms of checks and maintenance windows."""
+"""Forms of checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from config.admin.fields import SecondsField
 from monitoring.uptime.drafts import MAX_TIMEOUT_SECONDS, CheckDraft, CheckInvalid, check_draft
 from monitoring.uptime.expectations import Expectations
-from monitoring.uptime.models import EXPECTED_FIELDS, Check, MaintenanceWindow
+from monitoring.uptime.models import EXPECTED_FIELDS, Check
 from monitoring.uptime.requests import MASK, mask_headers
 from monitoring.uptime.services.checks import put_back_secrets
 
@@ -150,22 +150,3 @@ class CheckForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the st
 
     def _post_clean(self) -> None:
         """Leave the instance alone: the service writes it, from the draft."""
-
-
-class WindowForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """Planning a maintenance window."""
-
-    class Meta:
-        model = MaintenanceWindow
-        fields = ["application", "check_row", "starts_at", "ends_at", "reason"]
-
-    def clean(self) -> dict[str, Any]:
-        """The check has to be the application's; the end comes after the beginning."""
-        data = super().clean() or {}
-        check, application = data.get("check_row"), data.get("application")
-        if check is not None and application is not None and check.application_id != application.pk:
-            self.add_error("check_row", "This check belongs to another application.")
-        starts_at, ends_at = data.get("starts_at"), data.get("ends_at")
-        if starts_at and ends_at and ends_at <= starts_at:
-            self.add_error("ends_at", "It has to end after it begins.")
-        return data

@@ -1,0 +1,407 @@
+"""What holds alerts back, told as scenarios over real rules with a simulated clock: who is told what, and when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from alerts.enums import HoldKind
+from alerts.inhibit_drafts import ComponentDraft, DraftInvalid, InhibitDraft
+from alerts.models import Alert, Component, Hold, InhibitRule
+from alerts.services.builtin import install_rules
+from alerts.services.components import delete_component, save_component
+from alerts.services.evaluating import evaluate_rules
+from alerts.services.inhibitions import (
+    BuiltinKept,
+    delete_inhibition,
+    install_inhibitions,
+    save_inhibition,
+    set_inhibitions_enabled,
+)
+from alerts.services.notifying import take_turn
+from alerts.services.silences import create_silence, end_silence, extend_silence
+from alerts.silencing import SilenceDraft
+from config.actors import Actor
+from config.deliveries.models import Delivery
+from monitoring.applications.models import Application
+from monitoring.uptime.enums import EndAction
+from monitoring.uptime.recurrence import Recurrence, Repeat
+from monitoring.uptime.services.maintenance import (
+    cancel_window,
+    create_window,
+    delete_window,
+    end_occurrence,
+    follow_windows,
+    update_window,
+)
+from monitoring.uptime.window_drafts import WindowDraft
+from tests.support.alerts import evaluate, make_channel, make_rule, moment, report, tell
+from tests.support.metrics import make_application, store
+
+pytestmark = pytest.mark.django_db
+BY = Actor(name="Ada")
+MINUTE, HOUR = 60, 3600
+
+
+@pytest.fixture
+def application() -> Application:
+    make_channel(is_default=True)
+    return make_application(name="Acme")
+
+
+def subjects() -> list[str]:
+    return list(Delivery.objects.order_by("pk").values_list("subject", flat=True))
+
+
+def tell_until(end: int, *, start: int = 0, every: int = 10) -> None:
+    for second in range(start, end + 1, every):
+        follow_windows(now=moment(second))
+        tell(second)
+
+
+def silence(*, start: float = 0, end: float = HOUR, matchers: str = '{alertname="Load"}') -> Any:
+    draft = SilenceDraft(matchers, moment(start), moment(end), "Known")
+    return create_silence(draft=draft, by=BY, now=moment(start))
+
+
+def inhibit(source: str, target: str, *equal: str) -> InhibitRule:
+    return save_inhibition(draft=InhibitDraft(f"{source} before {target}", source, target, equal))
+
+
+# Silences: as Alertmanager's own acceptance tests tell them.
+
+
+def test_silence__before_and_while_it_fires__told_when_it_ends(application: Application) -> None:
+    make_rule(name="Load")
+    silence(end=20 * MINUTE)
+    report(application, 3)
+    evaluate(0)
+    tell_until(20 * MINUTE - 10, every=30)
+    assert subjects() == []
+    tell(20 * MINUTE)
+    assert subjects() == ["Warning: Load (host=erp1)"]
+
+
+def test_silence__begins_while_firing__no_repetition_and_its_end_is_told_at_once(application: Application) -> None:
+    make_rule(name="Load")
+    report(application, 3)
+    evaluate(0)
+    tell_until(60)
+    silence(start=60, end=6 * HOUR)
+    tell_until(5 * HOUR, start=70, every=300)
+    assert len(subjects()) == 1
+    tell(6 * HOUR)
+    assert len(subjects()) == 2
+
+
+def test_silence__ended_early__told_at_once(application: Application) -> None:
+    make_rule(name="Load")
+    row = silence(end=HOUR)
+    report(application, 3)
+    evaluate(0)
+    tell_until(120)
+    end_silence(silence_id=row.pk, by=BY, now=moment(121))
+    tell(125)
+    assert subjects() == ["Warning: Load (host=erp1)"]
+
+
+def test_silence__extended__holds_until_the_new_end_and_says_so(application: Application) -> None:
+    make_rule(name="Load")
+    row = silence(end=10 * MINUTE)
+    report(application, 3)
+    evaluate(0)
+    tell_until(60)
+    extend_silence(silence_id=row.pk, ends_at=moment(30 * MINUTE), now=moment(61))
+    tell_until(30 * MINUTE - 10, start=70, every=60)
+    assert subjects() == []
+    assert Hold.objects.get().until == moment(30 * MINUTE)
+    tell(30 * MINUTE)
+    assert len(subjects()) == 1
+
+
+def test_silence__over_while_silenced__nobody_hears_of_either(application: Application) -> None:
+    make_rule(name="Load")
+    silence(end=HOUR)
+    report(application, 3)
+    evaluate(0)
+    tell_until(60)
+    report(application, 0, at=60)
+    evaluate(75)
+    tell_until(2 * HOUR, start=80, every=300)
+    assert subjects() == []
+
+
+# Inhibition.
+
+
+def test_inhibition__source_fires__target_is_held_and_told_when_it_is_over(application: Application) -> None:
+    make_rule("load > 1", name="Load", severity="warning")
+    make_rule("load > 5", name="Overload", severity="critical")
+    inhibit("alertname=Overload", "alertname=Load", "host")
+    report(application, 9)
+    evaluate(0)
+    tell_until(60)
+    assert subjects() == ["Critical: Overload (host=erp1)"]
+    assert Hold.objects.get().text == "“Overload (host=erp1)” fires."
+
+    report(application, 3, at=60)
+    evaluate(75)
+    tell_until(HOUR, start=80, every=30)
+    assert sorted(subject.split(":")[0] for subject in subjects()[1:]) == ["Resolved after 1 min 15 s", "Warning"]
+
+
+def test_inhibition__another_host__is_not_held(application: Application) -> None:
+    make_rule("load > 1 < 5", name="Load")
+    make_rule("load > 5", name="Overload", severity="critical")
+    inhibit("alertname=Overload", "alertname=Load", "host")
+    report(application, 9, host="erp1")
+    report(application, 3, host="erp2")
+    evaluate(0)
+    tell_until(60)
+    assert len(subjects()) == 2
+
+
+def test_inhibition__switched_off__target_is_told(application: Application) -> None:
+    make_rule("load > 1", name="Load")
+    make_rule("load > 5", name="Overload", severity="critical")
+    rule = inhibit("alertname=Overload", "alertname=Load", "host")
+    report(application, 9)
+    evaluate(0)
+    tell_until(60)
+    set_inhibitions_enabled(rule_ids=[rule.pk], enabled=False)
+    tell(65)
+    assert len(subjects()) == 2
+
+
+def test_inhibition__of_what_is_silenced__still_holds(application: Application) -> None:
+    """Somebody decided that nobody hears of the cause; its consequences are no news then."""
+    make_rule("load > 1", name="Load")
+    make_rule("load > 5", name="Overload", severity="critical")
+    inhibit("alertname=Overload", "alertname=Load", "host")
+    silence(matchers="alertname=Overload")
+    report(application, 9)
+    evaluate(0)
+    tell_until(60)
+    assert subjects() == []
+
+
+def test_builtin_inhibitions__cpu_critical__only_that_is_told_of_the_same_host(application: Application) -> None:
+    install_rules()
+    install_inhibitions()
+    for second in range(0, 8 * MINUTE, 30):
+        for host, value in (("erp1", 0.99), ("erp2", 0.9)):
+            report(application, value, at=second, host=host, name="system_cpu_utilization_ratio")
+        evaluate(second)
+        tell(second)
+    told = "\n".join(Delivery.objects.values_list("text", flat=True))
+    assert "CPU of erp1 above 95" in told
+    assert "CPU of erp1 above 80" not in told
+    assert "CPU of erp2 above 80" in told
+
+
+def test_install__twice_and_edited__keeps_what_people_changed() -> None:
+    assert install_inhibitions() > 5
+    assert install_inhibitions() == 0
+    rule = InhibitRule.objects.get(builtin_key="host-cpu")
+    save_inhibition(draft=InhibitDraft("Mine", "a=b", "c=d"), rule=rule)
+    InhibitRule.objects.update(builtin_version=0)
+    assert install_inhibitions() > 5
+    rule.refresh_from_db()
+    assert (rule.name, rule.source_matchers) == ("Mine", "a=b")
+    with pytest.raises(BuiltinKept):
+        delete_inhibition(rule=rule)
+
+
+@pytest.mark.parametrize(
+    ("field", "draft"),
+    [
+        ("source_matchers", InhibitDraft("A", "", "a=b")),
+        ("target_matchers", InhibitDraft("A", "a=b", " ")),
+        ("target_matchers", InhibitDraft("A", "a=b", "{")),
+        ("source_matchers", InhibitDraft("A", "a!=b", "a=b")),
+        ("name", InhibitDraft(" ", "a=b", "c=d")),
+    ],
+)
+def test_inhibition__senseless__refused_in_words(field: str, draft: InhibitDraft) -> None:
+    with pytest.raises(DraftInvalid) as caught:
+        save_inhibition(draft=draft)
+    assert list(caught.value.errors) == [field]
+    assert not InhibitRule.objects.exists()
+
+
+# Components.
+
+
+def make_component(name: str, matchers: str, *parents: Component) -> Component:
+    return save_component(draft=ComponentDraft(name, matchers, parent_ids=tuple(one.pk for one in parents)))
+
+
+def test_outage__host_with_thirty_children__one_page_and_later_the_one_that_stays(application: Application) -> None:
+    make_rule("host_down > 0", name="Host down", severity="critical")
+    make_rule("load > 1", name="Service down")
+    host = make_component("Host", 'alertname="Host down"')
+    for number in range(30):
+        make_component(f"Service {number}", f'alertname="Service down", host="s{number}"', host)
+    report(application, 1, name="host_down", host="metal")
+    for number in range(30):
+        report(application, 3, host=f"s{number}")
+    evaluate(0)
+    tell_until(10 * MINUTE, every=30)
+
+    assert subjects() == ["Critical: Host down (host=metal)"]
+    assert Alert.objects.firing().count() == 31
+    assert Hold.objects.filter(kind=HoldKind.COMPONENT, ended_at=None).count() == 30
+    assert "Host is broken: “Host down (host=metal)”." in Hold.objects.values_list("text", flat=True)
+
+    # All but one recover with the host: they are evaluated all the same.
+    report(application, 0, name="host_down", host="metal", at=10 * MINUTE)
+    for number in range(29):
+        report(application, 0, host=f"s{number}", at=10 * MINUTE)
+    report(application, 3, host="s29", at=10 * MINUTE)
+    evaluate(10 * MINUTE + 15)
+    tell_until(20 * MINUTE, start=10 * MINUTE + 20, every=30)
+
+    assert sorted(subjects()[1:]) == [
+        "Resolved after 10 min: Host down (host=metal)",
+        "Warning: Service down (host=s29)",
+    ]
+
+
+def test_component__deleted_above__what_it_held_is_told(application: Application) -> None:
+    make_rule("load > 1", name="Load")
+    host = make_component("Host", 'host="metal"')
+    make_component("Service", 'host="erp1"', host)
+    report(application, 3, host="metal")
+    report(application, 3, host="erp1")
+    evaluate(0)
+    tell_until(60)
+    assert subjects() == ["Warning: Load (host=metal)"]
+    delete_component(component=host)
+    tell(65)
+    assert subjects()[1] == "Warning: 2 alerts: Load (host=metal), …"
+
+
+def test_component__loop_or_itself__refused_in_words_and_nothing_changes() -> None:
+    first = make_component("First", "a=b")
+    second = make_component("Second", "a=c", first)
+    for parents, words in (((second.pk,), "“First” needs “Second” needs “First”"), ((first.pk,), "can't need itself")):
+        with pytest.raises(DraftInvalid, match=words):
+            save_component(draft=ComponentDraft("First", "a=b", parent_ids=parents), component=first)
+    assert list(first.depends_on.all()) == []
+
+
+# Maintenance.
+
+
+def window(application: Application, *, start: float, end: float, **fields: Any) -> Any:
+    draft = WindowDraft(application.pk, moment(start), moment(end), "Update", **fields)
+    return create_window(draft=draft, now=moment(start))
+
+
+def test_window__release__what_still_fires_is_told_at_its_end_in_one_message(application: Application) -> None:
+    make_rule(name="Load")
+    window(application, start=0, end=30 * MINUTE)
+    for host in ("erp1", "erp2", "erp3"):
+        report(application, 3, host=host)
+    evaluate(0)
+    tell_until(30 * MINUTE - 10, every=60)
+    assert subjects() == []
+    assert {hold.text for hold in Hold.objects.all()} == {"Maintenance: Update"}
+    assert {hold.until for hold in Hold.objects.all()} == {moment(30 * MINUTE)}
+    tell_until(30 * MINUTE + 60, start=30 * MINUTE)
+    assert subjects() == ["Warning: 3 alerts: Load (host=erp1), …"]
+
+
+def test_window__drop__what_began_in_it_is_told_only_if_it_begins_anew(application: Application) -> None:
+    make_rule(name="Load")
+    report(application, 3, host="before")
+    evaluate(0)
+    window(application, start=10, end=30 * MINUTE, end_action=EndAction.DROP)
+    report(application, 3, at=20, host="within")
+    evaluate(20)
+    tell_until(HOUR, start=20, every=60)
+    assert subjects() == ["Warning: Load (host=before)"]
+
+    report(application, 0, at=HOUR, host="within")
+    evaluate(HOUR)
+    report(application, 3, at=HOUR + 60, host="within")
+    evaluate(HOUR + 60)
+    tell_until(HOUR + 900, start=HOUR + 60, every=30)
+    assert subjects()[1] == "Warning: 1 alert, 1 resolved: Load (host=within), …"
+
+
+@pytest.mark.parametrize("how", ["cancel", "delete", "move"])
+def test_window__taken_back__what_it_held_is_told_at_once(application: Application, how: str) -> None:
+    make_rule(name="Load")
+    row = window(application, start=0, end=HOUR, end_action=EndAction.DROP)
+    report(application, 3)
+    evaluate(0)
+    tell_until(120)
+    now = moment(125)
+    match how:
+        case "cancel":
+            cancel_window(window=row, now=now)
+        case "delete":
+            delete_window(window=row, now=now)
+        case "move":
+            later = WindowDraft(application.pk, moment(5 * HOUR), moment(6 * HOUR), end_action=EndAction.DROP)
+            update_window(window=row, draft=later, now=now)
+    tell(125)
+    assert subjects() == ["Warning: Load (host=erp1)"]
+
+
+def test_window__drop_ended_early__what_began_in_it_stays_untold(application: Application) -> None:
+    make_rule(name="Load")
+    row = window(application, start=0, end=HOUR, end_action=EndAction.DROP)
+    report(application, 3)
+    evaluate(0)
+    tell_until(120)
+    end_occurrence(window=row, now=moment(125))
+    tell_until(900, start=125)
+    assert subjects() == []
+
+
+def test_window__matchers__hold_only_such_alerts(application: Application) -> None:
+    make_rule(name="Load")
+    window(application, start=0, end=HOUR, matchers='{host="erp1"}')
+    report(application, 3, host="erp1")
+    report(application, 3, host="erp2")
+    evaluate(0)
+    tell_until(60)
+    assert subjects() == ["Warning: Load (host=erp2)"]
+
+
+def test_window__of_another_application__holds_nothing(application: Application) -> None:
+    make_rule(name="Load")
+    window(make_application(), start=0, end=HOUR)
+    report(application, 3)
+    evaluate(0)
+    tell_until(60)
+    assert len(subjects()) == 1
+
+
+def test_window__every_night_over_the_end_of_summer_time__holds_by_the_local_clock(application: Application) -> None:
+    """02:00-04:00 in Berlin is three hours long in this night, 00:00-03:00 UTC, and two in the next, 01:00-03:00."""
+    make_rule("load > 1", name="Load")
+    create_window(
+        draft=WindowDraft(
+            application.pk,
+            datetime.fromisoformat("2026-10-20T02:00+02:00"),
+            datetime.fromisoformat("2026-10-20T04:00+02:00"),
+            time_zone="Europe/Berlin",
+            recurrence=Recurrence(Repeat.DAILY),
+        ),
+        now=datetime.fromisoformat("2026-10-19T12:00Z"),
+    )
+    held = {}
+    for text in ("24T23:45", "25T00:15", "25T02:45", "25T03:15", "26T00:45", "26T01:15", "26T02:45", "26T03:15"):
+        now = datetime.fromisoformat(f"2026-10-{text}+00:00")
+        labels = {"__name__": "load", "host": "erp1"}
+        store(application, [(labels, int(now.timestamp() * 1000), 3)], now=now)
+        follow_windows(now=now)
+        evaluate_rules(now=now)
+        take_turn(now=now)
+        held[text] = Hold.objects.filter(kind=HoldKind.MAINTENANCE, ended_at=None).exists()
+    assert [text for text, is_held in held.items() if is_held] == ["25T00:15", "25T02:45", "26T01:15", "26T02:45"]
