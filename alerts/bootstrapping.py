@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alerts.models import Rule
 from alerts.services.builtin import install_rules
+from alerts.services.builtin_policies import install_policies
 from alerts.services.inhibitions import install_inhibitions
 from config.bootstrap import BootstrapContext, step
 
@@ -19,3 +20,9 @@ def install_builtin_rules(context: BootstrapContext) -> None:
 def install_builtin_inhibitions(context: BootstrapContext) -> None:
     """Install the shipped inhibitions and bring them up to date."""
     context.summary["inhibitions"] = install_inhibitions()
+
+
+@step("alerts: built-in policies", order=52)
+def install_builtin_policies(context: BootstrapContext) -> None:
+    """Install the shipped escalation policies."""
+    context.summary["policies"] = install_policies()
