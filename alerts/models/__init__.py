@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from alerts.models.alerts import Alert, AlertComment, AlertQuerySet, AlertTransition
 from alerts.models.groups import AlertGroup, GroupMember, Hold, Notice
+from alerts.models.oncall import (
+    OnCallCalendar,
+    OnCallFeed,
+    OnCallLayer,
+    OnCallOffer,
+    OnCallOverride,
+    OnCallParticipant,
+    OnCallSchedule,
+)
 from alerts.models.policies import Policy, PolicyStep, Route
 from alerts.models.rules import Channel, ChannelManager, Rule, RuleQuerySet
 from alerts.models.suppression import Component, InhibitRule, Silence
@@ -21,6 +30,13 @@ __all__ = [
     "Hold",
     "InhibitRule",
     "Notice",
+    "OnCallCalendar",
+    "OnCallFeed",
+    "OnCallLayer",
+    "OnCallOffer",
+    "OnCallOverride",
+    "OnCallParticipant",
+    "OnCallSchedule",
     "Policy",
     "PolicyStep",
     "Route",

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts.enums import PolicyStepKind
+from alerts.models.oncall import OnCallSchedule
 from alerts.models.rules import Channel
 
 ONE_DAY = 86_400
@@ -85,6 +86,7 @@ class PolicyStep(models.Model):
     channels = models.ManyToManyField(Channel, blank=True, related_name="policy_steps")
     people = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="+")
     teams = models.ManyToManyField(Group, blank=True, related_name="+")
+    schedules = models.ManyToManyField(OnCallSchedule, blank=True, related_name="policy_steps")
     from_time = models.TimeField(null=True, blank=True)
     until_time = models.TimeField(null=True, blank=True)
     weekdays = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)

@@ -11,8 +11,9 @@ from django.db.models import F
 
 from alerts.enums import ChannelKind
 from alerts.escalation import Step, StepKind
-from alerts.models import AlertGroup, Channel, Policy
-from alerts.recipients import Recipient
+from alerts.models import AlertGroup, Channel, OnCallSchedule, Policy
+from alerts.recipients import Recipient, merge_recipients
+from alerts.rosters import find_on_call
 from alerts.selectors import list_channel_recipients, list_people_recipients, read_signing_secret
 
 
@@ -28,6 +29,8 @@ def reach(step: Step, *, group: AlertGroup, now: datetime) -> list[Recipient]:
             return list_people_recipients(people.values_list("pk", flat=True))
         case StepKind.ROUND_ROBIN:
             return list_people_recipients([_take_turn(step, group)])
+        case StepKind.SCHEDULE:
+            return merge_recipients(found for each in step.targets for found in _reach_on_call(each, now))
     return []
 
 
@@ -43,6 +46,17 @@ def read_secrets(recipients: Iterable[Recipient]) -> Callable[[Recipient], Recip
         return replace(recipient, secret=secret, obstacle=obstacle or recipient.obstacle)
 
     return complete
+
+
+def _reach_on_call(schedule_id: int, now: datetime) -> list[Recipient]:
+    """Return who is on call at this moment; if nobody is, one that can't be reached, so that the ledger says why."""
+    people = find_on_call(schedule_id, now)
+    if people:
+        return list_people_recipients(person.pk for person in people)
+    schedule = OnCallSchedule.objects.filter(pk=schedule_id).first()
+    name = schedule.name if schedule else f"schedule {schedule_id}"
+    why = f"Nobody is on call in “{name}” now." if schedule else "This on-call schedule was deleted."
+    return [Recipient(0, name, ChannelKind.EMAIL, f"on call: {name}", obstacle=why)]
 
 
 def _take_turn(step: Step, group: AlertGroup) -> int:
