@@ -38,6 +38,7 @@ SIDEBAR: tuple[Group, ...] = (
         "Respond",
         (
             Entry("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert", "alerts"),
+            Entry("On call", "support_agent", "admin:alerts_on_call", "", "on_call"),
             Entry(
                 "Incidents", "emergency", "admin:incidents_incident_changelist", "incidents.view_incident", "incidents"
             ),
@@ -102,6 +103,12 @@ SIDEBAR: tuple[Group, ...] = (
                 "crisis_alert",
                 "admin:monitoring_criticalpattern_changelist",
                 "monitoring.view_criticalpattern",
+            ),
+            Entry(
+                "Schedules",
+                "calendar_month",
+                "admin:alerts_oncallschedule_changelist",
+                "alerts.view_oncallschedule",
             ),
             Entry("Channels", "campaign", "admin:alerts_channel_changelist", "alerts.view_channel"),
             Entry("People and roles", "group", "admin:auth_user_changelist", "auth.view_user"),
