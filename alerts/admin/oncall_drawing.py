@@ -20,8 +20,8 @@ from alerts.rosters import name_people, read_people, read_schedules
 
 COLOURS = 8
 SHOWN_GAPS = 8
-#: What is narrower than these percents of a week (8 h) has no room for a name.
-ROOM = 4.5
+#: What is narrower than these percents of a week (16 h, 5 h) has no room for a name, and none for initials.
+ROOM, LITTLE_ROOM = 9.5, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +96,11 @@ def draw(schedule: Schedule, *, zone: str, monday: date, now: datetime, override
     """Return the weeks of a schedule. `override` is the address at which others are put on call."""
     weeks = draw_weeks(schedule, monday=monday, zone=zone, now=now)
     people = read_people(person for week in weeks for row in week.rows for bar in row.bars for person in bar.people)
-    brush = _Brush(people, zone, override)
+    brush = _Brush(people, zone, override, now)
     today = now.astimezone(ZoneInfo(zone)).date()
     return Calendar(
         weeks=tuple(brush.draw_week(week, today) for week in weeks),
-        entries=tuple(brush.list_entries(weeks, now)),
+        entries=tuple(brush.list_entries(weeks)),
         first=monday,
         last=monday + timedelta(days=7 * WEEKS - 1),
         before=monday - timedelta(days=7 * WEEKS),
@@ -127,6 +127,7 @@ class _Brush:
     people: dict[int, User]
     zone: str
     override: str
+    now: datetime
 
     def draw_week(self, week: Week, today: date) -> Days:
         return Days(
@@ -139,7 +140,7 @@ class _Brush:
             today=today,
         )
 
-    def list_entries(self, weeks: list[Week], now: datetime) -> Any:
+    def list_entries(self, weeks: list[Week]) -> Any:
         bars = {(bar.start, bar.end): bar for week in weeks for row in week.rows if row.is_final for bar in row.bars}
         entries = [
             Entry(
@@ -149,7 +150,7 @@ class _Brush:
                 colour=_pick_colour(bar.people),
                 is_gap=not bar.people,
                 is_override=bar.is_override,
-                is_now=bar.start <= now < bar.end,
+                is_now=bar.start <= self.now < bar.end,
                 url=self._link(bar),
             )
             for bar in bars.values()
@@ -160,7 +161,7 @@ class _Brush:
         names = self._name(bar.people)
         when = write_span(Span(bar.start, bar.end), self.zone)
         return Block(
-            label=names if bar.width >= ROOM else "",
+            label=self._shorten(bar, names),
             title=f"{names}: {when}{' (override)' if bar.is_override else ''}",
             style=_place(bar.left, bar.width),
             colour=_pick_colour(bar.people),
@@ -170,16 +171,25 @@ class _Brush:
         )
 
     def _link(self, bar: Bar) -> str:
-        if not self.override:
+        if not self.override or bar.end <= self.now:
             return ""
         clock = ZoneInfo(self.zone)
         query = {
-            "from": f"{bar.start.astimezone(clock):%Y-%m-%dT%H:%M}",
+            "from": f"{max(bar.start, self.now).astimezone(clock):%Y-%m-%dT%H:%M}",
             "to": f"{bar.end.astimezone(clock):%Y-%m-%dT%H:%M}",
         }
         if bar.people:
             query["replaces"] = str(bar.people[0])
         return f"{self.override}?{urlencode(query)}"
+
+    def _shorten(self, bar: Bar, names: str) -> str:
+        """Return what a bar has room for: names, initials, or nothing."""
+        if bar.width >= ROOM:
+            return names
+        if bar.width < LITTLE_ROOM or not bar.people:
+            return ""
+        initials = "".join(word[:1] for word in self._name(bar.people[:1]).split()[:2]).upper()
+        return initials if len(bar.people) == 1 else f"{initials}+{len(bar.people) - 1}"
 
     def _name(self, people: People) -> str:
         return name_people(self.people[person] for person in people) or "Nobody"

@@ -29,7 +29,13 @@ MAX_FORMS = 50
 class WallClockField(forms.Field):
     """A time on a clock on the wall, as the browser's own control gives it."""
 
-    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"})
+
+    def prepare_value(self, value: Any) -> Any:
+        """Write a time as the control takes it, with seconds if it has any."""
+        if not isinstance(value, datetime):
+            return value
+        return value.isoformat(timespec="seconds" if value.second else "minutes")
 
     def to_python(self, value: Any) -> datetime | None:
         """Return a naive time; None for nothing."""
@@ -117,7 +123,9 @@ class ScheduleForm(forms.Form):
 
     name = forms.CharField(max_length=100, required=False)
     zone = forms.CharField(max_length=64, initial="UTC")
-    application: forms.ModelChoiceField[Any] = forms.ModelChoiceField(queryset=None, required=False)
+    application: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, required=False, empty_label="All applications"
+    )
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
     def __init__(self, data: QueryDict | None = None, *, schedule: OnCallSchedule | None = None, now: datetime) -> None:

@@ -16,12 +16,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from alerts.admin.oncall_drawing import draw_stored, write_span, write_when
 from alerts.admin.oncall_forms import OverrideForm, write_wall
+from alerts.enums import OnCallRotation
 from alerts.models import OnCallCalendar, OnCallFeed, OnCallOverride, OnCallSchedule, PolicyStep
 from alerts.oncall.calendar_lines import MAX_BYTES
 from alerts.oncall.calendars import CalendarInvalid
 from alerts.oncall.drafts import FIRST_YEAR, LAST_YEAR, ScheduleInvalid
 from alerts.oncall.hours import write_hours
-from alerts.oncall.rotations import Span
+from alerts.oncall.rotations import Layer, Rotation, Span
 from alerts.rosters import describe_layer, list_gaps, list_on_call_now, name_people, read_people
 from alerts.services.oncall import OverrideOver, add_override, cancel_override
 from alerts.services.oncall_calendars import Import, import_calendar, preview_calendar, remove_calendar, renew_feed
@@ -238,20 +239,29 @@ def _describe_layers(schedule: OnCallSchedule) -> list[dict[str, Any]]:
         layer = describe_layer(row)
         people = {each.person_id: each.person for each in row.participants.all()}
         turns = [name_people(people[person] for person in turn) for turn in layer.participants]
-        unit = row.get_rotation_display()
         described.append(
             {
                 "name": row.name,
                 "turns": turns,
-                "length": f"{row.interval} {unit if row.interval > 1 else unit.removesuffix('s')}",
+                "rhythm": _describe_rhythm(layer),
                 "hours": write_hours(layer.restrictions).splitlines(),
                 "zone": row.zone if row.zone != schedule.zone else "",
-                "starts_at": layer.starts_at,
                 "ends_at": layer.ends_at,
                 "off": [each.get_username() for each in people.values() if not each.is_active],
             }
         )
     return described
+
+
+def _describe_rhythm(layer: Layer) -> str:
+    unit = str(OnCallRotation(layer.rotation.value).label)
+    length = f"{layer.interval} {unit}" if layer.interval > 1 else f"1 {unit.removesuffix('s')}"
+    handoff = {
+        Rotation.HOURLY: f"counted from {layer.starts_at:%-d %b %Y %H:%M}",
+        Rotation.DAILY: f"handed over at {layer.starts_at:%H:%M}",
+        Rotation.WEEKLY: f"handed over on {layer.starts_at:%A} at {layer.starts_at:%H:%M}",
+    }
+    return f"Turns of {length}, {handoff[layer.rotation]}"
 
 
 def _list_policies(schedule: OnCallSchedule) -> list[str]:

@@ -78,16 +78,19 @@ def _find_day(word: str) -> int:
 
 
 def _parse_time(text: str) -> time:
-    hour, _, minute = text.partition(":")
-    if not hour.isdecimal() or (minute and not minute.isdecimal()):
+    parts = text.split(":")
+    if not 1 <= len(parts) <= 3 or not all(part.isdecimal() and len(part) <= 2 for part in parts):
         raise ValueError(f"“{text}” is not a time of day. {_EXAMPLE}")
-    if (int(hour), int(minute or 0)) == (24, 0):
+    hour, minute, second = [int(part) for part in parts] + [0] * (3 - len(parts))
+    if (hour, minute, second) == (24, 0, 0):
         return time.min
     try:
-        return time(int(hour), int(minute or 0))
+        return time(hour, minute, second)
     except ValueError as error:
         raise ValueError(f"“{text}” is not a time of day. {_EXAMPLE}") from error
 
 
 def _write_time(moment: time, *, is_end: bool = False) -> str:
-    return "24:00" if is_end and moment == time.min else f"{moment:%H:%M}"
+    if is_end and moment == time.min:
+        return "24:00"
+    return moment.isoformat("seconds" if moment.second else "minutes")

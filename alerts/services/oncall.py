@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from alerts.models import OnCallLayer, OnCallOverride, OnCallParticipant, OnCallSchedule, PolicyStep
@@ -20,6 +20,7 @@ from monitoring.uptime.cron_lines import find_zone
 
 MAX_DESCRIPTION_CHARACTERS = 5000
 MAX_REASON_CHARACTERS = 300
+NAME_TAKEN = "There is a schedule of this name already."
 
 
 class ScheduleInUse(Exception):
@@ -75,7 +76,7 @@ def check_draft(draft: ScheduleDraft, *, schedule: OnCallSchedule | None = None)
         errors["description"] = f"Write at most {MAX_DESCRIPTION_CHARACTERS} characters, none of them a zero byte."
     named = OnCallSchedule.objects.filter(name=draft.name.strip()).exclude(pk=schedule.pk if schedule else 0)
     if "name" not in errors and named.exists():
-        errors["name"] = "There is a schedule of this name already."
+        errors["name"] = NAME_TAKEN
     if draft.application_id is not None and not list_applications().filter(pk=draft.application_id).exists():
         errors["application"] = "This application does not exist any more."
     named_in = {f"layers.{index}.participants": layer.participants for index, layer in enumerate(draft.layers)}
@@ -122,12 +123,15 @@ def delete_schedule(*, schedule: OnCallSchedule) -> None:
 
 @transaction.atomic
 def add_override(*, schedule: OnCallSchedule, draft: OverrideDraft, by: Actor) -> OnCallOverride:
-    """Have others on call for a time; raise ScheduleInvalid, by the draft's fields, and store nothing, if it can't be so."""
+    """Have others on call for a time; raise ScheduleInvalid, by the draft's fields, and store nothing, if it can't be so.
+
+    One that would have begun already begins now: who was on call before stays so.
+    """
     OnCallSchedule.objects.select_for_update().get(pk=schedule.pk)
     _check_override(schedule, draft)
     override = OnCallOverride.objects.create(
         schedule=schedule,
-        starts_at=draft.starts_at,
+        starts_at=max(draft.starts_at, timezone.now().replace(microsecond=0)),
         ends_at=draft.ends_at,
         replaces_id=draft.replaces,
         reason=draft.reason.strip(),
@@ -175,7 +179,7 @@ def _check_override(schedule: OnCallSchedule, draft: OverrideDraft) -> None:
         check_override(Override(0, draft.starts_at, draft.ends_at, draft.people, draft.replaces))
     except ScheduleInvalid as error:
         errors |= error.errors
-    if "ends_at" not in errors and draft.ends_at.tzinfo and draft.ends_at <= timezone.now():
+    if "ends_at" not in errors and draft.ends_at <= timezone.now().replace(microsecond=0):
         errors["ends_at"] = "It is over already; who was on call can't be changed afterwards."
     if "people" not in errors and (wrong := find_strangers(draft.people)):
         errors["people"] = wrong
@@ -198,7 +202,12 @@ def _find_zone_errors(zone: str) -> Mapping[str, str]:
 def _write(schedule: OnCallSchedule, draft: ScheduleDraft) -> None:
     schedule.name, schedule.zone = draft.name.strip(), draft.zone
     schedule.description, schedule.application_id = draft.description.strip(), draft.application_id
-    schedule.save()
+    try:
+        with transaction.atomic():
+            schedule.save()
+    except IntegrityError as error:
+        # Somebody else took the name between the check and this moment.
+        raise ScheduleInvalid({"name": NAME_TAKEN}) from error
     before = {layer.pk: layer for layer in schedule.layers.all()}
     kept: set[int] = set()
     for position, layer in enumerate(draft.layers):

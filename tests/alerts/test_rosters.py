@@ -239,6 +239,13 @@ def test_override__anything_wrong__field_named_and_nothing_stored(
 
 
 @time_machine.travel(NOW, tick=False)
+def test_override__that_would_have_begun__begins_now(anna: User, ben: User) -> None:
+    schedule = make_roster(anna)
+    assert override(schedule, NOW - timedelta(hours=5), 6, ben).starts_at == NOW
+    assert on_call(schedule, NOW - timedelta(hours=1)) == ["anna"]
+
+
+@time_machine.travel(NOW, tick=False)
 def test_cancel__to_come_under_way_over__gone_ended_refused(anna: User, ben: User) -> None:
     schedule = make_roster(anna)
     coming = override(schedule, NOW + timedelta(days=1), 5, ben)

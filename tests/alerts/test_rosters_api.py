@@ -146,14 +146,12 @@ def test_on_call__at_a_moment__people_until_and_next(client: Client, anna: User,
     path = f"{PATH}{make_roster(anna, ben).pk}/on-call/"
     # The night in which summer time begins: the turn of Saturday ends at 09:00 there, 07:00 in UTC.
     answer = client.get(path, {"at": "2026-03-29T01:30:00Z"}).json()
-    first = {"username": "ben", "name": "ben"}
-    second = {"username": "anna", "name": "Anna Arndt"}
     assert answer == {
         "at": "2026-03-29T01:30:00Z",
-        "people": [second],
+        "people": [{"username": "anna", "name": "Anna Arndt"}],
         "until": "2026-03-29T07:00:00Z",
-        "next": [first],
-    } or (answer["until"] == "2026-03-29T07:00:00Z" and [answer["people"], answer["next"]] == [[first], [second]])
+        "next": [{"username": "ben", "name": "ben"}],
+    }
 
 
 @pytest.mark.parametrize("query", ["at=2026-03-29T01:30:00", "at=x", "at=9999-12-31T23:59:59Z"])
@@ -220,7 +218,7 @@ def test_override__impossible__field_named_and_nothing_stored(
 def test_override__of_another_schedule__not_there(
     client: Client, application: Application, anna: User, ben: User
 ) -> None:
-    other = override(make_roster(anna), NOW + timedelta(days=36500 // 20), 2, ben)
+    other = override(make_roster(anna), NOW + timedelta(days=9999), 2, ben)
     schedule = make_roster(anna, application_id=application.pk)
     assert client.delete(f"{PATH}{schedule.pk}/overrides/{other.pk}/").status_code == 404
 

@@ -54,10 +54,11 @@ def test_on_call__from_the_first_schedule_to_a_calendar(
     take_picture(page, "on-call-editor-errors")
     fill_layer(page, 1, people="dora\nanna")
     page.get_by_role("button", name="Save").click()
+    page.wait_for_url("**/change/")
     expect(page.locator(".pl-week")).to_have_count(4)
     schedule = page.url
 
-    page.locator(".pl-week__line--final a.pl-shift").nth(3).click()
+    page.locator(".pl-week__line--final a.pl-shift").nth(2).click()
     page.locator("#id_person").select_option(label="Dora Dahl (dora)")
     page.locator("#id_reason").fill("Ben is ill")
     take_picture(page, "on-call-override")

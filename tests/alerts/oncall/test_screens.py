@@ -23,6 +23,7 @@ from tests.support.on_call import ANNA, BEN, BERLIN, WEEKDAYS, make_layer, make_
         ("Mon-Fri 18:00-08:00", Restriction(WEEKDAYS, time(18), time(8))),
         ("sat, sunday 0-24:00", Restriction(frozenset({5, 6}), time.min, time.min)),
         ("Fri - Mon 09:30 – 10:00", Restriction(frozenset({4, 5, 6, 0}), time(9, 30), time(10))),
+        ("Tue 09:00:30-17", Restriction(frozenset({1}), time(9, 0, 30), time(17))),
         ("daily 9-17", Restriction(frozenset(range(7)), time(9), time(17))),
     ],
 )
@@ -30,7 +31,9 @@ def test_hours__as_people_write_them__read(text: str, expected: Restriction) -> 
     assert parse_hours(f"\n{text}\n") == (expected,)
 
 
-@pytest.mark.parametrize("text", ["Mon", "Mon 9", "Moo 9-17", "Mon 25-26", "Mon 9:xx-10", "09:00-17:00", "m 9-10"])
+@pytest.mark.parametrize(
+    "text", ["Mon", "Mon 9", "Moo 9-17", "Mon 25-26", "Mon 9:xx-10", "Mon 9:-10", "09:00-17:00", "m 9-10"]
+)
 def test_hours__not_to_be_read__line_named(text: str) -> None:
     with pytest.raises(ValueError, match="Line 2"):
         parse_hours(f"daily 9-17\n{text}")
