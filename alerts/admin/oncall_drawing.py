@@ -20,8 +20,8 @@ from alerts.rosters import name_people, read_people, read_schedules
 
 COLOURS = 8
 SHOWN_GAPS = 8
-#: What is narrower than these percents of a week (16 h, 5 h) has no room for a name, and none for initials.
-ROOM, LITTLE_ROOM = 9.5, 3
+#: What is narrower than these percents of a week (16 h, 12 h, 5 h) has no room for a name, for “and one more”, for initials.
+ROOM, ROOM_FOR_MORE, LITTLE_ROOM = 9.5, 7, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One shift in the list."""
+    """One shift in the list; times as a clock of the schedule shows them."""
 
     start: datetime
     end: datetime
@@ -144,8 +144,8 @@ class _Brush:
         bars = {(bar.start, bar.end): bar for week in weeks for row in week.rows if row.is_final for bar in row.bars}
         entries = [
             Entry(
-                start=bar.start.astimezone(ZoneInfo(self.zone)),
-                end=bar.end.astimezone(ZoneInfo(self.zone)),
+                start=self._read_clock(bar.start),
+                end=self._read_clock(bar.end),
                 names=self._name(bar.people),
                 colour=_pick_colour(bar.people),
                 is_gap=not bar.people,
@@ -173,14 +173,17 @@ class _Brush:
     def _link(self, bar: Bar) -> str:
         if not self.override or bar.end <= self.now:
             return ""
-        clock = ZoneInfo(self.zone)
         query = {
-            "from": f"{max(bar.start, self.now).astimezone(clock):%Y-%m-%dT%H:%M}",
-            "to": f"{bar.end.astimezone(clock):%Y-%m-%dT%H:%M}",
+            "from": f"{self._read_clock(max(bar.start, self.now)):%Y-%m-%dT%H:%M}",
+            "to": f"{self._read_clock(bar.end):%Y-%m-%dT%H:%M}",
         }
         if bar.people:
             query["replaces"] = str(bar.people[0])
         return f"{self.override}?{urlencode(query)}"
+
+    def _read_clock(self, moment: datetime) -> datetime:
+        """Return what a clock of the schedule shows; without a zone, or templates would show the reader's."""
+        return moment.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)
 
     def _shorten(self, bar: Bar, names: str) -> str:
         """Return what a bar has room for: names, initials, or nothing."""
@@ -189,7 +192,7 @@ class _Brush:
         if bar.width < LITTLE_ROOM or not bar.people:
             return ""
         initials = "".join(word[:1] for word in self._name(bar.people[:1]).split()[:2]).upper()
-        return initials if len(bar.people) == 1 else f"{initials}+{len(bar.people) - 1}"
+        return initials if len(bar.people) == 1 or bar.width < ROOM_FOR_MORE else f"{initials}+{len(bar.people) - 1}"
 
     def _name(self, people: People) -> str:
         return name_people(self.people[person] for person in people) or "Nobody"

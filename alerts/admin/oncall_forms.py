@@ -168,11 +168,13 @@ class ScheduleForm(forms.Form):
 
     def place(self, error: ScheduleInvalid) -> None:
         """Put the errors of the check where they belong."""
+        # Read now: with its first error, a form set forgets its order.
+        layers = self.layers.ordered_forms
         for field, message in error.errors.items():
             prefix, _, rest = field.partition(".")
             number, _, name = rest.partition(".")
             if prefix == PREFIX and name:
-                self.layers.ordered_forms[int(number)].add_error(_PLACES.get(name, name), message)
+                layers[int(number)].add_error(_PLACES.get(name, name), message)
             else:
                 self.add_error(field if field in self.fields else None, message)
 

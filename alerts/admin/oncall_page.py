@@ -33,7 +33,7 @@ from config.crypto import SecretUnreadable
 VIEW, CHANGE = "alerts.view_oncallschedule", "alerts.change_oncallschedule"
 OVERRIDE, CANCEL = "alerts.add_oncalloverride", "alerts.delete_oncalloverride"
 ADDRESS = "alerts/oncallschedule/<int:pk>"
-SHOWN_GAPS, SHOWN_OVERRIDES, SHOWN_SHIFTS = 8, 50, 60
+SHOWN_GAPS, SHOWN_OVERRIDES, SHOWN_SHIFTS = 8, 50, 20
 
 
 def show_schedule(request: HttpRequest, object_id: str) -> HttpResponseBase:
