@@ -107,6 +107,22 @@ class PolicyStepKind(models.TextChoices):
     REPEAT = "repeat", "Repeat from the beginning"
 
 
+class OnCallRotation(models.TextChoices):
+    """What the length of a turn is counted in."""
+
+    HOURLY = "hourly", "hours"
+    DAILY = "daily", "days"
+    WEEKLY = "weekly", "weeks"
+
+
+class OfferState(models.TextChoices):
+    """What became of a shift that somebody would like to give away."""
+
+    OPEN = "open", "Offered"
+    TAKEN = "taken", "Taken over"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+
+
 class NoteKind(models.TextChoices):
     """What a person did with an alert."""
 

@@ -8,13 +8,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from alerts import related
+from alerts import oncall_panels, related
 from alerts.selectors import Standing, list_firing_alerts, measure_standing
 from alerts.services.watching import find_last_watch
 from config.admin.states import State
 from config.panels import Need, Panel, Step, first_step, need, panel
 
-__all__ = ["firing_alerts", "related"]
+__all__ = ["firing_alerts", "oncall_panels", "related"]
 
 SHOWN = 6
 #: Rules are evaluated every 15 s; after this long without, someone should look.

@@ -198,7 +198,7 @@ def list_alerts_about(*, application_id: int, label: str, value: str, limit: int
 
 def read_policy_steps(policy: Policy) -> tuple[Step, ...]:
     """Return a policy's steps, in order, ready to be snapshotted."""
-    steps = policy.steps.prefetch_related("channels", "people", "teams").order_by("position", "id")
+    steps = policy.steps.prefetch_related("channels", "people", "teams", "schedules").order_by("position", "id")
     return tuple(_read_step(step) for step in steps)
 
 
@@ -209,6 +209,7 @@ def _read_step(step: PolicyStep) -> Step:
         StepKind.PERSON: people,
         StepKind.ROUND_ROBIN: people,
         StepKind.TEAM: [team.pk for team in step.teams.all()],
+        StepKind.SCHEDULE: [schedule.pk for schedule in step.schedules.all()],
     }
     kind = StepKind(step.kind)
     return Step(

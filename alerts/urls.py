@@ -1,4 +1,4 @@
-"""Addresses of the room: REST, Prometheus' view of alerts, doors for other systems' alerts, pages behind links in messages."""
+"""Addresses of the room: REST, Prometheus' view of alerts, doors for other systems' alerts, pages behind links, calendars."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 
 from alerts import views
 from alerts.api import incoming, incoming_schema, prometheus
+from alerts.feeds import show_feed
 
 __all__ = ["incoming_schema", "urlpatterns"]
 
@@ -22,6 +23,7 @@ urlpatterns = [
     re_path(r"^api/v1/alerts/incoming/grafana/?$", incoming.receive_grafana, name="incoming_grafana"),
     re_path(r"^api/v1/alerts/incoming/?$", incoming.receive_any, name="incoming_alerts"),
     path("api/v1/", include("alerts.api.urls")),
+    path("on-call/<str:token>.ics", show_feed, name="on-call-feed"),
     path("prometheus/api/v1/rules", prometheus.rules, name="prometheus_rules"),
     path("prometheus/api/v1/alerts", prometheus.alerts, name="prometheus_alerts"),
 ]

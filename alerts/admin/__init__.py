@@ -1,4 +1,4 @@
-"""The room in the admin: alerts (queue and case), rules (list and editor), channels, and what holds alerts back."""
+"""The room in the admin: alerts, rules, channels, what holds alerts back, escalation, who is on call."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from alerts.admin import (
     components,
     inhibitions,
     noise,
+    oncall,
+    oncall_mine,
+    oncall_page,
     people,
     policies,
     previews,
@@ -28,6 +31,9 @@ __all__ = [
     "components",
     "inhibitions",
     "noise",
+    "oncall",
+    "oncall_mine",
+    "oncall_page",
     "people",
     "policies",
     "previews",

@@ -43,6 +43,7 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
             "channels",
             "people",
             "teams",
+            "schedules",
             "seconds",
             "count",
             "from_time",
@@ -184,7 +185,7 @@ class PolicyAdmin(BaseAdmin):
         """Read each policy with who uses it."""
         return Policy.objects.annotate(
             rule_count=Count("rules", distinct=True), route_count=Count("routes", distinct=True)
-        ).prefetch_related("steps__channels", "steps__people", "steps__teams")
+        ).prefetch_related("steps__channels", "steps__people", "steps__teams", "steps__schedules")
 
     @admin.display(description="Steps")
     def show_steps(self, policy: Policy) -> SafeString:

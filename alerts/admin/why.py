@@ -13,7 +13,8 @@ from alerts import why
 from alerts.destinations import read_plan
 from alerts.enums import HoldKind
 from alerts.escalation import REACHING, Step, StepKind
-from alerts.models import Alert, AlertGroup, Channel, Notice
+from alerts.models import Alert, AlertGroup, Channel, Notice, OnCallSchedule
+from alerts.rosters import find_on_call
 from alerts.selectors import list_channel_recipients, list_notice_ids, list_people_recipients
 from alerts.services.telling import SOURCE
 from config.admin.pages import admin_page
@@ -99,6 +100,9 @@ def _reaches(step: Step, person: Any, addresses: set[str]) -> bool:
         case StepKind.CHANNEL:
             channels = Channel.objects.filter(pk__in=step.targets)
             return any(recipient.address.lower() in addresses for recipient in list_channel_recipients(channels))
+        case StepKind.SCHEDULE:
+            now = timezone.now()
+            return any(person in find_on_call(schedule_id, now) for schedule_id in step.targets)
     return False
 
 
@@ -113,7 +117,8 @@ def _describe_step(step: Step) -> str:
             return f"tell {'one of ' if step.kind is StepKind.ROUND_ROBIN else ''}{_list_names(people)}"
         case StepKind.TEAM:
             return "tell a team"
-    return "tell whoever is on call"
+    names = OnCallSchedule.objects.filter(pk__in=step.targets).values_list("name", flat=True)
+    return f"tell whoever is on call in {_list_names(names)}"
 
 
 def _list_names(names: Any) -> str:

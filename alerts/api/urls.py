@@ -1,10 +1,11 @@
-"""Addresses of rules and alerts in REST."""
+"""Addresses of rules, alerts and on-call schedules in REST."""
 
 from __future__ import annotations
 
 from rest_framework.routers import SimpleRouter
 
 from alerts.api.channels import ChannelViewSet
+from alerts.api.oncall import OnCallScheduleViewSet
 from alerts.api.policies import PolicyViewSet
 from alerts.api.quiet import ComponentTreeViewSet, InhibitionViewSet, SilenceViewSet
 from alerts.api.views import AlertViewSet, RuleViewSet
@@ -17,5 +18,6 @@ router.register("alerts", AlertViewSet, basename="alert")
 router.register("silences", SilenceViewSet, basename="silence")
 router.register("inhibitions", InhibitionViewSet, basename="inhibition")
 router.register("components-tree", ComponentTreeViewSet, basename="components-tree")
+router.register("schedules", OnCallScheduleViewSet, basename="schedule")
 
 urlpatterns = router.urls

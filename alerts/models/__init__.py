@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from alerts.models.alerts import Alert, AlertComment, AlertQuerySet, AlertTransition
 from alerts.models.groups import AlertGroup, GroupMember, Hold, Notice
+from alerts.models.oncall import (
+    OnCallCalendar,
+    OnCallFeed,
+    OnCallLayer,
+    OnCallOffer,
+    OnCallOverride,
+    OnCallParticipant,
+    OnCallSchedule,
+)
 from alerts.models.people import ChannelMessage, ContactMethod, NotificationPreference
 from alerts.models.policies import Policy, PolicyStep, Route
 from alerts.models.rules import Channel, ChannelManager, Rule, RuleQuerySet
@@ -25,6 +34,13 @@ __all__ = [
     "InhibitRule",
     "Notice",
     "NotificationPreference",
+    "OnCallCalendar",
+    "OnCallFeed",
+    "OnCallLayer",
+    "OnCallOffer",
+    "OnCallOverride",
+    "OnCallParticipant",
+    "OnCallSchedule",
     "Policy",
     "PolicyStep",
     "Route",

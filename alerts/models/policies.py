@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts.enums import PolicyStepKind
+from alerts.models.oncall import OnCallSchedule
 from alerts.models.rules import Channel
 from config.lengths import describe_seconds
 
@@ -86,6 +87,7 @@ class PolicyStep(models.Model):
     channels = models.ManyToManyField(Channel, blank=True, related_name="policy_steps")
     people = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="+")
     teams = models.ManyToManyField(Group, blank=True, related_name="+")
+    schedules = models.ManyToManyField(OnCallSchedule, blank=True, related_name="policy_steps")
     from_time = models.TimeField(null=True, blank=True)
     until_time = models.TimeField(null=True, blank=True)
     weekdays = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
@@ -109,6 +111,7 @@ class PolicyStep(models.Model):
             PolicyStepKind.PERSON: self.people,
             PolicyStepKind.ROUND_ROBIN: self.people,
             PolicyStepKind.TEAM: self.teams,
+            PolicyStepKind.SCHEDULE: self.schedules,
         }
         kind = PolicyStepKind(self.kind)
         if kind in targets:

@@ -20,7 +20,7 @@ from alerts.oncall.recurrences import Occurrence, list_occurrences
 from alerts.oncall.rotations import People
 from alerts.oncall.schedule import Shift
 
-__all__ = ["CalendarInvalid", "Imported", "read_calendar", "write_calendar"]
+__all__ = ["CalendarInvalid", "Imported", "read_calendar", "write_calendar", "write_titled"]
 
 MAX_WINDOW = timedelta(days=400)
 #: How often the calendars of people are asked to look again.
@@ -64,6 +64,12 @@ def write_calendar(name: str, shifts: Iterable[Shift], names: Mapping[int, str],
     secret address of the feed. A shift keeps its UID while its beginning, its people, its layer and its override are the same;
     let a feed begin at a fixed time such as the first of a month, since a shift that is cut there has another beginning.
     """
+    titled = [(", ".join(names.get(person, f"Person {person}") for person in shift.people), shift) for shift in shifts]
+    return write_titled(name, titled, now, url)
+
+
+def write_titled(name: str, shifts: Iterable[tuple[str, Shift]], now: datetime, url: str) -> bytes:
+    """Return a calendar like write_calendar's, with the summary of each shift before it."""
     calendar = icalendar.Calendar()
     calendar.add("PRODID", "-//Postlaunch//On call//EN")
     calendar.add("VERSION", "2.0")
@@ -73,8 +79,8 @@ def write_calendar(name: str, shifts: Iterable[Shift], names: Mapping[int, str],
     calendar.add("URL", url)
     calendar.add("REFRESH-INTERVAL", icalendar.vDuration(REFRESH), parameters={"VALUE": "DURATION"})
     calendar.add("X-PUBLISHED-TTL", icalendar.vDuration(REFRESH))
-    for shift in shifts:
-        calendar.add_component(_write_event(shift, names, now, url))
+    for title, shift in shifts:
+        calendar.add_component(_write_event(title, shift, now, url))
     written: bytes = calendar.to_ical()
     return written
 
@@ -106,13 +112,13 @@ def read_calendar(
     return Imported(tuple(shifts), tuple(_list_warnings(reader, occurrences)))
 
 
-def _write_event(shift: Shift, names: Mapping[int, str], now: datetime, url: str) -> icalendar.Event:
+def _write_event(title: str, shift: Shift, now: datetime, url: str) -> icalendar.Event:
     event = icalendar.Event()
     event.add("UID", _write_uid(shift, url))
     event.add("DTSTAMP", now.astimezone(UTC))
     event.add("DTSTART", shift.start.astimezone(UTC))
     event.add("DTEND", shift.end.astimezone(UTC))
-    event.add("SUMMARY", ", ".join(_clean(names.get(person, f"Person {person}")) for person in shift.people))
+    event.add("SUMMARY", _clean(title))
     event.add("URL", url)
     # Who is on call can still have meetings.
     event.add("TRANSP", "TRANSPARENT")

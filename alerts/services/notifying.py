@@ -117,7 +117,8 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
     keys = {recipient.key for recipient in engaged}
     fresh = [recipient for recipient in merge_recipients(called) if recipient.key not in keys]
     again = [recipient for recipient in merge_recipients(called) if recipient.key in keys]
-    group.engaged = [recipient.as_told() for recipient in (*engaged, *fresh)]
+    # Who has no way to be reached is noted once and not told again; channels may be mended meanwhile.
+    group.engaged = [one.as_told() for one in (*engaged, *fresh) if one.channel_id or not one.obstacle]
     firing = frozenset(one.alert_id for one in members if one.is_firing and not one.is_held)
     sent = 0
     if notice is not None:

@@ -103,6 +103,7 @@ TARGET_FIELDS: dict[StepKind, str] = {
     StepKind.PERSON: "people",
     StepKind.ROUND_ROBIN: "people",
     StepKind.TEAM: "teams",
+    StepKind.SCHEDULE: "schedules",
 }
 
 

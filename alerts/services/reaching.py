@@ -12,8 +12,9 @@ from django.db.models import F
 from alerts.channel_parts import BY_APPRISE
 from alerts.enums import AlertState, ChannelKind, Severity
 from alerts.escalation import Step, StepKind
-from alerts.models import Alert, AlertGroup, Channel, ContactMethod, Policy
-from alerts.recipients import Recipient
+from alerts.models import Alert, AlertGroup, Channel, ContactMethod, OnCallSchedule, Policy
+from alerts.recipients import Recipient, merge_recipients
+from alerts.rosters import find_on_call
 from alerts.selectors import ChannelSecrets, list_channel_recipients, list_people_recipients, read_contact_secret
 
 
@@ -29,6 +30,9 @@ def reach(step: Step, *, group: AlertGroup, now: datetime) -> list[Recipient]:
             return list_people_recipients(people.values_list("pk", flat=True), _find_severity(group))
         case StepKind.ROUND_ROBIN:
             return list_people_recipients([_take_turn(step, group)], _find_severity(group))
+        case StepKind.SCHEDULE:
+            severity = _find_severity(group)
+            return merge_recipients(found for each in step.targets for found in _reach_on_call(each, severity, now))
     return []
 
 
@@ -68,6 +72,17 @@ def _find_severity(group: AlertGroup) -> str:
     firing = Alert.objects.filter(memberships__group=group, memberships__is_done=False, state=AlertState.FIRING)
     found = set(firing.values_list("severity", flat=True))
     return next((severity.value for severity in reversed(Severity) if severity in found), Severity.INFO.value)
+
+
+def _reach_on_call(schedule_id: int, severity: str, now: datetime) -> list[Recipient]:
+    """Return who is on call at this moment; if nobody is, one that can't be reached, so that the ledger says why."""
+    people = find_on_call(schedule_id, now)
+    if people:
+        return list_people_recipients([person.pk for person in people], severity)
+    schedule = OnCallSchedule.objects.filter(pk=schedule_id).first()
+    name = schedule.name if schedule else f"schedule {schedule_id}"
+    why = f"Nobody is on call in “{name}” now." if schedule else "This on-call schedule was deleted."
+    return [Recipient(0, name, ChannelKind.EMAIL, f"on call: {name}", obstacle=why)]
 
 
 def _take_turn(step: Step, group: AlertGroup) -> int:

@@ -39,6 +39,7 @@ SIDEBAR: tuple[Group, ...] = (
         (
             Entry("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert", "alerts"),
             Entry("Silences", "notifications_off", "admin:alerts_silence_changelist", "alerts.view_silence"),
+            Entry("On call", "support_agent", "admin:alerts_on_call", "", "on_call"),
             Entry(
                 "Incidents", "emergency", "admin:incidents_incident_changelist", "incidents.view_incident", "incidents"
             ),
@@ -106,6 +107,12 @@ SIDEBAR: tuple[Group, ...] = (
             ),
             Entry("Components", "account_tree", "admin:alerts_component_changelist", "alerts.view_component"),
             Entry("Inhibition", "hearing_disabled", "admin:alerts_inhibitrule_changelist", "alerts.view_inhibitrule"),
+            Entry(
+                "Schedules",
+                "calendar_month",
+                "admin:alerts_oncallschedule_changelist",
+                "alerts.view_oncallschedule",
+            ),
             Entry("Channels", "campaign", "admin:alerts_channel_changelist", "alerts.view_channel"),
             Entry("Escalation", "stairs", "admin:alerts_policy_changelist", "alerts.view_policy"),
             Entry("Noise", "volume_up", "admin:alerts_noise", "alerts.view_alert"),

@@ -4,7 +4,7 @@ const NEEDS = {
   person: ["people"],
   round_robin: ["people"],
   team: ["teams"],
-  schedule: ["schedule"],
+  schedule: ["schedules"],
   wait: ["seconds"],
   if_time: ["from_time", "until_time", "weekdays", "zone"],
   if_count: ["count", "seconds"],
