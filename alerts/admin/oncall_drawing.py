@@ -141,7 +141,10 @@ class _Brush:
         )
 
     def list_entries(self, weeks: list[Week]) -> Any:
-        bars = {(bar.start, bar.end): bar for week in weeks for row in week.rows if row.is_final for bar in row.bars}
+        """Return the shifts by day; of weeks that have begun, those that are not over."""
+        finals = [row for week in weeks for row in week.rows if row.is_final]
+        has_now = any(week.now is not None for week in weeks)
+        bars = {(bar.start, bar.end): bar for row in finals for bar in row.bars if not has_now or bar.end > self.now}
         entries = [
             Entry(
                 start=self._read_clock(bar.start),
