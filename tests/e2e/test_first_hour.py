@@ -146,6 +146,11 @@ def test_pages__phone_and_dark__fit_and_are_quiet(
         ("rules", "/admin/alerts/rule/"),
         ("rule", "/admin/alerts/rule/1/change/"),
         ("channels", "/admin/alerts/channel/"),
+        ("policies", "/admin/alerts/policy/"),
+        ("policy", "/admin/alerts/policy/1/change/"),
+        ("routes", "/admin/alerts/route/"),
+        ("unusual", "/admin/alerts/rule/unusual/"),
+        ("noise", "/admin/alerts/noise/"),
         ("deliveries", "/admin/config/delivery/"),
         ("events", "/admin/config/event/"),
     ):
