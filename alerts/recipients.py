@@ -43,8 +43,8 @@ def split_addresses(text: str) -> list[str]:
 
 
 def merge_recipients(recipients: Iterable[Recipient]) -> list[Recipient]:
-    """Return each address once, although several channels lead to it."""
-    return list({each.key: each for each in recipients}.values())
+    """Return each address once, although several channels lead to it; a person's own way wins over a channel's."""
+    return list({each.key: each for each in sorted(recipients, key=lambda each: each.channel_id == 0)}.values())
 
 
 def recipient_of_told(told: dict[str, Any], *, secret: str = "", obstacle: str = "") -> Recipient:

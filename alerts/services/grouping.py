@@ -40,14 +40,12 @@ def join_groups(*, rule: Rule | None, alerts: Iterable[Alert], now: datetime) ->
 
 def wake_groups(*, alert_ids: Iterable[int], now: datetime) -> None:
     """Have somebody found anew for alerts that nobody looks after any more, in the caller's transaction."""
-    wanted = set(alert_ids)
-    concerned = GroupMember.objects.filter(alert_id__in=wanted, is_done=False).values("group_id")
-    groups = AlertGroup.objects.select_for_update().filter(state=GroupState.OPEN, pk__in=concerned).order_by("pk")
+    concerned = GroupMember.objects.filter(alert_id__in=list(alert_ids), is_done=False).values("group_id")
+    groups = AlertGroup.objects.select_for_update().filter(state=GroupState.OPEN, pk__in=concerned).order_by("key")
     for group in groups:
-        group.covered = [each for each in group.covered if each not in wanted]
         # A group that nobody was told of yet goes on collecting; what it says first is for everybody.
         if group.notified_at is not None:
-            group.step_at, group.due_at = now, min(group.due_at, now)
+            group.covered, group.step_at, group.due_at = [], now, min(group.due_at, now)
         group.save(update_fields=["covered", "step_at", "due_at"])
     _turn.on_commit()
 

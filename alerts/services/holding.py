@@ -6,11 +6,10 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from alerts.destinations import read_plan
 from alerts.enums import AlertState, GroupState, HoldKind
 from alerts.flapping import WINDOW
 from alerts.holds import Circumstances, Firing, Quiet, Reason, find_reasons
@@ -214,13 +213,18 @@ def read_components() -> list[components.Component]:
 def _release(alert_ids: set[int], now: datetime) -> int:
     """Make the groups of alerts look at them now, as at new ones."""
     still = list(Alert.objects.filter(pk__in=alert_ids, state=AlertState.FIRING).values_list("pk", flat=True))
+    # Who looks after one knows it; people are told anew of the others only.
+    kept = Alert.objects.filter(pk__in=alert_ids, acknowledged_at__isnull=False).values_list("pk", flat=True)
+    anew = alert_ids - set(kept)
     concerned = GroupMember.objects.filter(alert_id__in=still, is_done=False).values("group_id")
-    groups = AlertGroup.objects.select_for_update().filter(state=GroupState.OPEN, pk__in=concerned).order_by("pk")
+    groups = AlertGroup.objects.select_for_update().filter(state=GroupState.OPEN, pk__in=concerned).order_by("key")
     for group in groups:
-        group.known_firing = [each for each in group.known_firing if each not in alert_ids]
+        group.known_firing = [each for each in group.known_firing if each not in anew]
         group.covered = [each for each in group.covered if each not in alert_ids]
         # A group that still collects its first alerts goes on doing so.
-        group.look_at = min(group.look_at, max(now, group.opened_at + read_plan(group.plan)[0].wait))
+        group.look_at = min(
+            group.look_at, max(now, group.opened_at + timedelta(seconds=float(group.plan.get("wait", 0))))
+        )
         group.due_at = min(group.due_at, group.look_at)
         group.save(update_fields=["known_firing", "covered", "look_at", "due_at"])
     return len(still)

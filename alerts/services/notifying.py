@@ -7,9 +7,11 @@ happened. Turns that meet skip each other's groups; a turn that dies is continue
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 
@@ -51,12 +53,10 @@ class Turn:
 
 def take_turn(*, now: datetime) -> Turn:
     """Look at every group that is due; return what was done."""
-    _let_expire(now)
-    expire_acknowledgements(now=now)
-    remind_of_acknowledgements(now=now)
-    tell_owners_of_failures(now=now)
+    for part in (_let_expire, expire_acknowledgements, remind_of_acknowledgements, tell_owners_of_failures):
+        _guard(part.__name__, partial(part, now=now))
     holds = find_holds(now=now)
-    keep_holds(holds=holds, now=now)
+    _guard("keep_holds", partial(keep_holds, holds=holds, now=now))
     looked, notices, failed = 0, 0, 0
     due = AlertGroup.objects.filter(state=GroupState.OPEN, due_at__lte=now).order_by("due_at", "pk")
     for group_id in list(due.values_list("pk", flat=True)[:MAX_GROUPS]):
@@ -72,13 +72,17 @@ def take_turn(*, now: datetime) -> Turn:
     return Turn(looked, notices, failed)
 
 
-def _let_expire(now: datetime) -> None:
+def _let_expire(*, now: datetime) -> None:
+    if has_listened(now=now):
+        expire_alerts(now=now)
+
+
+def _guard(name: str, part: Callable[[], object]) -> None:
     try:
-        if has_listened(now=now):
-            expire_alerts(now=now)
+        part()
     except Exception:
-        # The outermost edge of this part of the turn: people are told of everything else all the same.
-        logger.exception("alerts from outside could not expire")
+        # The outermost edge of one part of the turn: people are told of everything else all the same.
+        logger.exception("a part of telling people failed: %s", name)
 
 
 @transaction.atomic
@@ -109,10 +113,16 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
     timings, steps = read_plan(group.plan)
     known = Known(frozenset(group.known_firing), group.notified_at)
     is_look = group.look_at <= now
+    if not is_look:
+        # Between two looks, what the group has not spoken of yet does not exist: the next look announces it to everybody.
+        members = [one for one in members if not one.is_firing or one.alert_id in known.firing]
     notice = find_notice(members=members, known=known, repeat=timings.repeat, now=now) if is_look else None
     if is_look:
         group.look_at = find_next_look(looked_at=group.look_at, interval=timings.interval, now=now)
     engaged = [recipient_of_told(told) for told in group.engaged]
+    if notice is not None and not engaged and group.step_at is None:
+        # It reached nobody so far: whoever can be reached by now is called.
+        group.covered = []
     called = _escalate(group, steps, members, now) if is_look or group.step_at is not None else []
     keys = {recipient.key for recipient in engaged}
     fresh = [recipient for recipient in merge_recipients(called) if recipient.key not in keys]
@@ -123,7 +133,9 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
     sent = 0
     if notice is not None:
         sent = _queue(group, notice, [*engaged, *fresh], rows, now)
-        group.known_firing, group.notified_at = sorted(notice.firing), now
+        # What is held now stays known: whether it is told of anew is decided when nothing holds it any more.
+        held = frozenset(one.alert_id for one in members if one.is_firing and one.is_held) & known.firing
+        group.known_firing, group.notified_at = sorted(notice.firing | held), now
     elif called and firing:
         sent = _queue(group, Notice(Reason.ESCALATION, firing, frozenset()), [*fresh, *again], rows, now)
     sent += _tell_deferred(group, firing, rows, now)
@@ -202,26 +214,30 @@ def _queue(
         bulletin = Bulletin(
             notice_id=stored.pk, group=group, reason=notice.reason, firing=firing, resolved=over, at=now
         )
+        ready = secrets(recipient)
         if held := gate.judge(recipient, firing):
             # The ends of what it was told of go out all the same.
-            press.queue(replace(bulletin, resolved=[]), recipient=secrets(recipient), held_because=held.reason)
+            press.queue(replace(bulletin, resolved=[]), recipient=ready, held_because=held.reason)
             bulletin = replace(bulletin, firing=[])
             if held.until is not None:
                 defer(group, recipient, held.until)
-        else:
+        elif not ready.obstacle:
             told.append(recipient)
         if bulletin.alerts:
-            press.queue(bulletin, recipient=secrets(recipient))
+            press.queue(bulletin, recipient=ready)
             sent += 1
     _remember_told([row for row in rows if row.alert_id in notice.firing], told)
     return sent
 
 
 def _remember_told(rows: Iterable[GroupMember], recipients: Sequence[Recipient]) -> None:
+    changed = []
     for row in rows:
         keys = _told_keys(row)
-        row.told = row.told + [recipient.as_told() for recipient in recipients if recipient.key not in keys]
-        row.save(update_fields=["told"])
+        if added := [recipient.as_told() for recipient in recipients if recipient.key not in keys]:
+            row.told = row.told + added
+            changed.append(row)
+    GroupMember.objects.bulk_update(changed, ["told"])
 
 
 def _told_keys(row: GroupMember) -> set[tuple[str, str]]:
@@ -237,30 +253,35 @@ def _finish(group: AlertGroup, rows: Sequence[GroupMember], now: datetime) -> No
 
 
 def _supersede(group: AlertGroup, rows: list[GroupMember]) -> list[GroupMember]:
-    """Let an alert take the place of an earlier one of the same series that ended since the last message.
+    """Let an alert take the place of earlier ones of the same series that ended since the last message.
 
-    Its people know it as firing, so they are not told twice; unless someone had acknowledged the earlier one, because an
+    Its people know it as firing, so they are not told twice; unless someone had acknowledged an earlier one, because an
     acknowledgement ends with its alert.
     """
-    newest: dict[tuple[int | None, str, int, str], GroupMember] = {}
+    ended: dict[tuple[int | None, str, int, str], list[GroupMember]] = defaultdict(list)
     for row in rows:
         alert = row.alert
         identity = (alert.rule_id, alert.source, alert.application_id, alert.fingerprint)
-        if (earlier := newest.get(identity)) is not None and alert.state == AlertState.FIRING:
+        if alert.state != AlertState.FIRING:
+            ended[identity].append(row)
+        elif earlier := ended.pop(identity, []):
             _take_over(group, earlier, row)
-        newest[identity] = row
-    kept = {row.pk for row in newest.values()} | {row.pk for row in rows if not row.is_done}
-    return [row for row in rows if row.pk in kept and not row.is_done]
+    return [row for row in rows if not row.is_done]
 
 
-def _take_over(group: AlertGroup, earlier: GroupMember, row: GroupMember) -> None:
-    row.told, earlier.is_done = earlier.told, True
-    if earlier.alert.acknowledged_at is None:
+def _take_over(group: AlertGroup, earlier: Sequence[GroupMember], row: GroupMember) -> None:
+    stays_known = all(each.alert.acknowledged_at is None for each in earlier)
+    replaced = {each.alert_id for each in earlier}
+    for each in earlier:
+        keys = _told_keys(row)
+        row.told = row.told + [told for told in each.told if recipient_of_told(told).key not in keys]
+        each.is_done = True
+    if stays_known:
         for name in ("known_firing", "covered"):
             ids = getattr(group, name)
-            setattr(group, name, [row.alert_id if each == earlier.alert_id else each for each in ids])
+            setattr(group, name, sorted({row.alert_id if each in replaced else each for each in ids}))
     row.save(update_fields=["told"])
-    earlier.save(update_fields=["is_done"])
+    GroupMember.objects.bulk_update(earlier, ["is_done"])
 
 
 def _describe(row: GroupMember, holds: Holds) -> Member:

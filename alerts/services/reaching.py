@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,12 +24,16 @@ def reach(step: Step, *, group: AlertGroup, now: datetime) -> list[Recipient]:
         case StepKind.CHANNEL:
             return list_channel_recipients(Channel.objects.filter(pk__in=step.targets, enabled=True))
         case StepKind.PERSON:
-            return list_people_recipients(step.targets, _find_severity(group))
+            return _reach_people(step.targets, group, now)
         case StepKind.TEAM:
             people = get_user_model().objects.filter(groups__in=step.targets, is_active=True).distinct()
-            return list_people_recipients(people.values_list("pk", flat=True), _find_severity(group))
+            return _reach_people(people.values_list("pk", flat=True), group, now)
         case StepKind.ROUND_ROBIN:
-            return list_people_recipients([_take_turn(step, group)], _find_severity(group))
+            active = set(
+                get_user_model().objects.filter(pk__in=step.targets, is_active=True).values_list("pk", flat=True)
+            )
+            there = [each for each in step.targets if each in active]
+            return _reach_people([_take_turn(there, group)] if there else [], group, now)
         case StepKind.SCHEDULE:
             severity = _find_severity(group)
             return merge_recipients(found for each in step.targets for found in _reach_on_call(each, severity, now))
@@ -85,8 +89,17 @@ def _reach_on_call(schedule_id: int, severity: str, now: datetime) -> list[Recip
     return [Recipient(0, name, ChannelKind.EMAIL, f"on call: {name}", obstacle=why)]
 
 
-def _take_turn(step: Step, group: AlertGroup) -> int:
+def _reach_people(user_ids: Iterable[int], group: AlertGroup, now: datetime) -> list[Recipient]:
+    """Return how people are reached; if none of them is there any more, one that can't be, so that the ledger says why."""
+    found = list_people_recipients(user_ids, _find_severity(group))
+    if found:
+        return found
+    name = f"{group.policy_name}, {now:%H:%M:%S}"
+    return [Recipient(0, name, ChannelKind.EMAIL, f"nobody: {name}", obstacle="Nobody of this step is there any more.")]
+
+
+def _take_turn(people: Sequence[int], group: AlertGroup) -> int:
     policy_id = int(group.destination.partition(":")[2])
     Policy.objects.filter(pk=policy_id).update(turn=F("turn") + 1)
     turn = Policy.objects.filter(pk=policy_id).values_list("turn", flat=True).first() or 1
-    return step.targets[(turn - 1) % len(step.targets)]
+    return people[(turn - 1) % len(people)]

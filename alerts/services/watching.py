@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import httpx
 from django.core.cache import cache
 from django.db.models import Count, Min, Q
+from django.db.models.functions import Least
 from redis.exceptions import RedisError
 
 from alerts.enums import GroupState
@@ -66,8 +67,12 @@ def find_last_watch() -> Watch | None:
 def find_facts(*, now: datetime) -> Facts:
     """Return what the audit judges: a few cheap questions over what is open and what waits."""
     standing, ledger, outbox = measure_standing(), measure_ledger(), measure_outbox()
-    overdue = AlertGroup.objects.filter(state=GroupState.OPEN, due_at__lt=now - STEP_LATE).aggregate(
-        oldest=Min("due_at"), number=Count("pk")
+    # A group that fails is put off minute by minute; what it should have done then shows how late it is.
+    late = now - STEP_LATE
+    overdue = (
+        AlertGroup.objects.filter(state=GroupState.OPEN)
+        .filter(Q(look_at__lt=late) | Q(step_at__lt=late) | Q(due_at__lt=late))
+        .aggregate(oldest=Min(Least("look_at", "step_at", "due_at")), number=Count("pk"))
     )
     return Facts(
         rules_enabled=Rule.objects.enabled().count(),

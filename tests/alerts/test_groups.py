@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from alerts.enums import GroupState, HoldKind
 from alerts.models import Alert, AlertGroup, Hold, Notice, Policy, PolicyStep, Route, Rule, Silence
-from alerts.services.alerts import acknowledge_alert, unacknowledge_alert
+from alerts.services.alerts import acknowledge_alert, snooze_alert, unacknowledge_alert
 from config.actors import Actor
 from config.deliveries.models import Delivery
 from monitoring.applications.models import Application
@@ -262,6 +262,100 @@ def test_policy__next_alert_after_an_acknowledged_one__is_paged(application: App
     evaluate(60)
     tell_until(330, start=70)
     assert len(mails()) == 2
+
+
+def test_policy__one_of_two_acknowledgements_ends__that_alert_is_paged_again(application: Application) -> None:
+    policy = make_policy({"kind": "channel", "channels": [make_channel("first@example.com")]})
+    use(policy, make_rule())
+    report(application, 3, host="erp1")
+    report(application, 3, host="erp2")
+    evaluate(0)
+    tell(30)
+    second = Alert.objects.order_by("pk").last()
+    assert second is not None
+    acknowledge_alert(alert_id=second.pk, by=BY)
+    tell(60)
+    with time_machine.travel(moment(65), tick=False):
+        unacknowledge_alert(alert_id=second.pk, by=BY)
+    tell(65)
+    assert len(mails()) == 2
+
+
+def test_policy__person_of_its_turn_is_gone__says_so_and_the_group_goes_on(application: Application) -> None:
+    person = get_user_model().objects.create_user("ada", email="ada@example.com", is_staff=True)
+    use(make_policy({"kind": "round_robin", "people": [person]}), make_rule())
+    person.delete()
+    report(application, 3)
+    evaluate(0)
+    assert tell(30).failed == 0
+    assert Delivery.objects.get().suppressed_because == "Nobody of this step is there any more."
+    report(application, 0, at=60)
+    evaluate(60)
+    tell(330)
+    assert AlertGroup.objects.get().state == GroupState.CLOSED
+
+
+def test_group__nobody_could_be_reached_at_first__who_can_be_later_is(application: Application) -> None:
+    channel = make_channel("ops@example.com", enabled=False)
+    make_rule(name="Load", channel_ids=(channel.pk,))
+    report(application, 3, host="erp1")
+    evaluate(0)
+    tell(30)
+    channel.enabled = True
+    channel.save()
+    report(application, 3, at=60, host="erp2")
+    evaluate(60)
+    tell(330)
+    assert [to for to, _ in mails()] == ["ops@example.com"]
+
+
+def test_group__step_between_looks__tells_of_nothing_that_the_next_look_tells_again(application: Application) -> None:
+    first, second = make_channel("first@example.com"), make_channel("second@example.com")
+    policy = make_policy(
+        {"kind": "channel", "channels": [first]},
+        {"kind": "wait", "seconds": 120},
+        {"kind": "channel", "channels": [second]},
+    )
+    use(policy, make_rule())
+    report(application, 3, host="erp1")
+    evaluate(0)
+    tell(30)
+    report(application, 3, at=60, host="erp2")
+    evaluate(60)
+    tell_until(340, start=60)
+    told = [(to, "2 alerts" in subject) for to, subject in mails()]
+    assert told == [
+        ("first@example.com", False),
+        ("second@example.com", False),
+        ("first@example.com", True),
+        ("second@example.com", True),
+    ]
+
+
+def test_group__ends_and_begins_twice_between_looks__nobody_is_told_anything(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    for second, value in ((0, 3), (60, 0), (90, 3), (120, 0), (150, 3)):
+        report(application, value, at=second)
+        evaluate(second)
+        tell(second + 30 if second == 0 else second)
+    Hold.objects.all().delete()
+    tell(330)
+    assert len(mails()) == 1
+
+
+def test_snooze__acknowledged_meanwhile__not_told_of_at_its_end(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    alert_id = Alert.objects.get().pk
+    snooze_alert(alert_id=alert_id, until=moment(3600), by=BY)
+    tell(60)
+    acknowledge_alert(alert_id=alert_id, by=BY)
+    tell_until(2 * HOUR, start=330, every=300)
+    assert len(mails()) == 1
 
 
 def test_policy__edited_while_under_way__the_page_goes_on_as_it_began(application: Application) -> None:
