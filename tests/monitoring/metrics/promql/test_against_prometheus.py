@@ -272,4 +272,5 @@ def test_answers__exact_values__have_prometheus_digits(storage: MemoryStorage, p
 def test_queries__all_seeds__reach_everything_supported() -> None:
     texts = EDGES + [source.query() for source in map(Expressions, range(3)) for _ in range(INSTANT_QUERIES)]
     written = " ".join(texts)
-    assert {name for name in FUNCTIONS | AGGREGATIONS | OPERATORS if name not in written} == set()
+    # Prometheus 2.42 does not have it yet.
+    assert {name for name in FUNCTIONS | AGGREGATIONS | OPERATORS if name not in written} == {"mad_over_time"}

@@ -12,7 +12,7 @@ from monitoring.metrics.promql.parse import MAX_NESTING, MAX_OPERATORS, MAX_QUER
     ("text", "feature", "name"),
     [
         ("holt_winters(x[5m], 0.1, 0.2)", "function", "holt_winters"),
-        ("mad_over_time(x[5m])", "function", "mad_over_time"),
+        ("ts_of_max_over_time(x[5m])", "function", "ts_of_max_over_time"),
         ("sum(day_of_week())", "function", "day_of_week"),
         ("label_join(x, 'a', '', 'b')", "function", "label_join"),
         ("nosuch(x)", "function", "nosuch"),
