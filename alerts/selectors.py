@@ -6,7 +6,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -319,19 +319,17 @@ def read_contact_secret(contact: ContactMethod) -> tuple[str, str]:
 
 def _recipients_of_person(person: Any, kinds: Iterable[str], contacts: list[ContactMethod]) -> list[Recipient]:
     name = str(person.get_full_name() or person.get_username())
+    mail = Recipient(0, name, ChannelKind.EMAIL, person.email or person.get_username(), person_id=person.pk)
     chosen = [contact for kind in kinds for contact in contacts if contact.kind == kind]
     found = [_recipient_of_contact(contact, name) for contact in chosen]
     if ChannelKind.EMAIL in kinds and not any(contact.kind == ChannelKind.EMAIL for contact in chosen) and person.email:
-        found.append(Recipient(0, name, ChannelKind.EMAIL, person.email))
-    if found:
-        return found
-    obstacle = "" if person.email else f"{name} has no e-mail address."
-    return [Recipient(0, name, ChannelKind.EMAIL, person.email or person.get_username(), obstacle=obstacle)]
+        found.append(mail)
+    return found or [replace(mail, obstacle="" if person.email else f"{name} has no e-mail address.")]
 
 
 def _recipient_of_contact(contact: ContactMethod, name: str) -> Recipient:
     secret, obstacle = read_contact_secret(contact)
-    return Recipient(0, name, contact.kind, contact.label, secret, obstacle, contact_id=contact.pk)
+    return Recipient(0, name, contact.kind, contact.label, secret, obstacle, contact.pk, contact.user_id)
 
 
 def list_channels(*, application_id: int) -> QuerySet[Channel]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +19,7 @@ from alerts.labels import describe_labels, fingerprint_labels, identify_series
 from alerts.models import Alert, Rule
 from alerts.selectors import list_open_alerts
 from alerts.services.applying import Finding, Outcome, apply_outcome, update_values
+from alerts.services.guarding import only_one
 from monitoring.applications.selectors import list_applications
 from monitoring.metrics import promql
 from monitoring.metrics.selectors import RecentSnapshot, SeriesStorage
@@ -76,7 +76,7 @@ def evaluate_rules(*, now: datetime) -> Run | None:
     database: a run that dies in the middle is continued by the next one.
     """
     started = time.perf_counter()
-    with _only_one() as is_ours:
+    with only_one(LOCK_KEY) as is_ours:
         if not is_ours:
             return None
         rules = list(Rule.objects.enabled().order_by("pk"))
@@ -232,17 +232,3 @@ def _note(rules: Sequence[Rule], notes: _Notes, now: datetime) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(_NOTE_SQL, values)
-
-
-@contextmanager
-def _only_one() -> Iterator[bool]:
-    """Hold the evaluator's lock, if it is free. It goes with the connection, so a dead evaluator holds it no longer."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_KEY])
-        is_ours = bool(cursor.fetchone()[0])
-    try:
-        yield is_ours
-    finally:
-        if is_ours:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK_KEY])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,6 +16,7 @@ from functools import partial
 from django.db import transaction
 
 from alerts import escalation
+from alerts.channel_limits import Held
 from alerts.destinations import read_plan
 from alerts.dispatch import Known, Member, Notice, Reason, find_next_look, find_notice, wants_attention
 from alerts.enums import AlertState, GroupState
@@ -26,6 +27,7 @@ from alerts.recipients import Recipient, merge_recipients, recipient_of_told
 from alerts.runs import has_listened
 from alerts.services.alerts import expire_acknowledgements
 from alerts.services.failing import tell_owners_of_failures
+from alerts.services.guarding import guard, only_one
 from alerts.services.holding import Holds, find_holds, keep_holds
 from alerts.services.incoming import expire_alerts
 from alerts.services.limiting import Gate, defer, find_next_deferred, take_deferred
@@ -38,8 +40,12 @@ logger = logging.getLogger(__name__)
 
 #: A group whose messages can't be written is tried again after this long, so that it does not stop the others.
 BROKEN_GROUP_WAITS = timedelta(minutes=1)
-#: Groups of one turn, so that holds are not too old for the last of them.
+#: Groups of one round, so that holds are not too old for the last of them.
 MAX_GROUPS = 200
+#: Rounds of one turn; what is left is due in the next.
+MAX_ROUNDS = 20
+LOCK_KEY = 0x74656C6C
+"""The advisory lock of the turn that is being taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +58,46 @@ class Turn:
 
 
 def take_turn(*, now: datetime) -> Turn:
-    """Look at every group that is due; return what was done."""
-    for part in (_let_expire, expire_acknowledgements, remind_of_acknowledgements, tell_owners_of_failures):
-        _guard(part.__name__, partial(part, now=now))
-    holds = find_holds(now=now)
-    _guard("keep_holds", partial(keep_holds, holds=holds, now=now))
-    looked, notices, failed = 0, 0, 0
-    due = AlertGroup.objects.filter(state=GroupState.OPEN, due_at__lte=now).order_by("due_at", "pk")
-    for group_id in list(due.values_list("pk", flat=True)[:MAX_GROUPS]):
-        try:
-            notices += look_at_group(group_id=group_id, holds=holds, now=now)
-            looked += 1
-        except Exception:
-            # The outermost edge of one group: whatever goes wrong with it must not stop the others.
-            logger.exception("group %s of alerts could not be told of", group_id)
-            later = now + BROKEN_GROUP_WAITS
-            AlertGroup.objects.filter(pk=group_id, state=GroupState.OPEN, due_at__lte=now).update(due_at=later)
-            failed += 1
-    return Turn(looked, notices, failed)
+    """Look at every group that is due; return what was done. Turns that meet leave the work to the first.
+
+    So what holds messages back is never written from an older moment than what stands there.
+    """
+    with only_one(LOCK_KEY) as is_ours:
+        if not is_ours:
+            return Turn(0, 0, 0)
+        for part in (_let_expire, expire_acknowledgements):
+            guard(part.__name__, partial(part, now=now))
+        turn = _look_at_all(now)
+        for part in (remind_of_acknowledgements, tell_owners_of_failures):
+            guard(part.__name__, partial(part, now=now))
+    return turn
+
+
+def _look_at_all(now: datetime) -> Turn:
+    """Look at due groups, round by round, each with what holds alerts at its beginning."""
+    looked: set[int] = set()
+    notices, failed = 0, 0
+    for _ in range(MAX_ROUNDS):
+        holds = find_holds(now=now)
+        guard("keep_holds", partial(keep_holds, holds=holds, now=now))
+        due = AlertGroup.objects.filter(state=GroupState.OPEN, due_at__lte=now).exclude(pk__in=looked)
+        batch = list(due.order_by("due_at", "pk").values_list("pk", flat=True)[:MAX_GROUPS])
+        for group_id in batch:
+            try:
+                queued = look_at_group(group_id=group_id, holds=holds, now=now)
+            except Exception:
+                # The outermost edge of one group: whatever goes wrong with it must not stop the others.
+                logger.exception("group %s of alerts could not be told of", group_id)
+                later = now + BROKEN_GROUP_WAITS
+                AlertGroup.objects.filter(pk=group_id, state=GroupState.OPEN, due_at__lte=now).update(due_at=later)
+                failed += 1
+                queued = 0
+            if queued is not None:
+                looked.add(group_id)
+                notices += queued
+        if len(batch) < MAX_GROUPS and looked.issuperset(batch):
+            break
+    return Turn(len(looked) - failed, notices, failed)
 
 
 def _let_expire(*, now: datetime) -> None:
@@ -77,17 +105,12 @@ def _let_expire(*, now: datetime) -> None:
         expire_alerts(now=now)
 
 
-def _guard(name: str, part: Callable[[], object]) -> None:
-    try:
-        part()
-    except Exception:
-        # The outermost edge of one part of the turn: people are told of everything else all the same.
-        logger.exception("a part of telling people failed: %s", name)
-
-
 @transaction.atomic
-def look_at_group(*, group_id: int, holds: Holds, now: datetime) -> int:
-    """Queue what a due group has to say and take the steps of its escalation that are due; return how many messages."""
+def look_at_group(*, group_id: int, holds: Holds, now: datetime) -> int | None:
+    """Queue what a due group has to say and take the steps of its escalation that are due; return how many messages.
+
+    None: an alert joined it after holds were found out, so they have to be found out anew first.
+    """
     group = (
         AlertGroup.objects.select_for_update(skip_locked=True)
         .filter(pk=group_id, state=GroupState.OPEN, due_at__lte=now)
@@ -97,8 +120,7 @@ def look_at_group(*, group_id: int, holds: Holds, now: datetime) -> int:
         return 0
     rows = list(group.members.filter(is_done=False).select_related("alert__rule", "alert__application").order_by("pk"))
     if any(row.alert.state == AlertState.FIRING and not holds.knows(row.alert_id) for row in rows):
-        # It began after holds were found out; the next turn, a moment later, knows it.
-        return 0
+        return None
     rows = _supersede(group, rows)
     members = [_describe(row, holds) for row in rows]
     was_look = group.look_at <= now
@@ -144,10 +166,12 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
 
 
 def _tell_deferred(group: AlertGroup, firing: frozenset[int], rows: Sequence[GroupMember], now: datetime) -> int:
-    """Tell those whose quiet hours are over what still fires and they were not told of."""
+    """Tell those who were not told yet, for quiet hours or a rate limit, what still fires, unless somebody looks after it."""
     news = [row for row in rows if row.alert_id in firing]
     due = [each for each in take_deferred(group, now) if any(each.key not in _told_keys(row) for row in news)]
-    return _queue(group, Notice(Reason.QUIET_OVER, firing, frozenset()), due, rows, now)
+    if all(row.alert.acknowledged_at is not None for row in news):
+        return 0
+    return _queue(group, Notice(Reason.LATER, firing, frozenset()), due, rows, now)
 
 
 def _escalate(group: AlertGroup, steps: Sequence[Step], members: Sequence[Member], now: datetime) -> list[Recipient]:
@@ -195,7 +219,17 @@ def _queue(
     group: AlertGroup, notice: Notice, recipients: Sequence[Recipient], rows: Sequence[GroupMember], now: datetime
 ) -> int:
     """Queue one message for each recipient, about what fires and about the ends of what that recipient was told of."""
-    if not recipients:
+    firing = [row for row in rows if row.alert_id in notice.firing]
+    ended = [row for row in rows if row.alert_id in notice.resolved]
+    gate = Gate(recipients, now=now)
+    plans = [plan for each in recipients if (plan := _plan(notice, each, firing, ended, gate))]
+    for plan in plans:
+        if plan.held is not None and plan.held.until is not None:
+            defer(group, plan.recipient, plan.held.until)
+    if notice.reason is Reason.LATER:
+        # Whoever goes on waiting was noted when the wait began.
+        plans = [plan for plan in plans if plan.held is None]
+    if not plans:
         return 0
     group.notice_count += 1
     stored = NoticeRow.objects.create(
@@ -206,28 +240,50 @@ def _queue(
         firing=sorted(notice.firing),
         resolved=sorted(notice.resolved),
     )
-    secrets = read_secrets(recipients)
-    firing = [row.alert for row in rows if row.alert_id in notice.firing]
-    press, gate, told, sent = Press(), Gate(recipients, notice=stored, now=now), [], 0
-    for recipient in recipients:
-        over = [row.alert for row in rows if row.alert_id in notice.resolved and recipient.key in _told_keys(row)]
+    secrets = read_secrets(plan.recipient for plan in plans)
+    press, told, sent = Press(), [], 0
+    for plan in plans:
         bulletin = Bulletin(
-            notice_id=stored.pk, group=group, reason=notice.reason, firing=firing, resolved=over, at=now
+            notice_id=stored.pk,
+            group=group,
+            reason=notice.reason,
+            firing=[row.alert for row in firing],
+            resolved=[row.alert for row in plan.ended],
+            at=now,
         )
-        ready = secrets(recipient)
-        if held := gate.judge(recipient, firing):
+        ready = secrets(plan.recipient)
+        if plan.held is not None:
             # The ends of what it was told of go out all the same.
-            press.queue(replace(bulletin, resolved=[]), recipient=ready, held_because=held.reason)
+            press.queue(replace(bulletin, resolved=[]), recipient=ready, held_because=plan.held.reason)
             bulletin = replace(bulletin, firing=[])
-            if held.until is not None:
-                defer(group, recipient, held.until)
         elif not ready.obstacle:
-            told.append(recipient)
+            told.append(plan.recipient)
+            gate.count(plan.recipient, stored)
         if bulletin.alerts:
             press.queue(bulletin, recipient=ready)
             sent += 1
-    _remember_told([row for row in rows if row.alert_id in notice.firing], told)
+    _remember_told(firing, told)
     return sent
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What one recipient of a notice hears of: the alerts that fire, unless they are held, and these that ended."""
+
+    recipient: Recipient
+    ended: Sequence[GroupMember]
+    held: Held | None
+
+
+def _plan(
+    notice: Notice, recipient: Recipient, firing: Sequence[GroupMember], ended: Sequence[GroupMember], gate: Gate
+) -> _Plan | None:
+    """Return what a recipient hears of, None if nothing is new to it."""
+    over = [row for row in ended if recipient.key in _told_keys(row)]
+    if notice.reason is Reason.RESOLVED and all(recipient.key in _told_keys(row) for row in firing):
+        # What fires is known: it stands beside the news, if there are any.
+        return _Plan(recipient, over, None) if over else None
+    return _Plan(recipient, over, gate.judge(recipient, [row.alert for row in firing]) if firing else None)
 
 
 def _remember_told(rows: Iterable[GroupMember], recipients: Sequence[Recipient]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import time
+from datetime import time, timedelta
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -13,7 +14,8 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from alerts.models import AlertGroup, Channel
+from alerts.models import Alert, AlertGroup, Channel, Notice
+from alerts.services.alerts import acknowledge_alert
 from alerts.services.channels import ChannelInvalid, save_channel, send_test
 from config.actors import Actor
 from config.deliveries.enums import State
@@ -318,6 +320,42 @@ def test_limit__second_message__recorded_with_the_reason(application: Applicatio
     tell(30)
     assert Delivery.objects.filter(state=State.QUEUED).count() == 1
     assert suppressed() == ["rate limit: 1 messages in the last 60 min, at most 1 are let through"]
+
+
+def test_limit__many_at_once__each_told_as_soon_as_the_limit_allows(application: Application, limited: Channel) -> None:
+    for number in range(4):
+        make_rule(name=f"Load {number}")
+    fire(application)
+    for second in range(30, 3 * 3600 + 300, 60):
+        tell(second)
+    told = list(Delivery.objects.filter(state=State.QUEUED).order_by("pk").values_list("subject", flat=True))
+    assert sorted(told) == [f"Warning: Load {number} (host=erp1)" for number in range(4)]
+    assert len(suppressed()) == 3
+    at = list(Notice.objects.order_by("at").values_list("at", flat=True))
+    assert all(later - earlier >= timedelta(hours=1) for earlier, later in pairwise(at[-3:]))
+
+
+def test_limit__somebody_looks_after_it_meanwhile__not_told_later(application: Application, limited: Channel) -> None:
+    make_rule(name="Load")
+    make_rule("load > 2", name="High load")
+    fire(application)
+    tell(30)
+    for alert in Alert.objects.all():
+        acknowledge_alert(alert_id=alert.pk, by=Actor(name="Ada"))
+    for second in range(60, 2 * 3600, 60):
+        tell(second)
+    assert Delivery.objects.filter(state=State.QUEUED).count() == 1
+
+
+def test_limit__at_the_end_of_quiet_hours__told_when_it_allows(application: Application, receiver: Receiver) -> None:
+    channel = quiet(receiver, minutes=20)
+    Channel.objects.filter(pk=channel.pk).update(limit_count=1, limit_minutes=60)
+    make_rule(name="Load")
+    make_rule("load > 2", name="High load")
+    fire(application)
+    for second in range(30, 2 * 3600, 30):
+        tell(second)
+    assert Delivery.objects.filter(state=State.QUEUED).count() == 2
 
 
 def test_limit__critical__goes_out(application: Application, limited: Channel) -> None:

@@ -13,6 +13,7 @@ from alerts.enums import AlertState
 from alerts.models import Alert, AlertTransition, Rule
 from alerts.services import evaluating
 from alerts.services.applying import TRAIL_LENGTH
+from alerts.services.guarding import only_one
 from alerts.services.rules import draft_of, update_rule
 from config.actors import SYSTEM
 from config.deliveries.models import Delivery
@@ -470,7 +471,7 @@ def test_evaluate_rules__another_evaluation_running__leaves_the_work_to_it() -> 
     entered, leave = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with evaluating._only_one() as is_ours:
+        with only_one(evaluating.LOCK_KEY) as is_ours:
             assert is_ours
             entered.set()
             leave.wait(10)
