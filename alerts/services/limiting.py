@@ -20,9 +20,14 @@ from alerts.recipients import Recipient, recipient_of_told
 class Gate:
     """Judges one notice for each recipient it goes to, in the caller's transaction. Channels with a limit are locked."""
 
-    def __init__(self, recipients: Iterable[Recipient], *, now: datetime) -> None:
-        """Read limits and quiet hours of the recipients' channels, what went out lately, and who is still there."""
-        self._now = now
+    def __init__(
+        self, recipients: Iterable[Recipient], *, now: datetime, relieved: frozenset[tuple[str, str]] = frozenset()
+    ) -> None:
+        """Read limits and quiet hours of the recipients' channels, what went out lately, and who is still there.
+
+        `relieved` are the keys of those who are no longer on call.
+        """
+        self._now, self._relieved = now, relieved
         everyone = list(recipients)
         ids = {recipient.channel_id for recipient in everyone if recipient.channel_id}
         people = {recipient.person_id for recipient in everyone if recipient.person_id}
@@ -50,6 +55,8 @@ class Gate:
             return Held(f"“{recipient.channel_name}” was switched off or deleted since it was first told")
         if recipient.person_id and recipient.person_id not in self._active:
             return Held(f"{recipient.channel_name} is no longer active")
+        if recipient.key in self._relieved:
+            return Held(f"{recipient.channel_name} is no longer on call")
         channel = self._channels.get(recipient.channel_id)
         if channel is None or not firing:
             return None

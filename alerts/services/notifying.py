@@ -31,7 +31,7 @@ from alerts.services.guarding import guard, only_one
 from alerts.services.holding import Holds, find_holds, keep_holds
 from alerts.services.incoming import expire_alerts
 from alerts.services.limiting import Gate, defer, find_next_deferred, take_deferred
-from alerts.services.reaching import reach, read_secrets
+from alerts.services.reaching import HandOver, hand_over, reach, read_secrets
 from alerts.services.reminding import remind_of_acknowledgements
 from alerts.services.telling import Bulletin, Press
 from config.outbox.services import publish
@@ -145,16 +145,20 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
     if notice is not None and not engaged and group.step_at is None:
         # It reached nobody so far: whoever can be reached by now is called.
         group.covered = []
-    called = _escalate(group, steps, members, now) if is_look or group.step_at is not None else []
+    called = merge_recipients(_escalate(group, steps, members, now) if is_look or group.step_at is not None else [])
+    change = hand_over(engaged, group=group, now=now) if notice is not None and notice.reason is not Reason.RESOLVED else HandOver()
     keys = {recipient.key for recipient in engaged}
-    fresh = [recipient for recipient in merge_recipients(called) if recipient.key not in keys]
-    again = [recipient for recipient in merge_recipients(called) if recipient.key in keys]
+    fresh = [each for each in merge_recipients([*change.fresh, *called]) if each.key not in keys]
+    again = [each for each in called if each.key in keys]
+    by_name = {each.key for each in again if not each.roster_id}
+    engaged = [replace(each, roster_id=0) if each.key in by_name else each for each in engaged]
     # Who has no way to be reached is noted once and not told again; channels may be mended meanwhile.
     group.engaged = [one.as_told() for one in (*engaged, *fresh) if one.channel_id or not one.obstacle]
     firing = frozenset(one.alert_id for one in members if one.is_firing and not one.is_held)
     sent = 0
     if notice is not None:
-        sent = _queue(group, notice, [*engaged, *fresh], rows, now)
+        relieved = change.relieved - {each.key for each in called}
+        sent = _queue(group, notice, [*engaged, *fresh], rows, now, relieved=relieved)
         # What is held now stays known: whether it is told of anew is decided when nothing holds it any more.
         held = frozenset(one.alert_id for one in members if one.is_firing and one.is_held) & known.firing
         group.known_firing, group.notified_at = sorted(notice.firing | held), now
@@ -216,12 +220,18 @@ def _count_begun(group: AlertGroup, since: datetime) -> int:
 
 
 def _queue(
-    group: AlertGroup, notice: Notice, recipients: Sequence[Recipient], rows: Sequence[GroupMember], now: datetime
+    group: AlertGroup,
+    notice: Notice,
+    recipients: Sequence[Recipient],
+    rows: Sequence[GroupMember],
+    now: datetime,
+    *,
+    relieved: frozenset[tuple[str, str]] = frozenset(),
 ) -> int:
     """Queue one message for each recipient, about what fires and about the ends of what that recipient was told of."""
     firing = [row for row in rows if row.alert_id in notice.firing]
     ended = [row for row in rows if row.alert_id in notice.resolved]
-    gate = Gate(recipients, now=now)
+    gate = Gate(recipients, now=now, relieved=relieved)
     plans = [plan for each in recipients if (plan := _plan(notice, each, firing, ended, gate))]
     for plan in plans:
         if plan.held is not None and plan.held.until is not None:

@@ -34,6 +34,7 @@ from alerts.services.oncall_offers import OfferGone, offer_shift, take_over, wit
 from config.actors import Actor
 from config.deliveries.enums import State
 from config.deliveries.models import Delivery
+from monitoring.applications.models import Application
 from tests.support.alerts import evaluate, make_channel, make_rule, moment, report, tell
 from tests.support.metrics import NOW, make_application
 from tests.support.on_call import WEEKDAYS, utc, wall
@@ -394,6 +395,43 @@ def test_escalation__handoff_between_two_steps__each_at_its_moment(anna: User, b
     assert len(mails()) == 1
     tell(931)
     assert mails()[1:] == [("ben@example.com", State.QUEUED)]
+
+
+@time_machine.travel(NOW, tick=False)
+def test_repeat__handed_over_meanwhile__goes_to_who_is_on_call_then(anna: User, ben: User) -> None:
+    schedule = make_roster(anna)
+    override(schedule, moment(HOUR), 24, ben)
+    fire(reach_schedule(schedule))
+    tell(30)
+    tell(30 + 4 * HOUR)
+    sent = list(Delivery.objects.order_by("pk").values_list("recipient", "state", "suppressed_because"))
+    assert sent == [
+        ("anna@example.com", State.QUEUED, ""),
+        ("anna@example.com", State.SUPPRESSED, "anna is no longer on call"),
+        ("ben@example.com", State.QUEUED, ""),
+    ]
+
+
+@time_machine.travel(NOW, tick=False)
+def test_repeat__nobody_is_on_call_by_then__goes_to_who_was(anna: User) -> None:
+    schedule = make_roster(layers=(make_rota(anna, ends_at=wall(2026, 3, 10, 14)),))
+    fire(reach_schedule(schedule))
+    tell(30)
+    tell(30 + 4 * HOUR)
+    assert mails() == [("anna@example.com", State.QUEUED)] * 2
+
+
+@time_machine.travel(NOW, tick=False)
+def test_end__handed_over_meanwhile__both_who_were_told_hear_of_it(anna: User, ben: User) -> None:
+    schedule = make_roster(anna)
+    override(schedule, moment(HOUR), 24, ben)
+    fire(reach_schedule(schedule))
+    tell(30)
+    tell(30 + 4 * HOUR)
+    report(Application.objects.get(), 0, at=5 * HOUR)
+    evaluate(5 * HOUR)
+    tell(6 * HOUR)
+    assert sorted(mails()[3:]) == [("anna@example.com", State.QUEUED), ("ben@example.com", State.QUEUED)]
 
 
 def test_escalation__nobody_on_call__nobody_told_and_the_reason_stands_in_the_ledger(anna: User) -> None:
