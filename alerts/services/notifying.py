@@ -146,7 +146,11 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
         # It reached nobody so far: whoever can be reached by now is called.
         group.covered = []
     called = merge_recipients(_escalate(group, steps, members, now) if is_look or group.step_at is not None else [])
-    change = hand_over(engaged, group=group, now=now) if notice is not None and notice.reason is not Reason.RESOLVED else HandOver()
+    change = (
+        hand_over(engaged, group=group, now=now)
+        if notice is not None and notice.reason is not Reason.RESOLVED
+        else HandOver()
+    )
     keys = {recipient.key for recipient in engaged}
     fresh = [each for each in merge_recipients([*change.fresh, *called]) if each.key not in keys]
     again = [each for each in called if each.key in keys]
