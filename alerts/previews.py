@@ -61,6 +61,14 @@ def preview_rule(*, draft: RuleDraft, application_id: int, now: datetime) -> Pre
     return Preview("", len(findings), shown, firings)
 
 
+def is_met(*, draft: RuleDraft, application_id: int, now: datetime) -> bool:
+    """Return whether a rule that was checked has a series that meets its condition now; not if it can't be asked."""
+    try:
+        return bool(find_series(draft.condition, SeriesStorage(application_id, now_ms=to_milliseconds(now)), now))
+    except (RuleFailed, promql.PromQLError):
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class BackTest:
     """What a rule would have done over days gone by. `problem` as in Preview; `labels` of each series, by fingerprint.

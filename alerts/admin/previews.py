@@ -16,15 +16,17 @@ from alerts.admin.forms import RuleForm
 from alerts.charts import draw_condition
 from alerts.drafts import RuleDraft
 from alerts.models import Rule
-from alerts.previews import BACK_TESTS, BackTest, back_test, preview_rule
+from alerts.previews import BACK_TESTS, BackTest, back_test, is_met, preview_rule
 from alerts.rehearsal import Firing
 from config.admin.pages import admin_page
 from config.lengths import describe_seconds
-from monitoring.applications.current import find_current_application
+from monitoring.applications.current import find_current_application, list_choices
 from monitoring.charts.spec import Chart, Mark
 
 MAX_MARKS = 12
 SHOWN_FIRINGS = 15
+#: Applications that are asked beside the reader's own whether a rule for all of them is met.
+MAX_OTHERS = 20
 #: Hours of the night, in the site's zone.
 NIGHT = frozenset({22, 23, 0, 1, 2, 3, 4, 5})
 DRAWN_SECONDS = 3 * 3600
@@ -44,7 +46,11 @@ def preview(request: HttpRequest) -> HttpResponseBase:
         return render(request, "alerts/rule_preview.html", {"errors": _list_errors(form), "application": application})
     if application is None:
         return render(request, "alerts/rule_preview.html", {"application": None})
-    return render(request, "alerts/rule_preview.html", _describe(form.draft(), application))
+    draft = form.draft()
+    if draft.application_id is None:
+        others = [each for each in list_choices(request) if each.pk != application.pk]
+        application = _find_met(draft, [application, *others[:MAX_OTHERS]]) or application
+    return render(request, "alerts/rule_preview.html", _describe(draft, application))
 
 
 @admin_page("alerts/rule/back-test/", name="alerts_rule_back_test", permission="alerts.view_rule")
@@ -58,6 +64,12 @@ def show_back_test(request: HttpRequest) -> HttpResponseBase:
         return render(request, "alerts/rule_back_test.html", {"problem": "First fill in a rule that can be saved."})
     found = back_test(draft=form.draft(), application_id=application.pk, choice=choice, now=timezone.now())
     return render(request, "alerts/rule_back_test.html", _describe_back_test(found))
+
+
+def _find_met(draft: RuleDraft, applications: list[Any]) -> Any | None:
+    """Return the first application in which the condition is met now, so that a rule for all shows where it would fire."""
+    now = timezone.now()
+    return next((each for each in applications if is_met(draft=draft, application_id=each.pk, now=now)), None)
 
 
 def _describe_back_test(found: BackTest) -> dict[str, Any]:

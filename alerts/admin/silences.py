@@ -197,6 +197,8 @@ class SilenceAdmin(BaseAdmin):
 def preview(request: HttpRequest) -> HttpResponseBase:
     """Return which alerts a filled-in form would hold now; nothing is kept."""
     filled_in = request.POST.copy()
+    if not filled_in.get("matchers", "").strip() and not filled_in.get("application", ""):
+        return render(request, "alerts/matching.html", {"is_empty": True})
     if not filled_in.get("reason", "").strip():
         filled_in["reason"] = "Not written yet"
     form = SilenceForm(filled_in, instance=Silence())

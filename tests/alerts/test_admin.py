@@ -395,6 +395,15 @@ def test_rule_preview__condition_met_without_for__would_have_fired(admin: Client
     assert "it would have fired" in page
 
 
+def test_rule_preview__met_in_another_application_only__shows_that_one(admin: Client) -> None:
+    make_application(name="Older")
+    busy = make_application(name="Busy")
+    report_now(busy, 3)
+    page = admin.post(reverse("admin:alerts_rule_preview"), fill_in()).content.decode()
+    assert "Busy (production)" in page
+    assert "Condition met" in page
+
+
 def test_rule_preview__quiet__says_so(admin: Client) -> None:
     report_now(make_application(), 0)
 
