@@ -17,7 +17,7 @@ from alerts.enums import AlertState, HoldKind, Severity
 from alerts.held import prefetch_holds
 from alerts.labels import describe_labels
 from alerts.models import Alert
-from alerts.services.alerts import AlertOver, acknowledge_alert
+from alerts.services.alerts import acknowledge_all
 from alerts.timeline import hold_tone
 from config.actors import actor_of_user
 from config.admin.base import ReadOnlyAdmin
@@ -58,6 +58,7 @@ class AlertAdmin(ReadOnlyAdmin):
     search_help_text = "Rule, summary or label"
     actions = ["acknowledge_selected"]
     sortable_by = ()
+    change_list_template = "alerts/alert_list.html"
     empty_title = "No open alerts"
     empty_text = "Rules are evaluated every 15 seconds. What they find shows up here, the most urgent on top."
     empty_url = "admin:alerts_rule_changelist"
@@ -132,11 +133,7 @@ class AlertAdmin(ReadOnlyAdmin):
     @admin.action(description="Acknowledge", permissions=["respond"])
     def acknowledge_selected(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
         """Note that the reader looks after the selected alerts."""
-        taken, by = 0, actor_of_user(request.user)
-        for alert_id in queryset.values_list("pk", flat=True):
-            try:
-                taken += acknowledge_alert(alert_id=alert_id, by=by)
-            except AlertOver:
-                continue
+        ids = list(queryset.values_list("pk", flat=True))
+        taken = acknowledge_all(alert_ids=ids, by=actor_of_user(request.user))
         words = "You look after 1 alert now." if taken == 1 else f"You look after {taken} alerts now."
         messages.success(request, words if taken else "Nothing to acknowledge: they are over or have someone already.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +53,17 @@ def acknowledge_alert(*, alert_id: int, by: Actor) -> bool:
         return False
     _note(alert_id, NoteKind.ACKNOWLEDGED, by)
     return True
+
+
+def acknowledge_all(*, alert_ids: Iterable[int], by: Actor) -> int:
+    """Note that someone looks after several alerts; return how many nobody did. Those that are over are left out."""
+    taken = 0
+    for alert_id in alert_ids:
+        try:
+            taken += acknowledge_alert(alert_id=alert_id, by=by)
+        except AlertOver:
+            continue
+    return taken
 
 
 @transaction.atomic
