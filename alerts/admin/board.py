@@ -72,13 +72,10 @@ def _answer(board: Board, firing: int) -> str:
     waiting = board.waiting_count
     held = sum(len(each.alerts) for each in board.held)
     kept = sum(len(each.alerts) for each in board.kept)
-    words = (
-        f"{waiting} alert{' waits' if waiting == 1 else 's wait'} for somebody"
-        if waiting
-        else "Nothing waits for anybody"
-    )
-    more = [text for count, text in ((kept, f"{kept} looked after"), (held, f"{held} held back")) if count]
-    return f"{words}{': ' if more else '.'}{', '.join(more)}{'.' if more else ''}"
+    parts = [f"{waiting} alert{' waits' if waiting == 1 else 's wait'} for somebody"] if waiting else []
+    parts += [f"{kept} {'is' if kept == 1 else 'are'} looked after"] if kept else []
+    parts += [f"{held} {'is' if held == 1 else 'are'} held back"] if held else []
+    return f"{'' if waiting else 'Nothing waits for anybody: '}{', '.join(parts)}."
 
 
 def _draw(hours: list[int], now: datetime) -> SafeString:

@@ -101,7 +101,7 @@ def test_page__take_a_group__all_of_it_is_mine(admin_client: Client, application
     answer = admin_client.post(reverse("admin:alerts_board_acknowledge", args=[group.pk]), follow=True)
     page = answer.content.decode()
     assert "You look after 2 alerts now." in page
-    assert "Nothing waits for anybody: 2 looked after." in page
+    assert "Nothing waits for anybody: 2 are looked after." in page
     assert list_unattended(group_id=group.pk) == []
 
 
