@@ -21,7 +21,9 @@ from alerts.models import (
     Alert,
     AlertGroup,
     Channel,
+    Component,
     ContactMethod,
+    InhibitRule,
     Notice,
     NotificationPreference,
     Policy,
@@ -32,7 +34,7 @@ from alerts.models import (
 )
 from alerts.recipients import Recipient, merge_recipients, split_addresses
 from alerts.routing import tree
-from alerts.routing.matchers import MatcherInvalid, parse_matchers
+from alerts.routing.matchers import Matcher, MatcherInvalid, parse_matchers
 from config.crypto import SecretUnreadable
 from config.settings import OPTION
 
@@ -155,7 +157,9 @@ def list_fallback_addresses() -> list[str]:
 
 def list_rules(*, application_id: int) -> QuerySet[Rule]:
     """Return the rules that judge an application, with the counts of its open alerts."""
-    rules = Rule.objects.for_application(application_id).prefetch_related("channels").select_related("application")
+    rules = (
+        Rule.objects.for_application(application_id).prefetch_related("channels").select_related("application", "owner")
+    )
     return annotate_open_counts(rules, application_id=application_id)
 
 
@@ -242,7 +246,7 @@ def read_routes() -> tree.Route:
     A branch whose matchers can't be read is left out with all below it, and logged.
     """
     children: dict[int | None, list[Route]] = defaultdict(list)
-    for route in Route.objects.order_by("position", "pk"):
+    for route in Route.objects.select_related("application").order_by("position", "pk"):
         children[route.parent_id].append(route)
     return tree.Route(route_id=0, receiver=0, children=_read_branches(children, None, depth=1))
 
@@ -254,6 +258,7 @@ def _read_branches(
     for route in children.get(parent, ()) if depth < tree.MAX_DEPTH else ():
         try:
             matchers = parse_matchers(route.matchers)
+            matchers += match_owner(route)
         except MatcherInvalid:
             logger.exception("route %s can't be read and takes nothing", route.pk)
             continue
@@ -267,6 +272,14 @@ def _read_branches(
             )
         )
     return tuple(branches)
+
+
+def match_owner(row: Component | InhibitRule | Route) -> tuple[Matcher, ...]:
+    """Return what only alerts of a row's application match; nothing to match if it is for those of all.
+
+    The label is added to alerts by ourselves, over whatever their rule or sender says.
+    """
+    return parse_matchers(f'{{application="{row.application.slug}"}}') if row.application is not None else ()
 
 
 def read_ack_limits(*, alert_id: int) -> tuple[timedelta | None, timedelta | None]:
@@ -335,3 +348,16 @@ def _recipient_of_contact(contact: ContactMethod, name: str) -> Recipient:
 def list_channels(*, application_id: int) -> QuerySet[Channel]:
     """Return the channels that an application may use: its own and those of all, newest first."""
     return Channel.objects.filter(Q(application=None) | Q(application_id=application_id)).order_by("-pk")
+
+
+def list_policies(*, application_id: int) -> QuerySet[Policy]:
+    """Return the policies that rules of an application can name: its own and those of all, with their steps, newest first."""
+    usable = Policy.objects.filter(Q(application=None) | Q(application_id=application_id))
+    return usable.order_by("-pk").prefetch_related(
+        "steps__channels", "steps__people", "steps__teams", "steps__schedules"
+    )
+
+
+def list_routes(*, application_id: int) -> QuerySet[Route]:
+    """Return the routes that may take alerts of an application: its own and those of all, newest first."""
+    return Route.objects.filter(Q(application=None) | Q(application_id=application_id)).order_by("-pk")

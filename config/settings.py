@@ -249,6 +249,7 @@ SPECTACULAR_SETTINGS = {
         "NoteKindEnum": "alerts.enums.NoteKind",
         "AlertSeverityEnum": "alerts.enums.Severity",
         "PatternKindEnum": "monitoring.errors.enums.PatternKind",
+        "PolicyStepKindEnum": "alerts.enums.PolicyStepKind",
     },
     "PREPROCESSING_HOOKS": ["config.api.schema.keep_documented_endpoints"],
     "POSTPROCESSING_HOOKS": [

@@ -7,8 +7,9 @@ from typing import Any
 from django import forms
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from alerts.drafts import RuleDraft, RuleInvalid, check_draft
+from alerts.drafts import RuleDraft, RuleInvalid
 from alerts.models import Rule
+from alerts.services.rules import check_rule
 from config.admin.fields import SecondsField
 
 #: Annotations that have a field of their own.
@@ -97,7 +98,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         if self.errors:
             return data
         try:
-            check_draft(self.draft())
+            check_rule(self.draft())
         except RuleInvalid as error:
             for name, message in error.errors.items():
                 field, text = self._place(name, message)

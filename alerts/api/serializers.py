@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from alerts.drafts import MAX_SECONDS, RuleDraft
+from alerts.drafts import MAX_SECONDS, RuleDraft, RuleInvalid
 from alerts.enums import AlertSource, AlertState, NoteKind, Severity
 from alerts.models import Alert, AlertComment, AlertTransition, Hold, Rule
 
@@ -28,6 +29,7 @@ class RuleOutput(serializers.ModelSerializer[Rule]):
     firing = serializers.IntegerField(read_only=True)
     pending = serializers.IntegerField(read_only=True)
     channels = serializers.PrimaryKeyRelatedField[Any](many=True, read_only=True)
+    owner = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
     is_builtin = serializers.BooleanField(read_only=True)
 
     class Meta:
@@ -45,6 +47,8 @@ class RuleOutput(serializers.ModelSerializer[Rule]):
             "labels",
             "annotations",
             "channels",
+            "policy",
+            "owner",
             "enabled",
             "is_builtin",
             "firing",
@@ -72,13 +76,36 @@ class RuleInput(serializers.Serializer[Rule]):
     channels = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), default=list, max_length=100
     )
+    policy = serializers.IntegerField(
+        min_value=1,
+        max_value=2**63 - 1,
+        allow_null=True,
+        default=None,
+        help_text="Id of an escalation policy, which takes the place of the channels; null: none.",
+    )
+    owner = serializers.CharField(max_length=150, allow_null=True, default=None, help_text="User name; null: nobody.")
     enabled = serializers.BooleanField(default=True)
 
 
-def draft_of_input(data: dict[str, Any], *, application_id: int, owner_id: int | None = None) -> RuleDraft:
-    """Return the draft of a checked body."""
-    fields = {name: value for name, value in data.items() if name != "channels"}
-    return RuleDraft(**fields, channel_ids=tuple(data["channels"]), application_id=application_id, owner_id=owner_id)
+def draft_of_input(data: dict[str, Any], *, application_id: int) -> RuleDraft:
+    """Return the draft of a checked body; raise RuleInvalid for an owner that is not there."""
+    fields = {name: value for name, value in data.items() if name not in {"channels", "policy", "owner"}}
+    return RuleDraft(
+        **fields,
+        channel_ids=tuple(data["channels"]),
+        policy_id=data["policy"],
+        application_id=application_id,
+        owner_id=_find_owner(data["owner"]),
+    )
+
+
+def _find_owner(username: str | None) -> int | None:
+    if username is None:
+        return None
+    person = get_user_model().objects.filter(username=username).first()
+    if person is None:
+        raise RuleInvalid({"owner": f"There is no user “{username}” here."})
+    return int(person.pk)
 
 
 class TransitionOutput(serializers.ModelSerializer[AlertTransition]):

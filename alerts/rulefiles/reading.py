@@ -195,6 +195,7 @@ def _read_rule(node: Node, group: str, where: str, notes: _Notes) -> FileRule | 
         annotations=annotations,
         clear_condition=_read_own(own, mappings.CLEAR_CONDITION, _read_clear_condition, where, notes),
         channels=_read_own(own, mappings.CHANNELS, mappings.read_names, where, notes),
+        policy=_read_own(own, mappings.POLICY, str, where, notes),
         application=_read_own(own, mappings.APPLICATION, str, where, notes),
         enabled=_read_own(own, mappings.ENABLED, mappings.read_flag, where, notes),
         owner=_read_own(own, mappings.OWNER, str, where, notes),

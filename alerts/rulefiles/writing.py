@@ -66,6 +66,8 @@ def _list_own_fields(rule: FileRule, are_names_kept: bool) -> Iterator[tuple[str
         yield mappings.CLEAR_CONDITION, rule.clear_condition
     if rule.channels is not None:
         yield mappings.CHANNELS, mappings.write_names(rule.channels)
+    if rule.policy is not None:
+        yield mappings.POLICY, rule.policy
     if rule.application is not None:
         yield mappings.APPLICATION, rule.application
     if rule.enabled is not None:

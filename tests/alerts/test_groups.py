@@ -503,6 +503,18 @@ def test_routes__no_channels_of_its_own__goes_where_they_lead_each_policy_once(a
     assert sorted(to for to, _ in mails()) == ["all@example.com", "erp@example.com"]
 
 
+def test_route__of_one_application__takes_its_alerts_alone(application: Application) -> None:
+    make_channel("everyone@example.com", is_default=True)
+    policy = make_policy({"kind": "channel", "channels": [make_channel("shop@example.com")]}, application=application)
+    Route.objects.create(name="Shop", matchers='{severity=~".+"}', policy=policy, application=application)
+    make_rule(name="Load")
+    for each in (application, make_application(name="Other")):
+        report(each, 3)
+    evaluate(0)
+    tell(60)
+    assert sorted(recipient for recipient, _ in mails()) == ["everyone@example.com", "shop@example.com"]
+
+
 def test_routes__none_matches__goes_to_the_default_channels(application: Application) -> None:
     make_channel("default@example.com", is_default=True)
     policy = make_policy({"kind": "channel", "channels": [make_channel("erp@example.com")]})

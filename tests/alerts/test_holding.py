@@ -136,6 +136,19 @@ def test_silence__over_while_silenced__nobody_hears_of_either(application: Appli
 # Inhibition.
 
 
+def test_inhibition__of_one_application__holds_its_alerts_alone(application: Application) -> None:
+    other = make_application()
+    make_rule(name="Load", condition="load > 1")
+    make_rule(name="Overload", condition="load > 5")
+    draft = InhibitDraft("Own", "alertname=Overload", "alertname=Load", application_id=application.pk)
+    save_inhibition(draft=draft)
+    for each in (application, other):
+        report(each, 9)
+    evaluate()
+    tell(60)
+    assert list(Hold.objects.values_list("alert__application_id", "alert__name")) == [(application.pk, "Load")]
+
+
 def test_inhibition__source_fires__target_is_held_and_told_when_it_is_over(application: Application) -> None:
     make_rule("load > 1", name="Load", severity="warning")
     make_rule("load > 5", name="Overload", severity="critical")

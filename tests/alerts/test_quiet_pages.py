@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -23,13 +22,12 @@ from alerts.services.inhibitions import install_inhibitions, save_inhibition
 from alerts.services.silences import create_silence
 from alerts.silencing import SilenceDraft
 from config.actors import Actor
-from monitoring.applications.enums import KeyKind, Scope
 from monitoring.applications.models import Application
-from monitoring.applications.services import issue_key
 from monitoring.uptime.services.maintenance import create_window
 from monitoring.uptime.window_drafts import WindowDraft
 from tests.support.alerts import make_alert, make_rule, tell
 from tests.support.metrics import NOW, make_application
+from tests.support.rest import Api
 
 pytestmark = pytest.mark.django_db
 IN_TEN_MINUTES = timedelta(minutes=10)
@@ -189,23 +187,6 @@ def test_draw_tree__diamond_and_loop__each_below_what_it_needs() -> None:
         ("About", 2, True),
     ]
     assert (lines[0].health, lines[0].alert_ids) == (Health.BROKEN, (9,))
-
-
-class Api:
-    """A program with a key."""
-
-    def __init__(self, application: Application) -> None:
-        key = issue_key(application=application, kind=KeyKind.SECRET, scopes=list(Scope))
-        self._headers = {"Authorization": f"Bearer {key.token}"}
-
-    def __call__(self, method: str, path: str, body: Any = None) -> Any:
-        return Client().generic(
-            method,
-            f"/api/v1/{path}",
-            b"" if body is None else json.dumps(body),
-            content_type="application/json",
-            headers=self._headers,
-        )
 
 
 def test_api__silence_as_alertmanager_writes_it__begun_extended_ended() -> None:

@@ -291,6 +291,7 @@ RULES = st.builds(
     annotations=st.dictionaries(ANNOTATION_NAMES, TEMPLATES | st.just("https://x/y"), max_size=5),
     clear_condition=st.none() | st.just("") | CONDITIONS,
     channels=st.none() | st.lists(TEXTS, unique=True, max_size=3).map(tuple),
+    policy=st.none() | TEXTS,
     application=st.none() | st.from_regex(r"[a-z0-9-]{1,10}", fullmatch=True),
     enabled=st.none() | st.booleans(),
     owner=st.none() | NAMES,
