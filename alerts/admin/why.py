@@ -21,6 +21,7 @@ from alerts.steps import StepWriter
 from config.admin.pages import admin_page
 from config.deliveries.models import Delivery
 from config.deliveries.selectors import list_deliveries_of
+from config.ids import read_id
 
 VIEW = "alerts.view_alert"
 
@@ -30,7 +31,7 @@ def show_why(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Explain why an alert did or did not reach a person (?person=, else the reader)."""
     alert = Alert.objects.filter(pk=pk).first()
     wish = request.GET.get("person", "")
-    person = get_user_model().objects.filter(pk=wish).first() if wish.isdecimal() else request.user
+    person = get_user_model().objects.filter(pk=read_id(wish)).first() if wish else request.user
     if alert is None or person is None:
         raise Http404("There is no such alert or person.")
     sentences = why.explain(describe_case(alert, person), now=timezone.now())

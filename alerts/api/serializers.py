@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from alerts.drafts import MAX_SECONDS, RuleDraft, RuleInvalid
-from alerts.enums import AlertSource, AlertState, NoteKind, Severity
+from alerts.enums import AlertSource, AlertState, HoldKind, NoteKind, Severity
 from alerts.models import Alert, AlertComment, AlertTransition, Hold, Rule
 
 
@@ -174,6 +174,17 @@ class AlertOutput(serializers.ModelSerializer[Alert]):
 
 class HoldOutput(serializers.ModelSerializer[Hold]):
     """Why nobody was told of an alert, from when to when. `ended_at` null: it is so now."""
+
+    reference = serializers.SerializerMethodField(
+        help_text="Id of the silence, window or alert that holds it; 0 for none, and for an alert of another application."
+    )
+
+    def get_reference(self, hold: Hold) -> int:
+        """Return the id of what holds it, if it is for the reader."""
+        if hold.kind not in {HoldKind.INHIBITION, HoldKind.COMPONENT}:
+            return hold.reference
+        mine = Alert.objects.filter(pk=hold.reference, application_id=hold.alert.application_id)
+        return hold.reference if mine.exists() else 0
 
     class Meta:
         model = Hold

@@ -140,9 +140,10 @@ def close_alert(*, alert_id: int, by: Actor, reason: str = "") -> bool:
 
     Whoever was told of its firing is told of its end. If its condition still holds, the next evaluation opens a new one.
     """
-    if not _end(alert_id, reason=f"{by.name} closed it. {reason}".strip()):
+    cleaned = reason.replace("\x00", "").strip()
+    if not _end(alert_id, reason=f"{by.name} closed it. {cleaned}".strip()):
         return False
-    _note(alert_id, NoteKind.CLOSED, by, text=reason.strip())
+    _note(alert_id, NoteKind.CLOSED, by, text=cleaned)
     return True
 
 

@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
+from django.db.models import Window
+from django.db.models.functions import RowNumber
 
 from alerts import escalation
 from alerts.channel_limits import Held
@@ -40,10 +42,11 @@ logger = logging.getLogger(__name__)
 
 #: A group whose messages can't be written is tried again after this long, so that it does not stop the others.
 BROKEN_GROUP_WAITS = timedelta(minutes=1)
-#: Groups of one round, so that holds are not too old for the last of them.
-MAX_GROUPS = 200
+#: Groups of one round: holds are not too old for the last of them, and whoever fires a thousand groups at once lets the
+#: others of other applications through after these.
+MAX_GROUPS = 50
 #: Rounds of one turn; what is left is due in the next.
-MAX_ROUNDS = 20
+MAX_ROUNDS = 100
 LOCK_KEY = 0x74656C6C
 """The advisory lock of the turn that is being taken."""
 
@@ -80,8 +83,7 @@ def _look_at_all(now: datetime) -> Turn:
     for _ in range(MAX_ROUNDS):
         holds = find_holds(now=now)
         guard("keep_holds", partial(keep_holds, holds=holds, now=now))
-        due = AlertGroup.objects.filter(state=GroupState.OPEN, due_at__lte=now).exclude(pk__in=looked)
-        batch = list(due.order_by("due_at", "pk").values_list("pk", flat=True)[:MAX_GROUPS])
+        batch = _list_due(now, looked)
         for group_id in batch:
             try:
                 queued = look_at_group(group_id=group_id, holds=holds, now=now)
@@ -98,6 +100,14 @@ def _look_at_all(now: datetime) -> Turn:
         if len(batch) < MAX_GROUPS and looked.issuperset(batch):
             break
     return Turn(len(looked) - failed, notices, failed)
+
+
+def _list_due(now: datetime, looked: Iterable[int]) -> list[int]:
+    """Return the groups of a round: of each application the longest due first, the applications by turns."""
+    due = AlertGroup.objects.filter(state=GroupState.OPEN, due_at__lte=now).exclude(pk__in=looked)
+    place = Window(RowNumber(), partition_by="application_id", order_by=["due_at", "pk"])
+    fair = due.annotate(place=place).order_by("place", "due_at", "pk")
+    return list(fair.values_list("pk", flat=True)[:MAX_GROUPS])
 
 
 def _let_expire(*, now: datetime) -> None:

@@ -66,7 +66,7 @@ class Press:
             "idempotency_key": f"{key}:held" if held_because else key,
             "source": SOURCE,
             "source_id": str(bulletin.notice_id),
-            "application_id": bulletin.alerts[0].application_id,
+            "application_id": bulletin.group.application_id,
             "suppressed_because": recipient.obstacle or held_because,
         }
         if recipient.obstacle:

@@ -114,7 +114,7 @@ def build_specs(plan: Plan) -> tuple[ProcessSpec, ...]:
     """All processes that run for as long as the product does, engines aside, in the order they are started."""
     return (
         ProcessSpec(name="web", argv=_build_web(plan), stop_order=1, stop_signals=((signal.SIGTERM, 12),)),
-        _build_worker(plan, name="worker-evaluate", queues="evaluate", threads=1),
+        _build_worker(plan, name="worker-evaluate", queues="evaluate", threads=2),
         _build_worker(plan, name="worker-deliver", queues="deliver", threads=4),
         _build_worker(plan, name="worker-background", queues="digest,maintain,reports,default", threads=4),
         ProcessSpec(

@@ -200,7 +200,8 @@ def test_case__buttons__do_what_they_say(admin: Client, django_user_model: Any) 
     assert "can&#x27;t be given alerts" in press("assign", assignee="999")
     assert "It was the &lt;backup&gt;." in press("comment", text="It was the <backup>.")
     assert "Write something first." in press("comment", text=" ")
-    assert "The alert is closed" in press("close", reason="")
+    assert "can&#x27;t be given alerts" in press("assign", assignee="9" * 5000)
+    assert "The alert is closed" in press("close", reason="Gone\x00 for good")
     assert alert.state == "resolved"
     assert "This alert is over" in press("acknowledge")
 
@@ -215,7 +216,8 @@ def test_case__someone_who_may_only_look__can_do_nothing(viewer: Client, name: s
 
 def test_case__no_such_alert__404(admin: Client) -> None:
     assert admin.get(reverse("admin:alerts_alert_change", args=["999"])).status_code == 404
-    assert admin.get("/admin/alerts/alert/nonsense/change/").status_code == 404
+    for nonsense in ("nonsense", "9" * 5000, "²"):
+        assert admin.get(f"/admin/alerts/alert/{nonsense}/change/").status_code == 404
     assert admin.post(reverse("admin:alerts_alert_acknowledge", args=[999])).status_code == 404
 
 

@@ -605,6 +605,31 @@ def test_turn__more_groups_than_a_round_takes__all_are_told(
     assert len(mails()) == 5
 
 
+def test_turn__one_application_fires_many_groups__another_is_told_after_one_of_them(application: Application) -> None:
+    make_channel(is_default=True)
+    for number in range(3):
+        make_rule(name=f"Load {number}", application_id=application.pk)
+    other = make_application(name="Quiet")
+    make_rule(name="Other", application_id=other.pk)
+    report(application, 3)
+    evaluate(0)
+    report(other, 3, at=1)
+    evaluate(1)
+    tell(31)
+    assert [subject.split(" (")[0] for subject in subjects()[:2]] == ["Warning: Load 0", "Warning: Other"]
+
+
+def test_group__of_several_applications__its_messages_belong_to_none_of_them(application: Application) -> None:
+    use(make_policy({"kind": "channel", "channels": [make_channel()]}, group_by=["alertname"]), make_rule(name="Load"))
+    report(application, 3)
+    report(make_application(name="Other"), 3)
+    evaluate(0)
+    tell(30)
+    sent = Delivery.objects.get()
+    assert sent.application_id is None
+    assert "2 alerts" in sent.subject
+
+
 def test_turn__one_group_broken__others_are_told(application: Application) -> None:
     make_channel(is_default=True)
     make_rule(name="Broken")

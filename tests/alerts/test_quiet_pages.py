@@ -244,6 +244,22 @@ def test_api__silences_of_others__are_not_there_and_general_ones_stay() -> None:
     assert api("DELETE", f"silences/{general.pk}/").status_code == 409
 
 
+def test_api__held_because_of_another_application__says_so_and_no_more() -> None:
+    mine, other = make_application(), make_application()
+    make_component("Database", 'host="db1"', make_component("Host", 'host="erp1"'))
+    save_inhibition(draft=InhibitDraft("Net first", 'host="net"', 'host="client"'))
+    make_alert(other, rule=make_rule(), labels={"host": "erp1"}, annotations={"summary": "Secret of theirs"})
+    make_alert(other, rule=make_rule(), labels={"host": "net"}, annotations={"summary": "Secret of theirs"})
+    held = [make_alert(mine, rule=make_rule(), labels={"host": name}) for name in ("db1", "client")]
+    tell(5)
+    api = Api(mine)
+    answers = [api("GET", f"alerts/{alert.pk}/") for alert in held]
+    holds = [answer.json()["holds"][0] for answer in answers]
+    assert [(one["kind"], one["reference"]) for one in holds] == [("component", 0), ("inhibition", 0)]
+    assert [one["text"] for one in holds] == ["Host is broken.", "An alert of another application fires."]
+    assert "Secret" not in api("GET", "components-tree/").content.decode()
+
+
 def test_api__inhibitions_components_and_holds__can_be_read() -> None:
     application = make_application()
     install_inhibitions()

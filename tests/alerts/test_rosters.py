@@ -171,6 +171,13 @@ def test_change__impossible_layer__refused_and_everything_stays(
     assert draft_of(schedule) == before
 
 
+def test_schedule__hands_over_a_thousand_times_a_day__refused(anna: User) -> None:
+    hours = tuple(Restriction(WEEKDAYS, time(8, minute), time(9, minute)) for minute in range(49))
+    with pytest.raises(ScheduleInvalid, match="1,200 a day; 1,000 are possible"):
+        make_roster(layers=(make_rota(anna, rotation=Rotation.HOURLY, restrictions=hours),))
+    assert make_roster(layers=(make_rota(anna, rotation=Rotation.HOURLY, interval=2, restrictions=hours),))
+
+
 def test_schedule__name_taken_or_account_off__refused_in_words(anna: User) -> None:
     schedule = make_roster(anna)
     anna.is_active = False
@@ -302,7 +309,9 @@ def test_offer__taken_over_by_oneself_or_withdrawn__refused(anna: User) -> None:
 
 
 @time_machine.travel(NOW, tick=False)
-@pytest.mark.parametrize(("start", "hours"), [(1, -1), (-5, 2), (1, 100)])
+@pytest.mark.parametrize(
+    ("start", "hours"), [(1, -1), (-5, 2), (1, 100), (1, 24 * 400), (24 * 400, 1), (1, 24 * 365 * 7000)]
+)
 def test_offer__not_ones_own_or_not_ahead__refused(anna: User, ben: User, start: int, hours: int) -> None:
     schedule = make_roster(anna, ben)
     first = NOW + timedelta(hours=start)
