@@ -60,6 +60,7 @@ class FileRule:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     clear_condition: str | None = None
+    no_data_after_seconds: int | None = None
     channels: tuple[str, ...] | None = None
     application: str | None = None
     enabled: bool | None = None

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from alerts.drafts import RuleDraft, RuleInvalid, check_draft
-from alerts.models import Channel, Policy, Rule
+from alerts.models import Channel, Policy, Rule, RuleMemory
 from alerts.services.alerts import end_alerts
 from config.actors import Actor
 from monitoring.applications.selectors import list_applications
@@ -25,6 +25,7 @@ _FIELDS = (
     "severity",
     "for_seconds",
     "keep_firing_for_seconds",
+    "no_data_after_seconds",
     "labels",
     "annotations",
     "enabled",
@@ -65,6 +66,8 @@ def update_rule(*, rule: Rule, draft: RuleDraft, by: Actor) -> Rule:
     _check(draft)
     locked = Rule.objects.select_for_update().get(pk=rule.pk)
     _write(locked, draft)
+    if not (draft.enabled and draft.no_data_after_seconds):
+        RuleMemory.objects.filter(rule=locked).delete()
     if not draft.enabled:
         end_alerts(rule_id=locked.pk, reason=f"{by.name} switched the rule off.")
     elif draft.application_id is not None:
