@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from alerts.evaluation import GONE_AFTER
 from alerts.labels import describe_labels
 from config.lengths import describe_seconds
+
+#: In hours, as people say it.
+GONE_AFTER_WORDS = f"{GONE_AFTER // timedelta(hours=1)} h"
 
 
 def summarise(*, rule_name: str, annotations: Mapping[str, str], labels: Mapping[str, str]) -> str:
@@ -20,7 +24,7 @@ def summarise(*, rule_name: str, annotations: Mapping[str, str], labels: Mapping
 
 def add_gone(summary: str) -> str:
     """Return the summary of an alert that was let go of, saying so."""
-    return f"{summary}; without data for {describe_seconds(GONE_AFTER.total_seconds())}, taken as gone for good"
+    return f"{summary}; without data for {GONE_AFTER_WORDS}, taken as gone for good"
 
 
 def summarise_no_data(*, rule_name: str, labels: Mapping[str, str], seconds: float = 0) -> str:
@@ -40,7 +44,7 @@ def annotate_no_data(*, rule_name: str, labels: Mapping[str, str], seconds: floa
         "description": f"The rule “{rule_name}” can't be judged: what it watches has stopped coming. Whether its condition is "
         "met now, nobody knows.",
         "runbook": "Is what reports this still running, and does it reach Postlaunch? If it was taken out of service, close "
-        f"the alert by hand; {describe_seconds(GONE_AFTER.total_seconds())} after people were told it ends by itself.",
+        f"the alert by hand; {GONE_AFTER_WORDS} after people were told it ends by itself.",
     }
 
 

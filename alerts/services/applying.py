@@ -12,13 +12,13 @@ from django.db import connection, transaction
 
 from alerts.annotations import TemplateError, render_template
 from alerts.enums import AlertCause, AlertState
-from alerts.evaluation import GONE_AFTER, Action, Decision
+from alerts.evaluation import Action, Decision
 from alerts.models import Alert, AlertTransition, Rule
 from alerts.services.grouping import join_groups
 from alerts.services.missing import Look, Memory
 from alerts.services.telling import publish_transition
 from alerts.services.transitions import change_state, check_transition
-from alerts.wording import annotate_no_data
+from alerts.wording import GONE_AFTER_WORDS, annotate_no_data
 from config.lengths import describe_seconds
 from monitoring.applications.selectors import list_applications
 
@@ -216,7 +216,9 @@ def _move(rule: Rule, alert: Alert, decision: Decision, outcome: Outcome, now: d
         case Action.RESOLVE:
             return change_state(alert=alert, to=AlertState.RESOLVED, at=now, reason=_explain_end(rule, alert, outcome))
         case Action.LET_GO:
-            reason = f"No data for {describe_seconds(GONE_AFTER.total_seconds())} and more: it is taken as gone for good and not waited for any longer."
+            reason = (
+                f"No data for {GONE_AFTER_WORDS} and more: it is taken as gone for good and not waited for any longer."
+            )
             return change_state(alert=alert, to=AlertState.RESOLVED, at=now, reason=reason, is_gone=True)
         case Action.DROP:
             reason = _explain_drop(rule, alert, outcome)
