@@ -13,12 +13,14 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from alerts.builtin import BUILTIN_RULES
+from alerts.evaluation import Action
 from alerts.models import Alert, AlertTransition, Rule, RuleMemory
+from alerts.previews import back_test
 from alerts.services import evaluating
 from alerts.services.alerts import close_alert
 from alerts.services.builtin import install_rules
 from alerts.services.inhibitions import install_inhibitions
-from alerts.services.missing import LOOK_BACK
+from alerts.services.missing import LOOK_BACK, Memory
 from alerts.services.rules import draft_of, update_rule
 from alerts.services.telling import describe_notice
 from config.actors import SYSTEM
@@ -333,6 +335,40 @@ def test_update_rule__condition_narrowed__what_it_does_not_watch_any_more_ends()
         ("resolved", None),
         ("firing", None),
     ]
+
+
+def test_apply_outcome__closed_by_hand_meanwhile__changes_nothing() -> None:
+    application = make_application()
+    rule = watch()
+    report(application, 3)
+    go(0, 900)
+    alert = Alert.objects.get()
+    storage = evaluating.open_snapshot(application.pk, [rule.condition], moment(1000))
+    judged = evaluating.judge_rule(
+        rule=Rule.objects.get(),
+        application_id=application.pk,
+        storage=storage,
+        alerts={alert.fingerprint: alert},
+        now=moment(1000),
+        memory=Memory(*RuleMemory.objects.values_list("watched", "series").get()),
+    )
+    close_alert(alert_id=alert.pk, by=SYSTEM)
+
+    moved = evaluating.apply_outcome(outcome=judged, now=moment(1000))
+
+    assert [decision.action for decision in judged.decisions] == [Action.FIRE]
+    assert (moved, causes()) == (0, [("no_data", "inactive")])
+
+
+def test_back_test__series_that_stopped__a_firing_of_missing_data() -> None:
+    application = make_application()
+    rule = watch()
+    for at in range(0, HOUR, MINUTE):
+        report(application, 3, at=at)
+
+    found = back_test(draft=draft_of(rule), application_id=application.pk, choice="7d", now=moment(2 * HOUR))
+
+    assert [(firing.is_no_data, found.labels[firing.fingerprint]) for firing in found.firings] == [(True, "host=erp1")]
 
 
 def test_evaluate_rules__too_many_series_to_watch__says_so(monkeypatch: pytest.MonkeyPatch) -> None:

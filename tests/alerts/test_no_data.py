@@ -142,10 +142,14 @@ def test_decide__one_series__one_fate(
     assert decisions == ([] if expected is None else [expected])
 
 
-#: Of each series at an evaluation: there or not, met or not, cleared or not.
+#: Of each series at an evaluation: there or not, met or not, cleared or not. Each lasts some evaluations.
 MOMENTS = st.lists(
-    st.tuples(*(st.tuples(st.booleans(), st.booleans(), st.booleans()) for _ in NAMES)), min_size=1, max_size=40
-)
+    st.tuples(
+        st.tuples(*(st.tuples(st.booleans(), st.booleans(), st.booleans()) for _ in NAMES)), st.sampled_from([1, 2, 9])
+    ),
+    min_size=1,
+    max_size=12,
+).map(lambda runs: [moment for moment, length in runs for _ in range(length)])
 
 
 @given(
