@@ -18,6 +18,7 @@ _PAYLOAD = {
     "transition_id": "Id of the change of state that this event tells of.",
     "name": "Name of the rule, or of the alert from outside.",
     "severity": "info, warning or critical.",
+    "cause": "condition: the condition is met. no_data: the series is missing. Of outside alerts always condition.",
     "summary": "What is wrong, in one sentence.",
     "labels": "Labels that tell this alert from others of the rule.",
     "at": "When it happened (RFC 3339, UTC).",

@@ -239,6 +239,7 @@ SPECTACULAR_SETTINGS = {
         "LogSeverityEnum": "monitoring.logs.enums.Severity",
         "ErrorLevelEnum": "monitoring.errors.enums.Level",
         "AlertStateEnum": "alerts.enums.AlertState",
+        "AlertCauseEnum": "alerts.enums.AlertCause",
         "CheckStateEnum": "monitoring.uptime.enums.STATE_CHOICES",
         "CheckKindEnum": "monitoring.uptime.enums.KIND_CHOICES",
         "DeliveryStateEnum": "config.deliveries.enums.State",

@@ -8,12 +8,13 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from alerts.admin.cases import show_case
-from alerts.admin.filters import SourceFilter, StateFilter, WhoseFilter
-from alerts.enums import AlertState, HoldKind, Severity
+from alerts.admin.filters import CauseFilter, SourceFilter, StateFilter, WhoseFilter
+from alerts.enums import AlertCause, AlertState, HoldKind, Severity
 from alerts.held import prefetch_holds
 from alerts.labels import describe_labels
 from alerts.models import Alert
@@ -38,6 +39,14 @@ def show_holds(alert: Any) -> SafeString:
     return format_html("<br>{}{}", chip(hold_tone(holds[0]), HoldKind(holds[0].kind).label, title=text), until)
 
 
+def show_cause(alert: Alert) -> SafeString:
+    """That data is missing, if it is what the alert is about, or is so while it fires; empty otherwise."""
+    if not (alert.is_no_data or alert.is_missing):
+        return mark_safe("")
+    since = f"Since {timezone.localtime(alert.no_data_since):%d %b, %H:%M}" if alert.no_data_since else ""
+    return format_html(" {}", chip(AlertCause.NO_DATA.tone, AlertCause.NO_DATA.label, title=since))
+
+
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
     """Alerts. The page of one is a case: see cases.py."""
@@ -52,7 +61,7 @@ class AlertAdmin(ReadOnlyAdmin):
         "show_trail",
     ]
     list_display_links = ["show_summary"]
-    list_filter = [StateFilter, "severity", WhoseFilter, SourceFilter, "application"]
+    list_filter = [StateFilter, "severity", CauseFilter, WhoseFilter, SourceFilter, "application"]
     list_select_related = ["application", "rule", "assignee"]
     search_fields = ["name", "annotations__summary", "labels"]
     search_help_text = "Rule, summary or label"
@@ -93,7 +102,12 @@ class AlertAdmin(ReadOnlyAdmin):
         if alert.is_open and alert.is_acknowledged:
             state = chip("acknowledged", f"{AlertState(alert.state).label}, acknowledged")
         return format_html(
-            '<span data-alert="{}" data-open="{}">{}{}</span>', alert.pk, int(alert.is_open), state, show_holds(alert)
+            '<span data-alert="{}" data-open="{}">{}{}{}</span>',
+            alert.pk,
+            int(alert.is_open),
+            state,
+            show_cause(alert),
+            show_holds(alert),
         )
 
     @admin.display(description="Severity")

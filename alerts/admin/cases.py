@@ -170,7 +170,7 @@ def _find(pk: int | str) -> Alert:
 
 
 def _tell(alert: Alert) -> list[Entry]:
-    return tell_story(alert.transitions.all(), alert.comments.all(), alert.holds.all())
+    return tell_story(alert.transitions.all(), alert.comments.all(), alert.holds.all(), is_no_data=alert.is_no_data)
 
 
 def _list_notes(alert: Alert) -> list[tuple[str, str]]:

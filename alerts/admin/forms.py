@@ -49,6 +49,12 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         required=False,
         help_text="How long the condition must be gone before the alert counts as resolved, like 1 min.",
     )
+    no_data_after_seconds = SecondsField(
+        label="No data after",
+        required=False,
+        help_text="How long a series must be missing before people are told that no data comes, like 10 min. An alert that "
+        "fires goes on then. Empty: nobody is told, and it ends. A value counts for 5 min after it came.",
+    )
     labels = LabelsField(
         required=False, help_text="Added to its alerts, one on each line, like team=erp. Values may be templates."
     )
@@ -77,6 +83,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
             "condition",
             "for_seconds",
             "keep_firing_for_seconds",
+            "no_data_after_seconds",
             "clear_condition",
             "policy",
             "channels",
@@ -118,6 +125,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
             severity=data.get("severity", ""),
             for_seconds=data.get("for_seconds") or 0,
             keep_firing_for_seconds=data.get("keep_firing_for_seconds") or 0,
+            no_data_after_seconds=data.get("no_data_after_seconds") or 0,
             labels=data.get("labels") or {},
             annotations=own | others,
             channel_ids=tuple(channel.pk for channel in data.get("channels") or ()),

@@ -79,6 +79,7 @@ def _describe_back_test(found: BackTest) -> dict[str, Any]:
             "at": firing.fired_at,
             "lasted": describe_seconds(((firing.resolved_at or now) - firing.fired_at).total_seconds()),
             "labels": found.labels.get(firing.fingerprint, ""),
+            "is_no_data": firing.is_no_data,
             "is_over": firing.resolved_at is not None,
         }
         for firing in reversed(found.firings[-SHOWN_FIRINGS:])
@@ -90,6 +91,7 @@ def _describe_back_test(found: BackTest) -> dict[str, Any]:
         "days": found.span.days,
         "step": describe_seconds(found.step.total_seconds()),
         "count": len(found.firings),
+        "no_data_count": sum(firing.is_no_data for firing in found.firings),
         "longest": _describe_longest(found.firings),
         "worst": max(days.items(), key=lambda each: each[1], default=None),
         "day_count": len(days),
@@ -115,6 +117,7 @@ def _describe(draft: RuleDraft, application: Any) -> dict[str, Any]:
         "held": describe_seconds(draft.for_seconds) if draft.for_seconds else "",
         "left_out": found.count - len(found.found),
         "firing_count": len(found.firings or ()),
+        "no_data_count": sum(firing.is_no_data for firing in found.firings or ()),
         "longest": _describe_longest(found.firings or []),
         "chart": _mark(chart, draft, found.firings or []) if chart else None,
     }
@@ -127,7 +130,10 @@ def _list_errors(form: RuleForm) -> list[tuple[str, str]]:
 
 def _mark(chart: Chart, draft: RuleDraft, firings: list[Firing]) -> Chart:
     """Return the chart with the firings marked; its key follows what it shows, so that it is drawn anew when that changes."""
-    marks = tuple(Mark(firing.fired_at.timestamp(), "would fire", "bad") for firing in firings[-MAX_MARKS:])
+    marks = tuple(
+        Mark(firing.fired_at.timestamp(), "no data" if firing.is_no_data else "would fire", "bad")
+        for firing in firings[-MAX_MARKS:]
+    )
     shown = f"{draft.condition}|{draft.severity}|{chart.application_id}|{[mark.at for mark in marks]}"
     key = f"condition-{hashlib.sha256(shown.encode()).hexdigest()[:12]}"
     return replace(chart, marks=marks, key=key)

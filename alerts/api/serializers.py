@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from alerts.drafts import MAX_SECONDS, RuleDraft, RuleInvalid
-from alerts.enums import AlertSource, AlertState, HoldKind, NoteKind, Severity
+from alerts.enums import AlertCause, AlertSource, AlertState, HoldKind, NoteKind, Severity
 from alerts.models import Alert, AlertComment, AlertTransition, Hold, Rule
 
 
@@ -44,6 +44,7 @@ class RuleOutput(serializers.ModelSerializer[Rule]):
             "severity",
             "for_seconds",
             "keep_firing_for_seconds",
+            "no_data_after_seconds",
             "labels",
             "annotations",
             "channels",
@@ -71,6 +72,12 @@ class RuleInput(serializers.Serializer[Rule]):
     severity = serializers.ChoiceField(choices=Severity.choices, default=Severity.WARNING.value)
     for_seconds = serializers.IntegerField(min_value=0, max_value=MAX_SECONDS, default=0)
     keep_firing_for_seconds = serializers.IntegerField(min_value=0, max_value=MAX_SECONDS, default=0)
+    no_data_after_seconds = serializers.IntegerField(
+        min_value=0,
+        max_value=MAX_SECONDS,
+        default=0,
+        help_text="How long a series must be missing before people are told that no data comes; 0: nobody is told.",
+    )
     labels = serializers.DictField(child=serializers.CharField(allow_blank=True, max_length=4000), default=dict)
     annotations = serializers.DictField(child=serializers.CharField(allow_blank=True, max_length=4000), default=dict)
     channels = serializers.ListField(
@@ -155,6 +162,8 @@ class AlertOutput(serializers.ModelSerializer[Alert]):
             "name",
             "summary",
             "state",
+            "cause",
+            "no_data_since",
             "severity",
             "labels",
             "annotations",
@@ -209,6 +218,9 @@ class AlertFilter(serializers.Serializer[Any]):
 
     state = serializers.ChoiceField(
         choices=[("open", "pending or firing"), *AlertState.choices], required=False, help_text="State, or `open`."
+    )
+    cause = serializers.ChoiceField(
+        choices=AlertCause.choices, required=False, help_text="What it is about: its condition, or missing data."
     )
     severity = serializers.ChoiceField(choices=Severity.choices, required=False)
     rule = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False, help_text="Id of a rule.")

@@ -43,6 +43,7 @@ RULE_FIELDS = (
     "severity",
     "for_seconds",
     "keep_firing_for_seconds",
+    "no_data_after_seconds",
     "labels",
     "annotations",
     "enabled",
@@ -201,6 +202,8 @@ class AlertViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
             alerts = alerts.filter(state__in=["pending", "firing"])
         elif chosen.get("state"):
             alerts = alerts.filter(state=chosen["state"])
+        if chosen.get("cause"):
+            alerts = alerts.filter(cause=chosen["cause"])
         if chosen.get("severity"):
             alerts = alerts.filter(severity=chosen["severity"])
         if chosen.get("rule"):

@@ -15,7 +15,7 @@ from alerts.models.oncall import (
 )
 from alerts.models.people import ChannelMessage, ContactMethod, NotificationPreference
 from alerts.models.policies import Policy, PolicyStep, Route
-from alerts.models.rules import Channel, ChannelManager, Rule, RuleQuerySet
+from alerts.models.rules import Channel, ChannelManager, Rule, RuleMemory, RuleQuerySet
 from alerts.models.suppression import Component, InhibitRule, Silence
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "PolicyStep",
     "Route",
     "Rule",
+    "RuleMemory",
     "RuleQuerySet",
     "Silence",
 ]

@@ -61,6 +61,7 @@ class FileRule:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     clear_condition: str | None = None
+    no_data_after_seconds: int | None = None
     channels: tuple[str, ...] | None = None
     policy: str | None = None
     application: str | None = None

@@ -125,6 +125,7 @@ def label_alert(alert: Alert) -> dict[str, str]:
         application=alert.application.slug,
         environment=alert.application.environment,
         labels=alert.labels,
+        cause=alert.cause if alert.is_no_data else "",
     )
 
 

@@ -341,7 +341,8 @@ def _supersede(group: AlertGroup, rows: list[GroupMember]) -> list[GroupMember]:
     ended: dict[tuple[int | None, str, int, str], list[GroupMember]] = defaultdict(list)
     for row in rows:
         alert = row.alert
-        identity = (alert.rule_id, alert.source, alert.application_id, alert.fingerprint)
+        # That data came back is news of its own, also where the condition is met then.
+        identity = (alert.rule_id, f"{alert.source}/{alert.cause}", alert.application_id, alert.fingerprint)
         if alert.state != AlertState.FIRING:
             ended[identity].append(row)
         elif earlier := ended.pop(identity, []):

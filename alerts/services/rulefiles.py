@@ -33,6 +33,7 @@ _WORDS = {
     "for_seconds": "for",
     "keep_firing_for_seconds": "keep firing for",
     "clear_condition": "clear condition",
+    "no_data_after_seconds": "no data after",
     "channel_ids": "channels",
     "policy_id": "policy",
     "owner_id": "owner",
@@ -133,6 +134,7 @@ def _describe(rule: Rule) -> FileRule:
         labels=rule.labels,
         annotations=rule.annotations,
         clear_condition=_settle(rule.clear_condition) or None,
+        no_data_after_seconds=rule.no_data_after_seconds or None,
         channels=tuple(channel.name for channel in rule.channels.all()) or None,
         policy=rule.policy.name if rule.policy else None,
         application=rule.application.slug if rule.application else None,
@@ -210,6 +212,8 @@ def _draft(
     )
     if written.clear_condition is not None:
         draft = dataclasses.replace(draft, clear_condition=written.clear_condition)
+    if written.no_data_after_seconds is not None:
+        draft = dataclasses.replace(draft, no_data_after_seconds=written.no_data_after_seconds)
     if written.enabled is not None:
         draft = dataclasses.replace(draft, enabled=written.enabled)
     if written.channels is not None:

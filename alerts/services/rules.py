@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from alerts.drafts import RuleDraft, RuleInvalid, check_draft
-from alerts.models import Alert, Channel, Policy, Rule
+from alerts.models import Alert, Channel, Policy, Rule, RuleMemory
 from alerts.services.alerts import end_alerts
 from config.actors import Actor
 from monitoring.applications.selectors import list_applications
@@ -24,6 +24,7 @@ _FIELDS = (
     "severity",
     "for_seconds",
     "keep_firing_for_seconds",
+    "no_data_after_seconds",
     "labels",
     "annotations",
     "enabled",
@@ -217,6 +218,8 @@ def _update(drafts: Mapping[int, RuleDraft], by: Actor) -> list[Rule]:
         rules, batch_size=_BATCH, update_conflicts=True, unique_fields=["pk"], update_fields=written
     )
     _set_channels(drafts)
+    unwatched = [pk for pk, draft in drafts.items() if not (draft.enabled and draft.no_data_after_seconds)]
+    RuleMemory.objects.filter(rule__in=unwatched).delete()
     for rule_id in Alert.objects.open().filter(rule_id__in=drafts).values_list("rule_id", flat=True).distinct():
         assert rule_id is not None, "it was asked for"
         _end_unjudged(rule_id, drafts[rule_id], by)

@@ -299,6 +299,7 @@ def test_rule_form__changed__annotations_without_a_field_stay(admin: Client) -> 
         ({"condition": "load >"}, "Invalid query"),
         ({"condition": "nonsense(load)"}, "nonsense"),
         ({"clear_condition": "1"}, "bare number"),
+        ({"condition": "absent(load)", "no_data_after_seconds": "10 min"}, "absent() looks for missing data by itself"),
         ({"summary": "{{ $nope }}"}, "$nope"),
         ({"labels": "team"}, "Line 1 must be like team=erp."),
         ({"labels": "severity=x"}, "set by Postlaunch"),

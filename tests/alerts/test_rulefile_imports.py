@@ -248,6 +248,7 @@ def test_export__imported_elsewhere__the_same_rules(django_user_model: Any) -> N
     fields = {
         "application_id": application.pk,
         "clear_condition": "load < 1",
+        "no_data_after_seconds": 600,
         "channel_ids": (channel.pk,),
         "policy_id": make_policy("Night, {{ and }} “day”", application).pk,
         "owner_id": owner.pk,
