@@ -17,7 +17,6 @@ from alerts.selectors import AlertFacts
 from config.actors import actor_of_user
 from config.admin.pages import admin_page
 from config.deliveries.selectors import list_deliveries_of
-from incidents.admin.forms import LEVEL_CHOICES
 from incidents.drafts import IncidentInvalid
 from incidents.enums import MANUAL_KINDS, EntryKind, IncidentLevel, IncidentStatus
 from incidents.levels import REQUIREMENTS
@@ -59,7 +58,7 @@ def describe_case(request: HttpRequest, incident: Incident) -> dict[str, Any]:
         "level": IncidentLevel(incident.level),
         "status": IncidentStatus(incident.status),
         "asked": REQUIREMENTS[incident.level],
-        "levels": LEVEL_CHOICES,
+        "levels": [(each, f"{IncidentLevel(each).label}: {asked.meaning}") for each, asked in REQUIREMENTS.items()],
         "can_change": request.user.has_perm(CHANGE),
         "can_see_alerts": request.user.has_perm("alerts.view_alert"),
         "alerts": [_draw_alert(alert) for alert in list_alerts_of(incident)],

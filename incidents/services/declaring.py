@@ -86,7 +86,7 @@ def declare_wanted_incident(
     alerts = sort_by_severity(group.alerts)
     wanted = [alert for alert in alerts if alert.alert_id in set(alert_ids)] or alerts
     level, reason = judge_severity(wanted[0].severity)
-    draft = IncidentDraft(title=_write_title(wanted), level=level, application_id=_find_application(group.alerts))
+    draft = IncidentDraft(title=_write_title(wanted), level=level, application_id=group.application_id)
     incident = _open(draft, source=IncidentSource.POLICY, by=by, at=min(wanted_at, now))
     attach_group(incident=incident, group=group, now=now)
     text = f"{level}, because {reason}.\n{name_alerts(alerts)}"
@@ -140,8 +140,3 @@ def _write_declared(incident: Incident, *, text: str, alerts: Sequence[AlertFact
 def _write_title(alerts: Sequence[AlertFacts]) -> str:
     more = len(alerts) - 1
     return alerts[0].summary if not more else f"{shorten_title(alerts[0].summary)[:180]} and {more} more"
-
-
-def _find_application(alerts: Sequence[AlertFacts]) -> int | None:
-    applications = {alert.application_id for alert in alerts}
-    return applications.pop() if len(applications) == 1 else None

@@ -1,7 +1,8 @@
 """Which alerts an incident is about, and what becomes of them.
 
-Whoever decides to which incident a group of alerts belongs takes turns on one lock: a policy that wants an incident and an
-alert that joins the group meanwhile find each other in either order.
+Whoever decides to which incident a group of alerts belongs, or ends that by resolving it, takes turns on one lock: a policy
+that wants an incident and an alert that joins the group meanwhile find each other in either order. The incident of one
+application takes groups of that application only, because the application's keys read it.
 """
 
 from __future__ import annotations
@@ -34,19 +35,23 @@ def lock_groups() -> None:
 def find_incident_of_group(group: GroupFacts, *, since: datetime) -> Incident | None:
     """Return the incident that is open for a group, or was open at some time since a moment; under the groups' lock.
 
-    It is the one of the group's key, else an open one that is about one of its alerts.
+    It is the one of the group's key, else an open one that is about one of its alerts and may take the group.
     """
     lasted = Q(status__in=OPEN_STATUSES) | Q(resolved_at__gte=since)
     found = Incident.objects.filter(lasted, groups__key=group.key).order_by("-number").first()
-    return found or find_open_incident([alert.alert_id for alert in group.alerts])
+    if found is not None:
+        return found
+    found = find_open_incident([alert.alert_id for alert in group.alerts])
+    return found if found is not None and _may_take(found, group) else None
 
 
 def attach_group(*, incident: Incident, group: GroupFacts, now: datetime) -> list[AlertFacts]:
     """Let an open incident be about a group; return its alerts that are new to it. Under the groups' lock.
 
-    A group that another incident is open for stays with that one.
+    A group that another incident is open for stays with that one, and one of several applications is not for one's incident.
     """
-    if IncidentGroup.objects.filter(key=group.key, is_live=True).exclude(incident=incident).exists():
+    is_taken = IncidentGroup.objects.filter(key=group.key, is_live=True).exclude(incident=incident).exists()
+    if is_taken or not _may_take(incident, group):
         return []
     IncidentGroup.objects.update_or_create(
         incident=incident,
@@ -137,3 +142,7 @@ def name_alerts(alerts: Sequence[AlertFacts]) -> str:
 def is_over(group: GroupFacts) -> bool:
     """Say whether nothing in a group fires any more."""
     return not group.is_open or all(alert.state != AlertState.FIRING for alert in group.alerts)
+
+
+def _may_take(incident: Incident, group: GroupFacts) -> bool:
+    return incident.application_id in {None, group.application_id}

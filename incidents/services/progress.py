@@ -45,6 +45,7 @@ def resolve_incident(*, number: int, text: str, by: Actor, now: datetime) -> Inc
     Whoever resolves what nobody responded to has responded.
     """
     words = clean_text(text, field="text", missing="Say what was done.")
+    lock_groups()
     incident = _lock(number)
     if not incident.is_open:
         raise NotPossible(f"This incident is {incident.status} already.")

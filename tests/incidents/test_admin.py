@@ -74,6 +74,7 @@ def test_list__searched__by_number_title_and_status(client: Client) -> None:
     assert ">Login<" in read(client, LIST, q=str(first.number))
     assert ">Stock<" not in read(client, LIST, q=str(first.number))
     assert f"#{second.number}" in read(client, LIST, q="stock")
+    assert "Nothing matches" in read(client, LIST, q="9" * 30)
     assert ">Login<" in read(client, LIST, status="late")
     assert ">Login<" not in read(client, LIST, status="closed")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 import time_machine
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from alerts.models import Alert, AlertGroup
 from config.outbox.models import Event
@@ -180,6 +182,41 @@ def test_group__two_open_incidents_for_its_key__refused_by_the_database(wanted: 
     known = IncidentGroup.objects.get()
     with pytest.raises(IntegrityError), transaction.atomic():
         other.groups.create(key=known.key, group_id=known.group_id, joined_at=moment(60))
+
+
+def test_group__of_several_applications__not_for_the_incident_of_one(application: Application) -> None:
+    mine, foreign = make_alert(application), make_alert(make_application(), annotations={"summary": "Secret"})
+    group = AlertGroup.objects.create(
+        key="k", destination="default", opened_at=moment(0), due_at=moment(0), look_at=moment(0)
+    )
+    for alert in (mine, foreign):
+        group.members.create(alert=alert)
+    own = declare(alert_ids=(mine.pk,), application_id=application.pk)
+    wish = {"group_id": group.pk, "alert_ids": [foreign.pk], "policy": "Night"}
+    wanted = declare_wanted_incident(**wish, wanted_at=moment(60), now=moment(60))  # type: ignore[arg-type]
+    assert wanted is not None
+    assert (wanted.application, wanted.alerts.count()) == (None, 2)
+    assert (kinds(own), own.alerts.count()) == (["declared"], 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_wish__heard_by_several_at_once__one_incident(application: Application) -> None:
+    make_declaring_rule()
+    pass_time(0, application, erp1=3)
+    wish = {"group_id": AlertGroup.objects.get().pk, "alert_ids": [Alert.objects.get().pk], "policy": "Night"}
+    start = Barrier(4)
+
+    def hear() -> int:
+        start.wait()
+        try:
+            found = declare_wanted_incident(**wish, wanted_at=moment(5), now=moment(60))  # type: ignore[arg-type]
+            return found.pk if found else 0
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        heard = {each.result() for each in [threads.submit(hear) for _ in range(4)]}
+    assert heard == {Incident.objects.get().pk}
 
 
 def test_firing_alert__no_incident_is_open__nothing(application: Application) -> None:
