@@ -251,6 +251,9 @@ SPECTACULAR_SETTINGS = {
         "AlertSeverityEnum": "alerts.enums.Severity",
         "PatternKindEnum": "monitoring.errors.enums.PatternKind",
         "PolicyStepKindEnum": "alerts.enums.PolicyStepKind",
+        "AlertSourceEnum": "alerts.enums.AlertSource",
+        "IncidentLevelEnum": "incidents.enums.IncidentLevel",
+        "IncidentSourceEnum": "incidents.enums.IncidentSource",
     },
     "PREPROCESSING_HOOKS": ["config.api.schema.keep_documented_endpoints"],
     "POSTPROCESSING_HOOKS": [

@@ -35,6 +35,7 @@ from config.actors import Actor, actor_of_user
 from config.admin.pages import admin_page
 from config.deliveries.selectors import list_deliveries_of
 from config.ids import read_id
+from config.sections import find_sections
 
 VIEW, CHANGE = "alerts.view_alert", "alerts.change_alert"
 ADDRESS = "alerts/alert/<int:pk>"
@@ -71,6 +72,7 @@ def describe_case(request: HttpRequest, alert: Alert) -> dict[str, Any]:
         "people": list(_list_people()),
         "earlier": list(_list_earlier(alert)),
         "subjects": list_subjects(request, alert),
+        "sections": find_sections(request, "alert", application_id=alert.application_id, pk=alert.pk),
         "notes": _list_notes(alert),
         "is_fullwidth": "1",
     }

@@ -62,6 +62,11 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
             "position",
         ]
         widgets = {"position": forms.HiddenInput}
+        help_texts = {
+            # Shown by policy.js at steps of this kind only.
+            "kind": '<span data-kind-help="declare_incident">It opens an incident for the alerts that nobody acknowledged: P1 if '
+            "the worst is critical, P3 if it is a warning, P4 if it is info. While it is open, what is new joins it.</span>"
+        }
 
     def clean(self) -> dict[str, Any]:
         """Put in what an empty field means."""

@@ -330,6 +330,11 @@ def _finish(group: AlertGroup, rows: Sequence[GroupMember], now: datetime) -> No
     GroupMember.objects.filter(pk__in=[row.pk for row in over]).update(is_done=True)
     if len(over) == len(rows):
         group.state, group.closed_at, group.step_at = GroupState.CLOSED, now, None
+        publish(
+            type="alert.group_closed",
+            payload={"group_id": group.pk, "policy": group.policy_name},
+            application_id=group.application_id,
+        )
 
 
 def _supersede(group: AlertGroup, rows: list[GroupMember]) -> list[GroupMember]:

@@ -60,6 +60,7 @@ def test_evaluate_rules__condition_over_time__pending_firing_resolved_and_told_o
     assert list(Event.objects.order_by("pk").values_list("type", "application_id")) == [
         ("alert.firing", application.pk),
         ("alert.resolved", application.pk),
+        ("alert.group_closed", application.pk),
     ]
 
 
