@@ -39,6 +39,8 @@ def preview(request: HttpRequest) -> HttpResponseBase:
     chosen = request.POST.get("application", "")
     application = find_current_application(request, chosen=chosen if chosen.isdecimal() else None)
     filled_in = request.POST.copy()
+    if not filled_in.get("condition", "").strip():
+        return render(request, "alerts/rule_preview.html", {"is_empty": True})
     if not filled_in.get("name", "").strip():
         filled_in["name"] = "This rule"
     form = RuleForm(filled_in, instance=Rule())

@@ -416,6 +416,12 @@ def test_rule_preview__quiet__says_so(admin: Client) -> None:
     assert "it would not have fired" in page
 
 
+def test_rule_preview__no_condition_yet__a_hint_and_no_error(admin: Client) -> None:
+    page = admin.post(reverse("admin:alerts_rule_preview"), fill_in(condition=" ")).content.decode()
+    assert "Write a condition" in page
+    assert 'role="alert"' not in page
+
+
 def test_rule_preview__anything_wrong__said_instead(admin: Client) -> None:
     make_application()
 
