@@ -33,13 +33,18 @@ class Waiting:
 
     group_id: int
     alert: Alert
-    count: int
+    alert_ids: Sequence[int]
     since: datetime
     policy: str
     told: Sequence[str]
     next_words: str
     next_at: datetime | None
     repeat: timedelta
+
+    @property
+    def count(self) -> int:
+        """How many alerts of the group wait."""
+        return len(self.alert_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class Board:
     @property
     def waiting_count(self) -> int:
         """How many alerts wait for somebody."""
-        return sum(each.count for each in self.waiting)
+        return len({pk for each in self.waiting for pk in each.alert_ids})
 
 
 def read_board() -> Board:
@@ -117,7 +122,7 @@ def _list_waiting(alerts: dict[int, Alert], free: set[int]) -> list[Waiting]:
             Waiting(
                 group_id=group.pk,
                 alert=worst,
-                count=len(mine),
+                alert_ids=[alert.pk for alert in mine],
                 since=min(alert.fired_at or alert.active_since for alert in mine),
                 policy=group.policy_name,
                 told=list(dict.fromkeys(recipient_of_told(told).channel_name for told in group.engaged)),

@@ -158,8 +158,8 @@ def _continue(
     if not alert.is_firing:
         return _continue_pending(timing, fingerprint, alert, value, now)
     was_over = alert.keep_until is not None or (cleared is not None and fingerprint in cleared)
-    if is_missing and value is None and not was_over:
-        return _wait_for_data(fingerprint, alert, NO_TIME, now)
+    if is_missing and value is None:
+        return _keep(timing, fingerprint, alert, now) if was_over else _wait_for_data(fingerprint, alert, NO_TIME, now)
     if _holds(fingerprint, alert, series, cleared):
         return Decision(Action.UPDATE, fingerprint, value)
     return _keep(timing, fingerprint, alert, now)

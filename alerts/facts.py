@@ -60,6 +60,11 @@ def list_open_groups(alert_ids: Iterable[int]) -> dict[str, int]:
     return dict(groups.order_by("pk").values_list("key", "pk").distinct())
 
 
+def find_open_group(key: str) -> int | None:
+    """Return the id of the open group of a key, None if there is none."""
+    return AlertGroup.objects.filter(key=key, state=GroupState.OPEN).values_list("pk", flat=True).first()
+
+
 def _describe_alert(alert: Alert) -> AlertFacts:
     return AlertFacts(
         alert.pk,

@@ -277,9 +277,13 @@ def _read_branches(
 def match_owner(row: Component | InhibitRule | Route) -> tuple[Matcher, ...]:
     """Return what only alerts of a row's application match; nothing to match if it is for those of all.
 
-    The label is added to alerts by ourselves, over whatever their rule or sender says.
+    The labels are added to alerts by ourselves, over whatever their rule or sender says. A short name is one application's
+    only together with its environment.
     """
-    return parse_matchers(f'{{application="{row.application.slug}"}}') if row.application is not None else ()
+    owner = row.application
+    if owner is None:
+        return ()
+    return (Matcher("application", "=", owner.slug), Matcher("environment", "=", owner.environment))
 
 
 def read_ack_limits(*, alert_id: int) -> tuple[timedelta | None, timedelta | None]:

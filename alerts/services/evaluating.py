@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from alerts.conditions import BadCondition, check_condition
 from alerts.enums import AlertState
@@ -19,7 +20,7 @@ from alerts.labels import describe_labels, fingerprint_labels, identify_series
 from alerts.models import Alert, Rule
 from alerts.selectors import list_open_alerts
 from alerts.services.applying import Finding, Outcome, apply_outcome, update_values
-from alerts.services.guarding import only_one
+from alerts.services.guarding import guard, only_one
 from alerts.services.missing import Look, Memory, look_at_series, read_memories, write_memories
 from monitoring.applications.selectors import list_applications
 from monitoring.metrics import promql
@@ -88,7 +89,7 @@ def evaluate_rules(*, now: datetime) -> Run | None:
             if outcome.needs_transaction():
                 transitions += _apply(outcome, now, notes)
         update_values(outcomes=outcomes, now=now)
-        write_memories(memories=_list_changed(outcomes, memories), now=now)
+        _write_memories(_list_changed(outcomes, memories), now, notes)
         _note(rules, notes, now)
     return Run(now, len(rules), len(notes.errors), transitions, time.perf_counter() - started)
 
@@ -260,6 +261,20 @@ def _judge_application(
             notes.errors[rule.pk].append(f"{error.__class__.__name__}: {error}")
         notes.seconds[rule.pk] += time.perf_counter() - started
     return outcomes
+
+
+def _write_memories(changed: Mapping[tuple[int, int], Memory], now: datetime, notes: _Notes) -> None:
+    """Write what rules remember, at once; if that fails, one by one, so that one that can't be written stops no other."""
+    if guard("remembering series", partial(_write_at_once, changed, now)):
+        return
+    for key, memory in changed.items():
+        if not guard("remembering series", partial(_write_at_once, {key: memory}, now)):
+            notes.errors[key[0]].append("Missing data can't be watched for: its series could not be remembered.")
+
+
+@transaction.atomic
+def _write_at_once(changed: Mapping[tuple[int, int], Memory], now: datetime) -> None:
+    write_memories(memories=changed, now=now)
 
 
 def _apply(outcome: Outcome, now: datetime, notes: _Notes) -> int:

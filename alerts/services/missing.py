@@ -8,6 +8,7 @@ for the first time, or after a long pause, looks back over the samples.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ from alerts.models import Alert, Rule, RuleMemory
 from alerts.watched import find_watched, identify_watched
 from monitoring.metrics import promql
 from monitoring.metrics.selectors import SeriesStorage
+
+logger = logging.getLogger(__name__)
 
 LOOK_BACK = timedelta(hours=1)
 """How far back, beside the rule's own patience, a series may lie that is missed; a longer pause forgets what was there."""
@@ -92,7 +95,7 @@ def look_at_series(
     if memory is None or memory.watched != watched:
         # Something else is watched now: what was missing is so only if it was there under the new condition, too.
         expected = {**_look_back(queries, application_id, after, now)}
-    elif rule.last_evaluated_at is None or now - rule.last_evaluated_at > LOOK_BACK + after:
+    elif _find_pause(rule, now) > LOOK_BACK + after:
         firing = {name: labels for name, labels in memory.series.items() if name in alerts}
         expected = {**_look_back(queries, application_id, after, now), **firing, **missing}
     else:
@@ -135,10 +138,20 @@ def _look_back(
     step = max(int(LOOK_BACK_STEP.total_seconds() * 1000), (end - start) // 1440)
     storage = SeriesStorage(application_id, now_ms=end)
     found: dict[str, dict[str, str]] = {}
-    for query in queries:
-        answer = promql.evaluate_range(query, storage, start, end, step)
-        found |= _identify(series.labels for series in answer.series)
+    try:
+        for query in queries:
+            answer = promql.evaluate_range(query, storage, start, end, step)
+            found |= _identify(series.labels for series in answer.series)
+    except promql.PromQLError as error:
+        # Too much to look back over: it begins with what is there now, and watches that.
+        logger.warning("application %s: nothing is known of series of before: %s", application_id, error)
     return found
+
+
+def _find_pause(rule: Rule, now: datetime) -> timedelta:
+    """Return for how long nobody could look: since the last evaluation, or since the rule fails."""
+    looked_at = rule.failing_since or rule.last_evaluated_at
+    return now - looked_at if looked_at is not None else timedelta.max
 
 
 def _identify(series: Iterable[Mapping[str, str]]) -> dict[str, dict[str, str]]:

@@ -156,11 +156,10 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
         # It reached nobody so far: whoever can be reached by now is called.
         group.covered = []
     called = merge_recipients(_escalate(group, steps, members, now) if is_look or group.step_at is not None else [])
-    change = (
-        hand_over(engaged, group=group, now=now)
-        if notice is not None and notice.reason is not Reason.RESOLVED
-        else HandOver()
-    )
+    change = hand_over(engaged, group=group, now=now) if notice is not None else HandOver()
+    if notice is not None and notice.reason is Reason.RESOLVED:
+        # An end calls nobody.
+        change = replace(change, fresh=())
     keys = {recipient.key for recipient in engaged}
     fresh = [each for each in merge_recipients([*change.fresh, *called]) if each.key not in keys]
     again = [each for each in called if each.key in keys]
@@ -282,7 +281,8 @@ def _queue(
             bulletin = replace(bulletin, firing=[])
         elif not ready.obstacle:
             told.append(plan.recipient)
-            gate.count(plan.recipient, stored)
+            if plan.is_news:
+                gate.count(plan.recipient, stored)
         if bulletin.alerts:
             press.queue(bulletin, recipient=ready)
             sent += 1
@@ -297,6 +297,7 @@ class _Plan:
     recipient: Recipient
     ended: Sequence[GroupMember]
     held: Held | None
+    is_news: bool
 
 
 def _plan(
@@ -306,8 +307,12 @@ def _plan(
     over = [row for row in ended if recipient.key in _told_keys(row)]
     if notice.reason is Reason.RESOLVED and all(recipient.key in _told_keys(row) for row in firing):
         # What fires is known: it stands beside the news, if there are any.
-        return _Plan(recipient, over, None) if over else None
-    return _Plan(recipient, over, gate.judge(recipient, [row.alert for row in firing]) if firing else None)
+        return _Plan(recipient, over, None, is_news=False) if over else None
+    held = gate.judge(recipient, [row.alert for row in firing]) if firing else None
+    if notice.reason is Reason.RESOLVED and held is not None and held.until is None and not over:
+        # Who is gone, or no longer on call, has nothing to do with it.
+        return None
+    return _Plan(recipient, over, held, is_news=bool(firing))
 
 
 def _remember_told(rows: Iterable[GroupMember], recipients: Sequence[Recipient]) -> None:

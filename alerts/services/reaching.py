@@ -52,23 +52,26 @@ class HandOver:
 def hand_over(engaged: Iterable[Recipient], *, group: AlertGroup, now: datetime) -> HandOver:
     """Return who is on call now in the schedules because of which a group's people were told.
 
-    While nobody is on call, those who were told go on being told.
+    While nobody is on call who can be reached, those who were told go on being told.
     """
+    everyone = list(engaged)
     by_roster: dict[int, list[Recipient]] = defaultdict(list)
-    for each in engaged:
+    for each in everyone:
         if each.roster_id:
             by_roster[each.roster_id].append(each)
+    severity = _find_severity(group) if by_roster else ""
     fresh: dict[tuple[str, str], Recipient] = {}
     left: set[tuple[str, str]] = set()
-    staying = {each.key for each in engaged if not each.roster_id}
-    severity = _find_severity(group) if by_roster else ""
+    staying = {each.key for each in everyone if not each.roster_id}
     for roster_id, told in by_roster.items():
-        current = [each for each in _reach_on_call(roster_id, severity, now) if each.roster_id]
-        staying |= {each.key for each in current} if current else {each.key for each in told}
-        fresh |= {each.key: each for each in current}
+        current = [each for each in _reach_on_call(roster_id, severity, now) if each.roster_id and not each.obstacle]
+        on_call, known = {each.person_id for each in current}, {each.person_id for each in told}
+        # Somebody who is on call still goes on being told the way it was begun.
+        fresh |= {each.key: each for each in current if each.person_id not in known}
         left |= {each.key for each in told}
-    known = {each.key for each in engaged}
-    return HandOver([each for key, each in fresh.items() if key not in known], frozenset(left - staying))
+        staying |= {each.key for each in told if not current or each.person_id in on_call}
+    taken = {each.key for each in everyone}
+    return HandOver([each for key, each in fresh.items() if key not in taken], frozenset(left - staying))
 
 
 def read_secrets(recipients: Iterable[Recipient]) -> Callable[[Recipient], Recipient]:

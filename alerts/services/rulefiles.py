@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
@@ -118,10 +118,22 @@ def preview_rule_file(*, text: str, application_id: int | None, replace: bool = 
 def export_rule_file(rules: QuerySet[Rule]) -> str:
     """Return rules as a rule file. The same rules make the same text, and importing it here changes nothing."""
     found = rules.order_by("pk").select_related("application", "owner", "policy").prefetch_related("channels")
-    return write_rule_file(_describe(rule) for rule in found)
+    names = {pk: name for name, pk in _name_applications().items()}
+    return write_rule_file(_describe(rule, names) for rule in found)
 
 
-def _describe(rule: Rule) -> FileRule:
+def _name_applications() -> dict[str, int]:
+    """Return all applications by the name that a file calls them: the short name, if only one has it, else with the environment.
+
+    What is unmistakable is understood either way; each application's last name here is the one to be written.
+    """
+    known = list(list_applications().order_by("pk").values_list("pk", "slug", "environment"))
+    shared = Counter(slug for _, slug, _ in known)
+    named = {f"{slug}/{environment}": pk for pk, slug, environment in known}
+    return named | {slug: pk for pk, slug, _ in known if shared[slug] == 1}
+
+
+def _describe(rule: Rule, names: Mapping[int, str]) -> FileRule:
     """Return a rule as a file says it; what is as it would be without a word is left out."""
     group, origin = _split_origin(rule)
     return FileRule(
@@ -137,7 +149,7 @@ def _describe(rule: Rule) -> FileRule:
         no_data_after_seconds=rule.no_data_after_seconds or None,
         channels=tuple(channel.name for channel in rule.channels.all()) or None,
         policy=rule.policy.name if rule.policy else None,
-        application=rule.application.slug if rule.application else None,
+        application=names[rule.application_id] if rule.application_id is not None else None,
         enabled=None if rule.enabled else False,
         owner=rule.owner.get_username() if rule.owner else None,
         origin=origin,
@@ -255,7 +267,7 @@ def _read_surroundings(file: RuleFile) -> _Surroundings:
     return _Surroundings(
         channels=dict(Channel.objects.values_list("name", "pk")),
         policies={policy.name: policy for policy in Policy.objects.filter(name__in=policies)},
-        applications=dict(list_applications().values_list("slug", "pk")),
+        applications=_name_applications(),
         owners=dict(users.values_list("username", "pk")),
     )
 
@@ -264,7 +276,10 @@ def _find_strange_applications(file: RuleFile, surroundings: _Surroundings) -> I
     """Yield an error for each rule of an application that is not here: it must not judge all the others instead."""
     for rule in file.rules:
         if rule.application and rule.application not in surroundings.applications:
-            message = f"There is no application “{rule.application}” here. Choose the one that the rules are for."
+            message = (
+                f"There is no application “{rule.application}” here, or several have this short name: write it with the "
+                "environment, like erp/production, or choose the one that the rules are for."
+            )
             yield FileError(rule.line, rule.where, message)
 
 

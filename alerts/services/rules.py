@@ -220,6 +220,9 @@ def _update(drafts: Mapping[int, RuleDraft], by: Actor) -> list[Rule]:
     _set_channels(drafts)
     unwatched = [pk for pk, draft in drafts.items() if not (draft.enabled and draft.no_data_after_seconds)]
     RuleMemory.objects.filter(rule__in=unwatched).delete()
+    for pk, draft in drafts.items():
+        if draft.no_data_after_seconds and draft.application_id is not None:
+            RuleMemory.objects.filter(rule=pk).exclude(application=draft.application_id).delete()
     for rule_id in Alert.objects.open().filter(rule_id__in=drafts).values_list("rule_id", flat=True).distinct():
         assert rule_id is not None, "it was asked for"
         _end_unjudged(rule_id, drafts[rule_id], by)

@@ -118,7 +118,7 @@ class IncidentAdmin(BaseAdmin):
         """Of an alert whose page led here: what is known of it."""
         given = dict(super().get_changeform_initial_data(request))
         number = str(given.get("alert", ""))
-        found = describe_alerts([read_id(number)])
+        found = describe_alerts([read_id(number)]) if request.user.has_perm("alerts.view_alert") else []
         if not found:
             return given | {"alert": ""}
         level, _ = judge_severity(found[0].severity)

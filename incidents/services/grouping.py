@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from alerts.enums import AlertState, Severity
-from alerts.facts import AlertFacts, GroupFacts, describe_group, list_open_groups
+from alerts.facts import AlertFacts, GroupFacts, describe_group, find_open_group, list_open_groups
 from incidents.enums import OPEN_STATUSES, EntryKind
 from incidents.levels import is_worse, judge_severity
 from incidents.models import Incident, IncidentAlert, IncidentGroup
@@ -75,10 +75,14 @@ def link_alerts(*, incident: Incident, alerts: Sequence[AlertFacts], now: dateti
 @transaction.atomic
 def follow_alert(*, alert_id: int, now: datetime) -> int:
     """Add an alert that began to fire to the incidents open for its groups, with others that joined; return how many lines."""
-    lock_groups()
     groups = list_open_groups([alert_id])
     rows = IncidentGroup.objects.filter(is_live=True, key__in=groups).select_related("incident")
-    return sum(take_group(incident=row.incident, group_id=groups[row.key], now=now) for row in rows)
+    if rows and not rows.exclude(incident__alerts__alert_id=alert_id).exists():
+        # Whoever came before it brought it along.
+        return 0
+    lock_groups()
+    # Read anew: an incident may have been declared until now.
+    return sum(take_group(incident=row.incident, group_id=groups[row.key], now=now) for row in rows.all())
 
 
 def take_group(*, incident: Incident, group_id: int, now: datetime) -> bool:
@@ -107,6 +111,16 @@ def note_group_over(*, group_id: int, now: datetime) -> bool:
         group_id=group_id,
     )
     return True
+
+
+def catch_up(*, incident: Incident, now: datetime) -> None:
+    """Note what became of the groups of an incident while it was resolved: alerts that joined, groups that are over."""
+    for row in incident.groups.order_by("pk"):
+        open_id = find_open_group(row.key)
+        if open_id is not None:
+            take_group(incident=incident, group_id=open_id, now=now)
+        elif row.over_at is None:
+            note_group_over(group_id=row.group_id, now=now)
 
 
 def write_joined(*, incident: Incident, alerts: Sequence[AlertFacts], at: datetime) -> None:

@@ -11,7 +11,7 @@ from incidents.drafts import IncidentInvalid, clean_text
 from incidents.enums import TRANSITIONS, EntryKind, IncidentLevel, IncidentStatus
 from incidents.levels import REQUIREMENTS
 from incidents.models import Incident, IncidentGroup
-from incidents.services.grouping import lock_groups
+from incidents.services.grouping import catch_up, lock_groups
 from incidents.services.timekeeping import mark_clocks, set_deadlines
 from incidents.services.timeline import write_entry
 
@@ -81,6 +81,7 @@ def reopen_incident(*, number: int, text: str, by: Actor, now: datetime) -> Inci
     incident.groups.update(is_live=True)
     set_deadlines(incident=incident, now=now)
     _save(incident, EntryKind.REOPENED, by=by, now=now, text=words)
+    catch_up(incident=incident, now=now)
     return incident
 
 

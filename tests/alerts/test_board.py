@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts.board import count_by_hour, list_unattended, read_board
-from alerts.models import Alert, AlertGroup, Silence
+from alerts.models import Alert, AlertGroup, Route, Silence
 from alerts.services.alerts import acknowledge_alert
 from config.actors import Actor
 from monitoring.applications.models import Application
@@ -76,6 +76,17 @@ def test_board__silenced_and_looked_after__each_in_its_part(application: Applica
     assert [(one.label, [alert.labels["host"] for alert in one.alerts]) for one in board.held] == [
         ("Silenced", ["erp2"])
     ]
+
+
+def test_board__alert_in_two_groups__counts_once(application: Application) -> None:
+    for number, continues in enumerate((True, False)):
+        policy = make_policy({"kind": "channel", "channels": [make_channel()]}, name=f"Policy {number}")
+        Route.objects.create(matchers='{host="erp1"}', position=number, continues=continues, policy=policy)
+    make_rule()
+    report(application, 3)
+    evaluate(0)
+    board = read_board()
+    assert (len(board.waiting), board.waiting_count) == (2, 1)
 
 
 def test_hours__alerts_of_a_day__counted_where_they_began(application: Application) -> None:

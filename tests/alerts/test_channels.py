@@ -14,7 +14,7 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from alerts.models import Alert, AlertGroup, Channel, Notice
+from alerts.models import Alert, AlertGroup, Channel, ChannelMessage, Notice
 from alerts.services.alerts import acknowledge_alert
 from alerts.services.channels import ChannelInvalid, save_channel, send_test
 from config.actors import Actor
@@ -356,6 +356,17 @@ def test_limit__at_the_end_of_quiet_hours__told_when_it_allows(application: Appl
     for second in range(30, 2 * 3600, 30):
         tell(second)
     assert Delivery.objects.filter(state=State.QUEUED).count() == 2
+
+
+def test_limit__news_of_the_end__does_not_count(application: Application, receiver: Receiver, load_rule: Any) -> None:
+    make_any(receiver, limit_count=2, limit_minutes=600)
+    fire(application)
+    fire(application, host="erp2")
+    tell(30)
+    fire(application, value=0, host="erp2", at=60)
+    fire(application, at=290)
+    tell(330)
+    assert ChannelMessage.objects.count() == 1
 
 
 def test_limit__critical__goes_out(application: Application, limited: Channel) -> None:

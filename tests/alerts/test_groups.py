@@ -619,6 +619,17 @@ def test_turn__one_application_fires_many_groups__another_is_told_after_one_of_t
     assert [subject.split(" (")[0] for subject in subjects()[:2]] == ["Warning: Load 0", "Warning: Other"]
 
 
+def test_group__same_name_in_another_environment__a_group_of_its_own(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    staging = make_application(name="Acme", slug=application.slug, environment="staging")
+    report(application, 3)
+    report(staging, 3)
+    evaluate(0)
+    groups = AlertGroup.objects.order_by("pk").values_list("application", "members__alert__application")
+    assert sorted(groups) == sorted([(application.pk, application.pk), (staging.pk, staging.pk)])
+
+
 def test_group__of_several_applications__its_messages_belong_to_none_of_them(application: Application) -> None:
     use(make_policy({"kind": "channel", "channels": [make_channel()]}, group_by=["alertname"]), make_rule(name="Load"))
     report(application, 3)

@@ -337,6 +337,49 @@ def test_update_rule__condition_narrowed__what_it_does_not_watch_any_more_ends()
     ]
 
 
+def test_evaluate_rules__label_that_cannot_be_stored__its_rule_says_so_and_the_others_remember() -> None:
+    application = make_application()
+    broken = watch(r'label_replace(load, "x", "\x00", "", "") > 100', name="Broken")
+    sound = watch("load > 100", name="Sound")
+    report(application, 3)
+    run = evaluate(0)
+    broken.refresh_from_db()
+    sound.refresh_from_db()
+    assert run is not None
+    assert (run.failed, sound.last_error) == (1, "")
+    assert "could not be remembered" in broken.last_error
+    assert [memory.rule for memory in RuleMemory.objects.all()] == [sound]
+
+
+def test_evaluate_rules__was_cleared_and_then_lost_its_data__ends_and_the_missing_data_takes_over() -> None:
+    application = make_application()
+    watch("load > 10", clear_condition="load < 5", keep_firing_for_seconds=600)
+    report(application, 12)
+    evaluate(0)
+    report(application, 4, at=60)
+    go(75, 60 + GONE + 30 * MINUTE)
+    assert causes() == [("condition", "resolved"), ("no_data", "firing")]
+
+
+def test_update_rule__narrowed_to_one_application_and_widened__the_others_are_forgotten() -> None:
+    one, other = make_application(), make_application()
+    rule = watch("load > 10")
+    for application in (one, other):
+        report(application, 3)
+    evaluate(0)
+    update_rule(rule=rule, draft=replace(draft_of(rule), application_id=one.pk), by=SYSTEM)
+    assert [memory.application for memory in RuleMemory.objects.all()] == [one]
+
+
+def test_evaluate_rules__rule_failed_for_long__what_was_there_before_is_forgotten() -> None:
+    rule = watch("load > 10")
+    report(make_application(), 3)
+    evaluate(0)
+    Rule.objects.filter(pk=rule.pk).update(failing_since=moment(15), last_evaluated_at=moment(5 * HOUR - 15))
+    go(5 * HOUR, 5 * HOUR + 30 * MINUTE)
+    assert causes() == []
+
+
 def test_apply_outcome__closed_by_hand_meanwhile__changes_nothing() -> None:
     application = make_application()
     rule = watch()

@@ -431,6 +431,37 @@ def test_repeat__nobody_is_on_call_by_then__goes_to_who_was(anna: User) -> None:
 
 
 @time_machine.travel(NOW, tick=False)
+def test_repeat__whoever_has_it_now_cannot_be_reached__goes_to_who_was_told(anna: User, ben: User) -> None:
+    User.objects.filter(pk=ben.pk).update(email="")
+    schedule = make_roster(anna)
+    override(schedule, moment(HOUR), 24, ben)
+    fire(reach_schedule(schedule))
+    tell(30)
+    tell(30 + 4 * HOUR)
+    assert mails() == [("anna@example.com", State.QUEUED)] * 2
+
+
+@time_machine.travel(NOW, tick=False)
+def test_end__of_one_after_the_handover__the_former_hears_of_nothing_new(anna: User, ben: User) -> None:
+    schedule = make_roster(anna)
+    override(schedule, moment(HOUR), 24, ben)
+    fire(reach_schedule(schedule))
+    application = Application.objects.get()
+    tell(30)
+    for host in ("erp1", "erp2"):
+        report(application, 3, at=2 * HOUR, host=host)
+    evaluate(2 * HOUR)
+    tell(2 * HOUR + 300)
+    report(application, 0, at=2 * HOUR + 310, host="erp1")
+    report(application, 3, at=2 * HOUR + 310, host="erp2")
+    evaluate(2 * HOUR + 315)
+    tell(2 * HOUR + 700)
+    to_anna = Delivery.objects.filter(recipient="anna@example.com", state=State.QUEUED).order_by("pk")
+    assert [each.subject.split(" ")[0] for each in to_anna] == ["Warning:", "Resolved"]
+    assert "erp2" not in to_anna[1].text
+
+
+@time_machine.travel(NOW, tick=False)
 def test_end__handed_over_meanwhile__both_who_were_told_hear_of_it(anna: User, ben: User) -> None:
     schedule = make_roster(anna)
     override(schedule, moment(HOUR), 24, ben)

@@ -16,7 +16,7 @@ from config.outbox.services import dispatch_due_events
 from incidents.drafts import IncidentInvalid
 from incidents.models import Incident, IncidentGroup
 from incidents.services.declaring import AlreadyOpen, declare_wanted_incident
-from incidents.services.progress import resolve_incident
+from incidents.services.progress import reopen_incident, resolve_incident
 from monitoring.applications.models import Application
 from tests.support.alerts import make_alert, make_rule, moment
 from tests.support.incidents import BY, HOUR, MINUTE, declare, fresh, kinds, make_declaring_rule, pass_time
@@ -217,6 +217,23 @@ def test_wish__heard_by_several_at_once__one_incident(application: Application) 
     with ThreadPoolExecutor(4) as threads:
         heard = {each.result() for each in [threads.submit(hear) for _ in range(4)]}
     assert heard == {Incident.objects.get().pk}
+
+
+def test_reopened__its_alerts_were_over_meanwhile__is_said(wanted: Incident, application: Application) -> None:
+    resolve(wanted, 60)
+    pass_time(300, application, erp1=0)
+    pass_time(700)
+    assert AlertGroup.objects.get().state == "closed"
+    reopen_incident(number=wanted.pk, text="Not over.", by=BY, now=moment(800))
+    assert kinds(wanted)[-2:] == ["reopened", "alerts_over"]
+
+
+def test_reopened__others_joined_meanwhile__they_are_its_own(wanted: Incident, application: Application) -> None:
+    resolve(wanted, 60)
+    pass_time(90, application, erp1=3, erp2=3)
+    reopen_incident(number=wanted.pk, text="Not over.", by=BY, now=moment(100))
+    assert kinds(wanted)[-2:] == ["reopened", "alerts_joined"]
+    assert wanted.alerts.count() == 2
 
 
 def test_firing_alert__no_incident_is_open__nothing(application: Application) -> None:
