@@ -35,7 +35,9 @@ def make_webhook() -> Channel:
 
 
 def make_chat() -> Channel:
-    return save_channel(channel=Channel(name="Chat", kind="apprise"), parts={"url": f"jsons://ops:{SECRET}@example.com"})
+    return save_channel(
+        channel=Channel(name="Chat", kind="apprise"), parts={"url": f"jsons://ops:{SECRET}@example.com"}
+    )
 
 
 def make_web_check() -> Any:
@@ -45,7 +47,9 @@ def make_web_check() -> Any:
 @pytest.mark.parametrize("make", [make_webhook, make_chat, make_web_check])
 def test_page__viewer__shows_the_row_without_its_secrets(client: Client, viewer: User, make: Any) -> None:
     row = make()
-    text = client.get(reverse(f"admin:{row._meta.label_lower.replace('.', '_')}_change", args=[row.pk])).content.decode()
+    text = client.get(
+        reverse(f"admin:{row._meta.label_lower.replace('.', '_')}_change", args=[row.pk])
+    ).content.decode()
     assert row.name in text
     assert SECRET not in text
 

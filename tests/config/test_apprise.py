@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from config.deliveries import apprise_transport, services
 from config.deliveries.apprise_transport import FILE_SETTINGS, ServiceInvalid, open_service
 from config.deliveries.enums import Channel, Outcome, State
+from config.deliveries.lanes import find_lane
 from config.deliveries.masking import MASK, mask_text
 from config.deliveries.models import Delivery
 from config.deliveries.sending import send_due_deliveries
@@ -335,6 +336,25 @@ def test_claim__service_busy__others_of_its_account_wait_and_the_rest_goes(recei
     other = queue(json_address(receiver))
     assert services_claim() == other.pk
     assert services_claim() is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_shared"),
+    [
+        ("https://hooks.example.com/one", "https://hooks.example.com/two?x=1", True),
+        ("https://hooks.example.com/one", "https://HOOKS.example.com:443/", True),
+        ("https://hooks.example.com/one", "https://hooks.example.com:8443/one", False),
+        ("https://hooks.example.com/one", "https://hooks.example.org/one", False),
+        ("jsons://ann:secret@hooks.example.com/", "xmls://bo@hooks.example.com/x", True),
+        ("json://localhost:8000/a", "json://user@localhost:8000/b", True),
+        (TWILIO, TWILIO.replace("+491701234567", "+491709999999"), True),
+        (TWILIO, TWILIO.replace(SID, f"AC{'1' * 32}"), False),
+        ("ntfys://topic", "ntfys://other", False),
+        ("json://[bad/", "json://[bad/x", True),
+    ],
+)
+def test_lane__two_addresses__shared_by_host_or_account(first: str, second: str, is_shared: bool) -> None:
+    assert (find_lane(first) == find_lane(second)) is is_shared
 
 
 def services_claim() -> int | None:
