@@ -36,6 +36,7 @@ class ChannelAdmin(BaseAdmin):
     search_help_text = "Name or address"
     change_form_template = "alerts/channel_form.html"
     actions = ["send_tests"]
+    secret_fields = PART_NAMES
 
     class Media:
         css = {"all": ["alerts/alerts.css"]}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from config.deliveries.lanes import THREADS
 from config.options import OPTIONS
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -115,7 +116,7 @@ def build_specs(plan: Plan) -> tuple[ProcessSpec, ...]:
     return (
         ProcessSpec(name="web", argv=_build_web(plan), stop_order=1, stop_signals=((signal.SIGTERM, 12),)),
         _build_worker(plan, name="worker-evaluate", queues="evaluate", threads=2),
-        _build_worker(plan, name="worker-deliver", queues="deliver", threads=4),
+        _build_worker(plan, name="worker-deliver", queues="deliver", threads=THREADS),
         _build_worker(plan, name="worker-background", queues="digest,maintain,reports,default", threads=4),
         ProcessSpec(
             name="beat",
