@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from alerts.oncall.rotations import find_instant
+
 SEVERITIES = ("info", "warning", "critical")
 CRITICAL = "critical"
 MAX_LIMIT_MINUTES = 24 * 60
@@ -121,15 +123,14 @@ def find_errors(
 
 
 def _find_stretch_end(quiet: QuietHours, now: datetime) -> datetime | None:
-    zone = ZoneInfo(quiet.zone)
-    local = now.astimezone(zone)
+    local = now.astimezone(ZoneInfo(quiet.zone))
     for days_ago in (0, 1):
         day = local.date() - timedelta(days=days_ago)
         if quiet.weekdays and day.weekday() not in quiet.weekdays:
             continue
         last = day if quiet.start < quiet.end else day + timedelta(days=1)
-        start = datetime.combine(day, quiet.start, tzinfo=zone).astimezone(now.tzinfo)
-        end = datetime.combine(last, quiet.end, tzinfo=zone).astimezone(now.tzinfo)
+        start = find_instant(datetime.combine(day, quiet.start), quiet.zone)
+        end = find_instant(datetime.combine(last, quiet.end), quiet.zone)
         if start <= now < end:
             return end
     return None

@@ -6,12 +6,14 @@ never changes a page that is under way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from alerts.oncall.rotations import find_instant
 
 MAX_ROUNDS = 5
 MAX_STEPS = 50
@@ -110,26 +112,12 @@ COUNT_AGAIN = timedelta(seconds=30)
 
 def is_within(step: Step, at: datetime) -> bool:
     """Say whether a moment is within the local hours of a step."""
-    local = at.astimezone(ZoneInfo(step.zone))
-    start, end = time.fromisoformat(step.start), time.fromisoformat(step.end)
-    day, clock = local.weekday(), local.time()
-    if start <= end:
-        return start <= clock < end and _is_day(step, day)
-    # Over midnight: the early hours belong to the day on which the stretch began.
-    return (clock >= start and _is_day(step, day)) or (clock < end and _is_day(step, (day - 1) % 7))
+    return any(start <= at < end for start, end in _list_stretches(step, at))
 
 
 def find_next_opening(step: Step, at: datetime) -> datetime:
     """Return when the local hours of a step begin next, after `at`."""
-    zone = ZoneInfo(step.zone)
-    start = time.fromisoformat(step.start)
-    local = at.astimezone(zone)
-    for days in range(9):
-        date = local.date() + timedelta(days=days)
-        opening = datetime.combine(date, start, tzinfo=zone).astimezone(at.tzinfo)
-        if opening > at and _is_day(step, date.weekday()):
-            return opening
-    raise AssertionError("every week has the days of a step")
+    return next(start for start, end in _list_stretches(step, at) if at < start < end)
 
 
 def find_errors(steps: Sequence[Step]) -> list[str]:
@@ -180,6 +168,26 @@ def read_steps(stored: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, StepKind) else value
+
+
+#: Far enough for hours of one weekday that the clock jumps over this week.
+_LOOK_DAYS = 16
+
+
+def _list_stretches(step: Step, at: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield when the local hours of a step begin and end, from those that began on the day before `at` on.
+
+    Each belongs to the day on which it begins. Where clocks change, a local time is what it is for turns on call.
+    """
+    begins, ends = time.fromisoformat(step.start), time.fromisoformat(step.end)
+    today = at.astimezone(ZoneInfo(step.zone)).date()
+    for day in (today + timedelta(days=number) for number in range(-1, _LOOK_DAYS)):
+        if _is_day(step, day.weekday()):
+            last = day if begins <= ends else day + timedelta(days=1)
+            yield (
+                find_instant(datetime.combine(day, begins), step.zone),
+                find_instant(datetime.combine(last, ends), step.zone),
+            )
 
 
 def _is_day(step: Step, weekday: int) -> bool:

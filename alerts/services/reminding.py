@@ -10,7 +10,7 @@ from django.db import transaction
 from alerts.dispatch import Reason
 from alerts.enums import AlertState, GroupState
 from alerts.models import Alert, AlertGroup, Hold, Notice
-from alerts.selectors import list_people_recipients
+from alerts.selectors import list_people_recipients, read_ack_limits
 from alerts.services.guarding import count_done
 from alerts.services.telling import Bulletin, Press
 
@@ -43,7 +43,9 @@ def _remind(alert_id: int, *, now: datetime) -> bool:
         members__alert=alert, members__is_done=False, state=GroupState.OPEN
     )
     found = group.order_by("pk").first()
-    pause = max(LEAST_PAUSE, timedelta(seconds=(found.plan.get("ack_reminder") or 0) if found else 0))
+    # The same of its groups' policies as decided when it was acknowledged, not the first one's.
+    reminder, _ = read_ack_limits(alert_id=alert.pk)
+    pause = max(LEAST_PAUSE, reminder or LEAST_PAUSE)
     Alert.objects.filter(pk=alert.pk).update(remind_at=now + pause)
     if found is None or alert.acknowledged_by_id is None:
         return False

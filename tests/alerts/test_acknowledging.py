@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.contrib.auth import get_user_model
 
-from alerts.models import Alert, AlertComment, Notice
+from alerts.models import Alert, AlertComment, Notice, Route
 from alerts.services.alerts import acknowledge_alert, snooze_alert
 from config.actors import Actor, actor_of_user
 from config.deliveries.models import Delivery
@@ -60,6 +60,21 @@ def test_acknowledged__silenced__the_reminder_waits(ada: Any) -> None:
     assert recipients() == ["ops@example.com"]
     tell_until(3 * 3600 - 300, start=2 * 3600, every=300)
     assert recipients() == ["ops@example.com", "ada@example.com"]
+
+
+def test_acknowledged__in_groups_of_two_policies__reminded_as_often_as_the_one_with_reminders_says(ada: Any) -> None:
+    for name, reminder in (("First", None), ("Second", 3600)):
+        step = {"kind": "channel", "channels": [make_channel(f"{name}@example.com")]}
+        policy = make_policy(step, name=name, ack_reminder_seconds=reminder)
+        Route.objects.create(name=name, matchers="alertname=Load", policy=policy, continues=True)
+    make_rule(name="Load")
+    report(make_application(), 3)
+    evaluate(0)
+    tell(30)
+    with time_machine.travel(moment(60), tick=False):
+        acknowledge_alert(alert_id=Alert.objects.get().pk, by=actor_of_user(ada))
+    tell_until(2 * 3600, start=300, every=300)
+    assert recipients().count("ada@example.com") == 1
 
 
 def test_acknowledged__time_over__nobodys_again_and_paged_anew(ada: Any) -> None:

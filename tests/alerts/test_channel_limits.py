@@ -47,6 +47,12 @@ def test_quiet__clock_goes_forward__ends_at_seven_all_the_same() -> None:
     assert end - before == timedelta(hours=7)
 
 
+def test_quiet__its_beginning_is_jumped_over__begins_when_the_clock_has_jumped() -> None:
+    night = QuietHours(time(2, 30), time(5), "Europe/Berlin")
+    assert find_quiet_end(night, datetime(2026, 3, 29, 1, tzinfo=UTC)) == datetime(2026, 3, 29, 3, tzinfo=UTC)
+    assert find_quiet_end(night, datetime(2026, 3, 29, 0, 59, tzinfo=UTC)) is None
+
+
 @given(
     start=st.times().map(lambda t: t.replace(tzinfo=None, microsecond=0)),
     end=st.times().map(lambda t: t.replace(tzinfo=None, microsecond=0)),

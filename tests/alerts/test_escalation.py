@@ -54,6 +54,26 @@ def test_advance__steps_with_waits__one_after_the_other() -> None:
     assert play([tell(1), tell(2), wait(10), tell(3), wait(5), tell(4)], hours=1) == [(0, 1), (0, 2), (10, 3), (15, 4)]
 
 
+NIGHT = Step(StepKind.IF_TIME, start="02:30", end="05:00", zone=BERLIN)
+
+
+def test_if_time__its_beginning_is_jumped_over__begins_when_the_clock_has_jumped() -> None:
+    opening = find_next_opening(NIGHT, datetime(2026, 3, 29, 0, tzinfo=UTC))
+    assert opening == datetime(2026, 3, 29, 1, tzinfo=UTC)
+    assert is_within(NIGHT, opening)
+
+
+def test_if_time__its_beginning_comes_twice__lasts_from_the_first_on() -> None:
+    first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert find_next_opening(NIGHT, datetime(2026, 10, 24, 12, tzinfo=UTC)) == first
+    assert all(is_within(NIGHT, first + timedelta(minutes=minutes)) for minutes in range(210))
+
+
+def test_if_time__one_day_a_week_jumped_over__the_week_after() -> None:
+    step = Step(StepKind.IF_TIME, start="02:15", end="02:45", zone=BERLIN, weekdays=(6,))
+    assert find_next_opening(step, datetime(2026, 3, 28, 12, tzinfo=UTC)) == datetime(2026, 4, 5, 0, 15, tzinfo=UTC)
+
+
 def test_advance__repeat__from_the_beginning_so_many_times() -> None:
     steps = [tell(1), wait(5), Step(StepKind.REPEAT, count=2)]
     assert play(steps, hours=10) == [(0, 1), (5, 1), (10, 1)]

@@ -1,7 +1,8 @@
 """The routing tree and the matchers against Alertmanager's own tool, over generated trees, labels and spellings.
 
 `amtool config routes test` says which receivers a label set ends at, in order; `amtool config routes show` how it reads
-a matcher. It answers one question per call, hence the threads.
+a matcher. It takes one label set per call, and starting it takes far longer than answering; so one call asks many trees:
+they hang below one root that matches everything and goes on to the next, each with receivers of its own.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import random
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,8 +25,9 @@ from alerts.routing.intervals import IntervalInvalid, TimeInterval, parse_interv
 from alerts.routing.matchers import OPERATORS, Matcher, MatcherInvalid, parse_matchers, write_matchers
 from alerts.routing.tree import ALL_LABELS, Route, check_tree, resolve
 
-TREES = 320
-LABEL_SETS_PER_TREE = 7
+BUNDLES = 16
+TREES_PER_BUNDLE = 20
+LABEL_SETS_PER_BUNDLE = 20
 SPELLINGS = 300
 INTERVALS = 250
 THREADS = 3
@@ -48,15 +50,15 @@ EXPRESSIONS = (
     "[{]x}",
 )
 
-Question = TypeVar("Question")
+Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class Case:
-    """A tree, the file that says the same to Alertmanager, and a label set."""
+class Question:
+    """Trees, the file that says the same to Alertmanager, and a label set."""
 
-    root: Route
+    roots: tuple[Route, ...]
     config: Path
     labels: dict[str, str]
 
@@ -67,7 +69,7 @@ def find_amtool() -> str:
     return amtool
 
 
-def ask_all(ask: Callable[[Question], Answer], questions: list[Question]) -> list[Answer]:
+def ask_all(ask: Callable[[Asked], Answer], questions: list[Asked]) -> list[Answer]:
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(ask, questions))
 
@@ -99,8 +101,19 @@ def generate_labels(chance: random.Random) -> dict[str, str]:
     return {name: chance.choice(VALUES) for name in NAMES if chance.random() < 0.7}
 
 
-def write_config(root: Route) -> dict[str, Any]:
-    return {"route": write_route(root), "receivers": [{"name": name} for name in RECEIVERS]}
+def name_receivers(route: Route, tree: int) -> Route:
+    """Return a tree whose receivers are its own."""
+    return replace(
+        route,
+        receiver=route.receiver and f"{tree}.{route.receiver}",
+        children=tuple(name_receivers(child, tree) for child in route.children),
+    )
+
+
+def write_config(roots: Sequence[Route]) -> dict[str, Any]:
+    names = ["root", *(f"{tree}.{name}" for tree in range(len(roots)) for name in RECEIVERS)]
+    trees = [{**write_route(root), "continue": True} for root in roots]
+    return {"route": {"receiver": "root", "routes": trees}, "receivers": [{"name": name} for name in names]}
 
 
 def write_route(route: Route) -> dict[str, Any]:
@@ -117,11 +130,11 @@ def write_route(route: Route) -> dict[str, Any]:
     return written
 
 
-def ask_receivers(case: Case) -> list[str]:
+def ask_receivers(question: Question) -> list[str]:
     """Return what amtool says of a label set, which it reads as it reads matchers."""
-    labels = [str(Matcher(name, "=", value)) for name, value in case.labels.items()]
+    labels = [str(Matcher(name, "=", value)) for name, value in question.labels.items()]
     result = subprocess.run(
-        [find_amtool(), "config", "routes", "test", f"--config.file={case.config}", *labels],
+        [find_amtool(), "config", "routes", "test", f"--config.file={question.config}", *labels],
         capture_output=True,
         text=True,
         check=True,
@@ -130,27 +143,36 @@ def ask_receivers(case: Case) -> list[str]:
     return result.stdout.strip().split(",")
 
 
-@pytest.mark.timeout(400)
+def generate_bundle(chance: random.Random, config: Path) -> list[Question]:
+    """Return some trees in one file, with some label sets."""
+    trees = [generate_tree(chance) for _ in range(TREES_PER_BUNDLE)]
+    for tree in trees:
+        assert check_tree(tree, receivers=RECEIVERS) == []
+    roots = tuple(name_receivers(tree, number) for number, tree in enumerate(trees))
+    config.write_text(json.dumps(write_config(roots), ensure_ascii=False))
+    return [Question(roots, config, generate_labels(chance)) for _ in range(LABEL_SETS_PER_BUNDLE)]
+
+
 def test_resolve__generated_trees__receivers_are_alertmanagers(tmp_path: Path) -> None:
     chance = random.Random(20260311)
-    cases = []
-    for number in range(TREES):
-        root = generate_tree(chance)
-        assert check_tree(root, receivers=RECEIVERS) == []
-        config = tmp_path / f"tree_{number}.yml"
-        config.write_text(json.dumps(write_config(root), ensure_ascii=False))
-        cases.extend(Case(root, config, generate_labels(chance)) for _ in range(LABEL_SETS_PER_TREE))
+    questions = [
+        question for number in range(BUNDLES) for question in generate_bundle(chance, tmp_path / f"bundle_{number}.yml")
+    ]
 
-    answers = ask_all(ask_receivers, cases)
+    answers = ask_all(ask_receivers, questions)
 
-    assert len(cases) >= 2_000
-    ours = [[route.receiver for route in resolve(case.root, case.labels)] for case in cases]
+    found = [[resolve(root, question.labels) for root in question.roots] for question in questions]
+    ours = [[str(route.receiver) for routes in each for route in routes] for each in found]
     different = [
-        (case, mine, theirs) for case, mine, theirs in zip(cases, ours, answers, strict=True) if mine != theirs
+        (question.labels, mine, theirs)
+        for question, mine, theirs in zip(questions, ours, answers, strict=True)
+        if mine != theirs
     ]
     assert different == []
-    assert sum(len(receivers) > 1 for receivers in ours) > 200
-    assert sum(len(resolve(case.root, case.labels)[0].path) > 2 for case in cases) > 200
+    cases = [routes for each in found for routes in each]
+    assert len(cases) >= 6_000
+    assert sum(len(routes) > 1 for routes in cases) > 600
+    assert sum(len(routes[0].path) > 2 for routes in cases) > 600
 
 
 def ask_matchers(config: Path) -> tuple[Matcher, ...] | str:
