@@ -37,6 +37,7 @@ class Plan:
     redis_url: str
     web_workers: int
     web_threads: int
+    restart_max_seconds: int
     log_level: str
 
     @property
@@ -87,6 +88,7 @@ def read_plan(environ: Mapping[str, str]) -> Plan:
         redis_url=read_text("REDIS_URL"),
         web_workers=read_number("WEB_WORKERS", 1, 64),
         web_threads=read_number("WEB_THREADS", 1, 256),
+        restart_max_seconds=read_number("RESTART_MAX_SECONDS", 1, 3600),
         log_level=read_text("LOG_LEVEL").upper(),
     )
 

@@ -28,6 +28,7 @@ from config.deliveries.addresses import is_public
 from config.deliveries.email import MailTransport
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
 from config.deliveries.models import Delivery, DeliveryAttempt
+from config.deliveries.retries import find_next_attempt_after_crash
 from config.deliveries.selectors import list_deliveries_of, measure_ledger
 from config.deliveries.sending import send_claimed, send_due_deliveries
 from config.deliveries.signatures import verify_signature
@@ -336,6 +337,15 @@ def test_claim__threads_of_another_process__are_not_ours(monkeypatch: pytest.Mon
     assert [claim() for _ in range(4)] == ["hook0", "hook1", "hook2", ""]
     monkeypatch.setattr(services, "name_this_process", lambda: "elsewhere|-|1|1.0")
     assert claim() == "hook3"
+
+
+def test_retries__senders_keep_ending__waits_begin_with_the_shortest() -> None:
+    now = timezone.now()
+    found = [
+        find_next_attempt_after_crash(now=now, attempts=attempts, give_up_at=now + timedelta(days=1))
+        for attempts in range(1, 7)
+    ]
+    assert found == [now + timedelta(seconds=seconds) for seconds in (0, 0, 0, 10, 30, 120)]
 
 
 @pytest.mark.django_db(transaction=True)
