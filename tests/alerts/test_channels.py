@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from alerts.models import Alert, AlertGroup, Channel, ChannelMessage, Notice
 from alerts.services.alerts import acknowledge_alert
-from alerts.services.channels import ChannelInvalid, save_channel, send_test
+from alerts.services.channels import ChannelInvalid, TooManyTests, save_channel, send_test
 from config.actors import Actor
 from config.deliveries.enums import State
 from config.deliveries.models import Delivery
@@ -121,6 +121,17 @@ def test_slack__alert_fires_and_ends__two_messages(
     ]
     assert bodies[0]["text"].startswith("Warning: Load of erp1 is high (Acme)\nhttp")
     assert set(Delivery.objects.values_list("recipient", "state")) == {("Slack #ops (Ops by slack)", State.SENT)}
+
+
+def test_slack__own_words_that_mention__do_so_and_foreign_labels_do_not(application: Application) -> None:
+    make_rule(name="Load", annotations={"summary": "<!channel> {{ $labels.host }}"})
+    make(
+        "slack", title_template="@oncall {{ $labels.host }}", body_template="<!here> {{ $summary }} {{ $labels.host }}"
+    )
+    fire(application, host="@everyone")
+    tell(30)
+    delivery = Delivery.objects.get()
+    assert (delivery.subject, delivery.text) == ("@oncall ＠everyone", "<!here> ‹!channel› ＠everyone ＠everyone")
 
 
 def test_teams__alert_fires__one_card(application: Application, services: Services, load_rule: Any) -> None:
@@ -472,6 +483,48 @@ def test_channels__test__arrives(caller: Caller, services: Services) -> None:
     assert (answer.status_code, answer.json()) == (202, {"recipients": 1})
     send()
     assert len(services.requests) == 1
+
+
+def test_channels__more_than_twenty_addresses__refused_and_nothing_stored(caller: Caller) -> None:
+    for kind, many in (
+        ("email", [f"p{n}@example.com" for n in range(21)]),
+        ("sms", [f"+49170123456{n:02}" for n in range(21)]),
+    ):
+        body = {"name": "Many", "kind": kind, "address": ",".join(many), **(TWILIO if kind == "sms" else {})}
+        (error,) = caller.send("post", "/api/v1/channels/", body).json()["errors"]
+        assert error["field"] == "address"
+        assert "20" in error["detail"]
+        assert "21" in error["detail"]
+    assert Channel.objects.count() == 0
+
+
+def test_channels__tested_too_often__wait_is_named_and_nothing_queued(caller: Caller) -> None:
+    channel = make_channel("ops@example.com", application=caller.application)
+    answers = [caller.send("post", f"/api/v1/channels/{channel.pk}/test/") for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [202] * 5 + [429]
+    assert 3500 < int(answers[-1]["Retry-After"]) <= 3600
+    assert "Deliveries shows" in answers[-1].json()["detail"]
+    assert Delivery.objects.count() == 5
+
+
+def test_test__new_channels_of_one_application__twenty_an_hour(application: Application) -> None:
+    for number in range(20):
+        send_test(channel=make_channel(f"p{number}@example.com", application=application), by=BY)
+    with pytest.raises(TooManyTests, match="too many tests"):
+        send_test(channel=make_channel("p20@example.com", application=application), by=BY)
+    assert send_test(channel=make_channel("ops@example.com"), by=BY) == 1
+
+
+def test_channel_page__tested_too_often__says_when_again(admin: Client) -> None:
+    channel = make_channel("ops@example.com")
+    address = reverse("admin:alerts_channel_try_out", args=[channel.pk])
+    pages = [admin.post(address, follow=True).content.decode() for _ in range(6)]
+    assert ["too many tests" in page for page in pages] == [False] * 5 + [True]
+    data = {"action": "send_tests", "_selected_action": [channel.pk]}
+    assert (
+        "too many tests" in admin.post(reverse("admin:alerts_channel_changelist"), data, follow=True).content.decode()
+    )
+    assert Delivery.objects.count() == 5
 
 
 def test_channels__of_all_applications__read_only(caller: Caller) -> None:
