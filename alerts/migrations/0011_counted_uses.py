@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0009_policies_of_applications"),
+        ("alerts", "0010_missing_data"),
     ]
 
     operations = [
