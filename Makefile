@@ -33,7 +33,7 @@ test: $(DEV_STAMP) $(CLIENTS_STAMP) ## Run the whole suite
 test-fast: $(DEV_STAMP) ## Run all but browser, real clients and fault tests
 	$(PYTEST) -n $(JOBS) -m "not e2e and not protocols and not faults and not long"
 
-test-long: $(DEV_STAMP) ## Run the long fault tests: processes killed at random under load
+test-long: $(DEV_STAMP) ## Run the long fault test: a thousand processes killed at random under load
 	$(PYTEST) -m long
 
 test-services: $(DEV_STAMP) $(CLIENTS_STAMP) ## Run the suite on Debian's PostgreSQL 15 and Redis 7 (as root; installs them)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from alerts.labels import CAUSE
+
 #: Alerts in one body; the others are counted in `truncatedAlerts`.
 MAX_ALERTS = 500
 NEVER = "0001-01-01T00:00:00Z"
@@ -30,11 +32,15 @@ class Notice:
 
 
 def outside_labels(
-    *, name: str, severity: str, application: str, environment: str, labels: Mapping[str, str]
+    *, name: str, severity: str, application: str, environment: str, labels: Mapping[str, str], cause: str = ""
 ) -> dict[str, str]:
-    """Return an alert's labels with those that only the outside needs, because inside they are fields."""
+    """Return an alert's labels with those that only the outside needs, because inside they are fields.
+
+    `cause` is empty for what everybody expects: that a condition is met.
+    """
     return {
         **labels,
+        **({CAUSE: cause} if cause else {}),
         "alertname": name,
         "severity": severity,
         "application": application,

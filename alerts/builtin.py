@@ -21,6 +21,7 @@ MERGED_FIELDS = (
     "severity",
     "for_seconds",
     "keep_firing_for_seconds",
+    "no_data_after_seconds",
     "labels",
     "annotations",
 )
@@ -50,6 +51,7 @@ class BuiltinRule:
     annotations: Mapping[str, str]
     clear_condition: str = ""
     keep_firing_for_seconds: int = 0
+    no_data_after_seconds: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def shipped(self) -> dict[str, Any]:
@@ -60,7 +62,10 @@ class BuiltinRule:
 
 @dataclass(frozen=True, slots=True)
 class _Signal:
-    """A signal with a threshold for each severity: expression, limits, for how long."""
+    """A signal with a threshold for each severity: expression, limits, for how long.
+
+    `no_data_after` is that of the critical rule: one of a kind of source says that it fell silent, not each.
+    """
 
     key: str
     name: str
@@ -73,6 +78,7 @@ class _Signal:
     keep: int
     words: tuple[str, str]
     version: int = 1
+    no_data_after: int = 0
 
     def rules(self) -> Iterator[BuiltinRule]:
         """Return the pair."""
@@ -87,6 +93,7 @@ class _Signal:
                 severity=severity,
                 for_seconds=hold,
                 keep_firing_for_seconds=self.keep,
+                no_data_after_seconds=self.no_data_after if severity == "critical" else 0,
                 annotations={
                     "summary": f"{self.summary} above {words}",
                     "description": self.now,
@@ -147,6 +154,8 @@ _SIGNALS = (
         keep=MINUTE,
         words=("80 % of its bandwidth", "95 % of its bandwidth"),
     ),
+    # Every measured server has these two, and loses them when it does not answer: so this is the rule that says so. A host
+    # that falls silent has a rule of its own, which holds this one back.
     _Signal(
         key="database-connections",
         name="Database connections",
@@ -158,6 +167,8 @@ _SIGNALS = (
         runbook="Look in pg_stat_activity for sessions that are idle in transaction and for clients that leak connections.",
         keep=MINUTE,
         words=("80 % of the maximum", "95 % of the maximum"),
+        version=2,
+        no_data_after=5 * MINUTE,
     ),
     # A slow query is news at once; several in a row are one piece of news.
     _Signal(
@@ -487,4 +498,14 @@ def _list_inhibitions() -> Iterator[BuiltinInhibition]:
             )
 
 
-BUILTIN_INHIBITIONS: tuple[BuiltinInhibition, ...] = tuple(_list_inhibitions())
+#: A host that is silent takes everything along that is measured on it: its own alert is the news.
+_SILENT_HOST = BuiltinInhibition(
+    key="host-silent",
+    version=1,
+    name=f"{_HOST_SILENT.name}: before missing data of the same host",
+    source_matchers=f'{{alertname="{_HOST_SILENT.name}"}}',
+    target_matchers='{alert_cause="no_data"}',
+    equal=("application", "environment", "host"),
+)
+
+BUILTIN_INHIBITIONS: tuple[BuiltinInhibition, ...] = (*_list_inhibitions(), _SILENT_HOST)

@@ -49,7 +49,7 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Why a message does not go out now. `until`: it is looked at again then; None: it is not made up for."""
+    """Why a message does not go out now. `until`: it may go out then, if there is still a need; None: never."""
 
     reason: str
     until: datetime | None = None
@@ -71,10 +71,11 @@ def judge_message(
         local = until.astimezone(ZoneInfo(quiet.zone))
         return Held(f"quiet hours until {DAYS[local.weekday()]}, {local:%H:%M} ({quiet.zone})", until)
     if limit is not None and (severity != CRITICAL or limit.with_critical):
-        lately = sum(1 for moment in sent if now - limit.window < moment <= now)
-        if lately >= limit.count:
+        lately = sorted(moment for moment in sent if now - limit.window < moment <= now)
+        if len(lately) >= limit.count:
             return Held(
-                f"rate limit: {lately} messages in the last {limit.minutes} min, at most {limit.count} are let through"
+                f"rate limit: {len(lately)} messages in the last {limit.minutes} min, at most {limit.count} are let through",
+                lately[-limit.count] + limit.window,
             )
     return None
 

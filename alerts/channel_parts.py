@@ -20,7 +20,8 @@ PARTS: dict[str, tuple[str, ...]] = {
 NUMBERED = frozenset({SMS, PHONE})
 #: Kinds that go out by Apprise.
 BY_APPRISE = frozenset(PARTS)
-MAX_NUMBERS = 50
+#: So many addresses or numbers at most: a channel is for a team, and one test or alert goes to all of them.
+MAX_ADDRESSES = 20
 MAX_URL = 2_000
 
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -72,8 +73,10 @@ def split_numbers(text: str) -> list[str]:
 
 def judge_numbers(numbers: Sequence[str]) -> str:
     """Return what is wrong with the first bad number, empty if nothing is."""
-    if len(numbers) > MAX_NUMBERS:
-        return f"A channel can have {MAX_NUMBERS} numbers at most."
+    if len(numbers) > MAX_ADDRESSES:
+        return (
+            f"A channel can have {MAX_ADDRESSES} numbers at most, and these are {len(numbers)}. Make a second channel."
+        )
     wrong = next((number for number in numbers if _NUMBER.fullmatch(number) is None), None)
     if wrong is None:
         return ""

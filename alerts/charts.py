@@ -80,9 +80,11 @@ def _window(alert: Alert, now: datetime) -> tuple[datetime, datetime]:
 def _marks(alert: Alert) -> list[Mark]:
     marks = []
     if alert.fired_at != alert.active_since:
-        marks.append(Mark(alert.active_since.timestamp(), "condition met", "watch"))
+        marks.append(Mark(alert.active_since.timestamp(), "no data" if alert.is_no_data else "condition met", "watch"))
     if alert.fired_at:
         marks.append(Mark(alert.fired_at.timestamp(), "fired", "bad"))
+    if alert.no_data_since and not alert.is_no_data:
+        marks.append(Mark(alert.no_data_since.timestamp(), "no data", "watch"))
     if alert.resolved_at:
         marks.append(Mark(alert.resolved_at.timestamp(), "resolved", "well"))
     return marks

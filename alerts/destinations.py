@@ -53,9 +53,9 @@ def pick_group_labels(labels: Mapping[str, str], group_by: Sequence[str]) -> dic
     return {name: labels[name] for name in sorted(group_by) if labels.get(name)}
 
 
-def hash_group(destination_key: str, group_labels: Mapping[str, str]) -> str:
-    """Return what identifies a group: equal for equal destinations and labels."""
-    text = json.dumps([destination_key, sorted(group_labels.items())], ensure_ascii=False)
+def hash_group(destination_key: str, group_labels: Mapping[str, str], *, owner: int | None = None) -> str:
+    """Return what identifies a group: equal for equal destinations, labels and owners, the one application it is for."""
+    text = json.dumps([destination_key, sorted(group_labels.items()), owner], ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -26,7 +26,7 @@ class Reason(StrEnum):
     REPEAT = "repeat interval elapsed"
     ESCALATION = "escalation"
     REMINDER = "acknowledged and still firing"
-    QUIET_OVER = "quiet hours over"
+    LATER = "held back until now"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from alerts.annotations import TemplateError, parse_template
 from alerts.conditions import BadCondition, check_condition
 from alerts.labels import BadLabel, check_labels
+from alerts.watched import find_watched
 
 SEVERITIES = ("info", "warning", "critical")
 MAX_SECONDS = 30 * 86_400
@@ -38,6 +39,7 @@ class RuleDraft:
     severity: str = "warning"
     for_seconds: int = 0
     keep_firing_for_seconds: int = 0
+    no_data_after_seconds: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     channel_ids: tuple[int, ...] = ()
@@ -70,6 +72,7 @@ def _find_errors(draft: RuleDraft) -> list[tuple[str, str]]:
         ("severity", "" if draft.severity in SEVERITIES else f"Choose one of {', '.join(SEVERITIES)}."),
         ("for_seconds", judge_seconds(draft.for_seconds)),
         ("keep_firing_for_seconds", judge_seconds(draft.keep_firing_for_seconds)),
+        ("no_data_after_seconds", judge_no_data_after(draft.no_data_after_seconds, draft.condition)),
         ("labels", judge_labels(draft.labels)),
         ("annotations", judge_annotations(draft.annotations)),
     ]
@@ -95,6 +98,18 @@ def judge_condition(text: str) -> str:
 def judge_seconds(seconds: int) -> str:
     """Return what is wrong with a length of time."""
     return "" if 0 <= seconds <= MAX_SECONDS else f"Choose 0 to {MAX_SECONDS} seconds (30 days)."
+
+
+def judge_no_data_after(seconds: int, condition: str) -> str:
+    """Return what is wrong with the time after which missing data is told of; a condition that is none has its own error."""
+    problem = judge_seconds(seconds)
+    if problem or not seconds or judge_condition(condition):
+        return problem
+    try:
+        find_watched(condition)
+    except BadCondition as error:
+        return error.message
+    return ""
 
 
 def judge_labels(labels: Mapping[str, str]) -> str:

@@ -32,6 +32,18 @@ class AlertState(models.TextChoices):
         return {"inactive": "quiet", "pending": "watch", "firing": "bad", "resolved": "well"}[self.value]
 
 
+class AlertCause(models.TextChoices):
+    """Why an alert of a rule is there: its condition is met, or its series is missing, so that nobody knows."""
+
+    CONDITION = "condition", "Condition met"
+    NO_DATA = "no_data", "No data"
+
+    @property
+    def tone(self) -> str:
+        """Colour of the cause on every screen."""
+        return {"condition": "info", "no_data": "watch"}[self.value]
+
+
 class AlertSource(models.TextChoices):
     """Who reports an alert that none of our rules found. Those of our own rules have no source."""
 

@@ -122,17 +122,24 @@ def find_next_opening(step: Step, at: datetime) -> datetime:
 
 def find_errors(steps: Sequence[Step]) -> list[str]:
     """Return what is wrong with a policy's steps, in words, each naming its step by number; empty if nothing is."""
-    errors = [f"Step {number}: {wrong}" for number, step in enumerate(steps, start=1) if (wrong := _judge(step))]
+    return [words for _, words in find_placed_errors(steps)]
+
+
+def find_placed_errors(steps: Sequence[Step]) -> list[tuple[int | None, str]]:
+    """Return what is wrong with a policy's steps, in words, with the place of the step (from 0), None: all of them."""
+    errors: list[tuple[int | None, str]] = [
+        (place, f"Step {place + 1}: {wrong}") for place, step in enumerate(steps) if (wrong := _judge(step))
+    ]
     if len(steps) > MAX_STEPS:
-        errors.append(f"A policy can have {MAX_STEPS} steps at most.")
+        errors.append((None, f"A policy can have {MAX_STEPS} steps at most."))
     if not any(step.kind in REACHING for step in steps):
-        errors.append("No step reaches anybody: add a channel, a person, a schedule or a team.")
+        errors.append((None, "No step reaches anybody: add a channel, a person, a schedule or a team."))
     kinds = [step.kind for step in steps]
     if StepKind.REPEAT in kinds:
-        if kinds.index(StepKind.REPEAT) != len(kinds) - 1:
-            errors.append("“Repeat” has to be the last step: nothing after it would be reached.")
+        if (place := kinds.index(StepKind.REPEAT)) != len(kinds) - 1:
+            errors.append((place, "“Repeat” has to be the last step: nothing after it would be reached."))
         if not any(step.kind is StepKind.WAIT and step.seconds > 0 for step in steps):
-            errors.append("A policy that repeats needs a wait, or everybody would be told again at once.")
+            errors.append((None, "A policy that repeats needs a wait, or everybody would be told again at once."))
     return errors
 
 

@@ -18,6 +18,7 @@ _PAYLOAD = {
     "transition_id": "Id of the change of state that this event tells of.",
     "name": "Name of the rule, or of the alert from outside.",
     "severity": "info, warning or critical.",
+    "cause": "condition: the condition is met. no_data: the series is missing. Of outside alerts always condition.",
     "summary": "What is wrong, in one sentence.",
     "labels": "Labels that tell this alert from others of the rule.",
     "at": "When it happened (RFC 3339, UTC).",
@@ -25,6 +26,20 @@ _PAYLOAD = {
 
 describe_event("alert.firing", "An alert began to fire: its condition held for the rule's time.", payload=_PAYLOAD)
 describe_event("alert.resolved", "An alert that fired is over.", payload=_PAYLOAD)
+describe_event(
+    "alert.incident_wanted",
+    "An escalation policy came to its step “Declare an incident”.",
+    payload={
+        "group_id": "Id of the group of alerts.",
+        "alert_ids": "Ids of its alerts that fire and that nobody acknowledged.",
+        "policy": "Name of the policy.",
+    },
+)
+describe_event(
+    "alert.group_closed",
+    "Every alert of a group is over, and whoever had to hear of it was told.",
+    payload={"group_id": "Id of the group of alerts.", "policy": "Name of its policy; what it is called, without one."},
+)
 
 
 @subscribe("issue.critical", name="alerts: tell of a critical error at once")

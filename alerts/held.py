@@ -68,9 +68,15 @@ def list_silences(*, application_id: int) -> QuerySet[Silence]:
     return annotate_held(Silence.objects.filter(Q(application_id=application_id) | Q(application=None)))
 
 
-def list_inhibitions() -> QuerySet[InhibitRule]:
-    """Return all inhibitions."""
-    return InhibitRule.objects.order_by("name", "pk")
+def list_inhibitions(*, application_id: int) -> QuerySet[InhibitRule]:
+    """Return the inhibitions that may hold alerts of an application: its own and those of all applications."""
+    return InhibitRule.objects.filter(Q(application_id=application_id) | Q(application=None)).order_by("name", "pk")
+
+
+def list_components(*, application_id: int) -> QuerySet[Component]:
+    """Return an application's own components and those of all applications, with what they need."""
+    own = Component.objects.filter(Q(application_id=application_id) | Q(application=None))
+    return own.prefetch_related("depends_on").order_by("-pk")
 
 
 def _count_holds(kind: HoldKind) -> Coalesce:

@@ -111,18 +111,23 @@ def _add_inhibitions(
     found: dict[int, list[Reason]], alerts: Sequence[Firing], circumstances: Circumstances
 ) -> frozenset[int]:
     """Add who is inhibited and by whom; return the ids of those who are."""
-    summaries = {alert.alert_id: alert.summary for alert in alerts}
+    by_id = {alert.alert_id: alert for alert in alerts}
     labelled = [(alert.alert_id, alert.labels) for alert in alerts]
     inhibitors = find_inhibitors(circumstances.inhibitions, labelled)
     for target, source in inhibitors.items():
-        found[target].append(Reason("inhibition", source, f"“{summaries[source]}” fires."))
+        # What fires elsewhere is not for the readers of this application.
+        is_own = by_id[source].application_id == by_id[target].application_id
+        words = f"“{by_id[source].summary}” fires." if is_own else "An alert of another application fires."
+        found[target].append(Reason("inhibition", source, words))
     return frozenset(inhibitors)
 
 
 def _add_components(found: dict[int, list[Reason]], alerts: Sequence[Firing], circumstances: Circumstances) -> None:
-    summaries = {alert.alert_id: alert.summary for alert in alerts}
+    by_id = {alert.alert_id: alert for alert in alerts}
     names = {component.component_id: component.name for component in circumstances.components}
     labelled = [(alert.alert_id, alert.labels) for alert in alerts]
     for target, hold in find_held(circumstances.components, labelled).items():
-        words = f"{names[hold.cause_component_id]} is broken: “{summaries[hold.cause_alert_id]}”."
+        cause = by_id[hold.cause_alert_id]
+        is_own = cause.application_id == by_id[target].application_id
+        words = f"{names[hold.cause_component_id]} is broken{f': “{cause.summary}”' if is_own else ''}."
         found[target].append(Reason("component", hold.cause_alert_id, words))

@@ -10,6 +10,9 @@ from alerts.routing.inhibition import InhibitRule, find_loops
 from alerts.routing.matchers import MatcherInvalid, matches, parse_matchers
 
 MAX_NAME = 100
+MAX_INHIBITIONS = 1_000
+MAX_EQUAL = 50
+MAX_LABEL = 200
 _TOO_WIDE = "This matches alerts that have none of these labels, so nearly all: name a label that they must have."
 
 
@@ -23,13 +26,14 @@ class DraftInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class InhibitDraft:
-    """What an inhibition is to be. Matchers are text."""
+    """What an inhibition is to be. Matchers are text. `application_id` None: alerts of all applications."""
 
     name: str
     source_matchers: str
     target_matchers: str
     equal: tuple[str, ...] = ()
     enabled: bool = True
+    application_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ def check_inhibition(draft: InhibitDraft) -> None:
             ("name", _judge_name(draft.name)),
             ("source_matchers", _judge_side(draft.source_matchers)),
             ("target_matchers", _judge_side(draft.target_matchers)),
+            ("equal", _judge_equal(draft.equal)),
         )
         if wrong
     }
@@ -100,6 +105,14 @@ def _judge_name(name: str) -> str:
     if not name.strip():
         return "Give it a name."
     return f"A name can have {MAX_NAME} characters at most." if len(name.strip()) > MAX_NAME else ""
+
+
+def _judge_equal(names: Sequence[str]) -> str:
+    if len(names) > MAX_EQUAL:
+        return f"Name {MAX_EQUAL} labels at most."
+    if any(not name.strip() for name in names):
+        return "A label has a name."
+    return f"A label can have {MAX_LABEL} characters at most." if any(len(name) > MAX_LABEL for name in names) else ""
 
 
 def _judge_side(text: str) -> str:

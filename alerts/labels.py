@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 METRIC_NAME = "__name__"
 #: Set by the product on every alert it sends; a rule can't set them itself.
-RESERVED = frozenset({"alertname", "severity", "application", "environment", METRIC_NAME})
+CAUSE = "alert_cause"
+RESERVED = frozenset({"alertname", "severity", "application", "environment", CAUSE, METRIC_NAME})
 MAX_LABELS = 30
 MAX_VALUE_LENGTH = 500
 

@@ -18,6 +18,11 @@ MAX_LINE = 300
 NAMES = ("summary", "severity", "application", "link", "firing", "resolved")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
+#: Mentions of Slack (<!here>, <@U1>), Discord (<@&1>), Teams (<at>Ada</at>) and Google Chat (<users/all>), which have brackets.
+_TAG = re.compile(r"<(/?at\b[^<>]*|[!@#&][^<>]*|users/[^<>]*)>", re.IGNORECASE)
+#: Those without: @everyone and its like wherever they stand, @ann where it is no mail address.
+_MENTION = re.compile(r"@(?=everyone|here|channel|all\b)|(?<![\w.+-])@(?=\w)", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -72,9 +77,12 @@ def write_chat(news: News, *, paragraphs: bool = False) -> Message:
     if left := len(lines) - len(shown):
         shown.append(f"… and {left} more")
     separator = "\n\n" if paragraphs else "\n"
-    # <at> would mention people in Teams.
-    body = separator.join([*shown, news.link]).replace("<at>", "‹at›")
-    return Message(shorten(one_line(news.subject), MAX_TITLE), body)
+    return Message(shorten(disarm(one_line(news.subject)), MAX_TITLE), separator.join([*map(disarm, shown), news.link]))
+
+
+def disarm(text: str) -> str:
+    """Return a text that mentions nobody in a chat (@everyone, <!channel>, <at>): what alerts say is often foreign words."""
+    return _MENTION.sub("＠", _TAG.sub("‹\\1›", text))
 
 
 def write_sms(news: News) -> str:

@@ -73,7 +73,7 @@ class NoisyRule:
             return "Flutters: give it a clear condition, or a longer “for”."
         if self.fired >= 5 and self.short * 2 >= self.fired:
             return "Mostly over within 5 min: a longer “for” would spare people."
-        if self.fired >= 5 and self.ignored == self.fired:
+        if self.messages and self.fired >= 5 and self.ignored == self.fired:
             return "Nobody ever acknowledged it: is it worth a message?"
         return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from alerts.evaluation import MAX_GAP, Timing
 from alerts.labels import describe_labels, fingerprint_labels, identify_series
 from alerts.rehearsal import Firing, Step, rehearse
 from alerts.services.evaluating import RuleFailed, find_series, to_milliseconds
+from alerts.watched import find_watched
 from alerts.wording import summarise
 from monitoring.metrics import promql
 from monitoring.metrics.selectors import SeriesStorage
@@ -59,6 +61,14 @@ def preview_rule(*, draft: RuleDraft, application_id: int, now: datetime) -> Pre
         _describe(draft, dict(finding.labels), finding.value) for finding in list(findings.values())[:SHOWN_SERIES]
     ]
     return Preview("", len(findings), shown, firings)
+
+
+def is_met(*, draft: RuleDraft, application_id: int, now: datetime) -> bool:
+    """Return whether a rule that was checked has a series that meets its condition now; not if it can't be asked."""
+    try:
+        return bool(find_series(draft.condition, SeriesStorage(application_id, now_ms=to_milliseconds(now)), now))
+    except (RuleFailed, promql.PromQLError):
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +120,30 @@ def _rehearse(
     cleared = _ask_over_time(clear, storage, now, span, step) if clear else None
     if len(met) > MAX_REHEARSED_SERIES or len(cleared or ()) > MAX_REHEARSED_SERIES:
         return None
+    present = _watch_over_time(draft, storage, now, span, step, labels)
+    if len(present or ()) > MAX_REHEARSED_SERIES:
+        return None
     timing = Timing(timedelta(seconds=draft.for_seconds), timedelta(seconds=draft.keep_firing_for_seconds))
-    return rehearse(timing=timing, steps=_list_steps(met, cleared, now, span, step))
+    steps = _list_steps(met, cleared, present, now, span, step)
+    return rehearse(timing=timing, steps=steps, no_data_after=timedelta(seconds=draft.no_data_after_seconds))
+
+
+def _watch_over_time(
+    draft: RuleDraft,
+    storage: promql.Storage,
+    now: datetime,
+    span: timedelta,
+    step: timedelta,
+    labels: dict[str, str] | None,
+) -> dict[str, set[int]] | None:
+    """Return when each watched series was there (epoch ms), None for a rule that does not watch for missing data."""
+    if not draft.no_data_after_seconds:
+        return None
+    found: dict[str, set[int]] = defaultdict(set)
+    for query in find_watched(draft.condition):
+        for name, values in _play(query, storage, now, span, step, labels).items():
+            found[name] |= values.keys()
+    return found
 
 
 def _ask_over_time(
@@ -123,8 +155,19 @@ def _ask_over_time(
     labels: dict[str, str] | None = None,
 ) -> dict[str, dict[int, float]]:
     """Return the condition's values by fingerprint and time (epoch ms); note each series' labels in `labels`."""
+    return _play(check_condition(condition), storage, now, span, step, labels)
+
+
+def _play(
+    query: promql.Query,
+    storage: promql.Storage,
+    now: datetime,
+    span: timedelta,
+    step: timedelta,
+    labels: dict[str, str] | None,
+) -> dict[str, dict[int, float]]:
     start, end = to_milliseconds(now - span), to_milliseconds(now)
-    answer = promql.evaluate_range(check_condition(condition), storage, start, end, int(step.total_seconds() * 1000))
+    answer = promql.evaluate_range(query, storage, start, end, int(step.total_seconds() * 1000))
     found = {}
     for series in answer.series:
         identity = identify_series(series.labels)
@@ -139,6 +182,7 @@ def _ask_over_time(
 def _list_steps(
     met: dict[str, dict[int, float]],
     cleared: dict[str, dict[int, float]] | None,
+    present: dict[str, set[int]] | None,
     now: datetime,
     span: timedelta,
     step: timedelta,
@@ -147,4 +191,5 @@ def _list_steps(
     for time_ms in range(start, to_milliseconds(now) + 1, step_ms):
         series = {name: values[time_ms] for name, values in met.items() if time_ms in values}
         gone = None if cleared is None else {name for name, values in cleared.items() if time_ms in values}
-        yield Step(datetime.fromtimestamp(time_ms / 1000, tz=UTC), series, gone)
+        there = None if present is None else {name for name, times in present.items() if time_ms in times}
+        yield Step(datetime.fromtimestamp(time_ms / 1000, tz=UTC), series, gone, there)

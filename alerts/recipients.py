@@ -15,7 +15,7 @@ _SEPARATORS = re.compile(r"[,;\s]+")
 class Recipient:
     """One address, of a channel or (`channel_id` 0) of a person, who may have named it as a contact of theirs.
 
-    `secret` signs webhooks, and is the Apprise address of what goes out so; it is never stored with an alert. `obstacle` is why nothing can be sent to it, empty if nothing stands in the way.
+    `person_id` is that person's, `roster_id` the on-call schedule because of which it is told. `secret` signs webhooks, and is the Apprise address of what goes out so; it is never stored with an alert. `obstacle` is why nothing can be sent to it, empty if nothing stands in the way.
     """
 
     channel_id: int
@@ -25,6 +25,8 @@ class Recipient:
     secret: str = ""
     obstacle: str = ""
     contact_id: int = 0
+    person_id: int = 0
+    roster_id: int = 0
 
     @property
     def key(self) -> tuple[str, str]:
@@ -34,7 +36,8 @@ class Recipient:
     def as_told(self) -> dict[str, Any]:
         """Return what an alert remembers of someone it told."""
         told = {"channel": self.channel_id, "name": self.channel_name, "kind": self.kind, "to": self.address}
-        return {**told, "contact": self.contact_id} if self.contact_id else told
+        more = {"contact": self.contact_id, "person": self.person_id, "roster": self.roster_id}
+        return {**told, **{name: value for name, value in more.items() if value}}
 
 
 def split_addresses(text: str) -> list[str]:
@@ -43,8 +46,10 @@ def split_addresses(text: str) -> list[str]:
 
 
 def merge_recipients(recipients: Iterable[Recipient]) -> list[Recipient]:
-    """Return each address once, although several channels lead to it; a person's own way wins over a channel's."""
-    return list({each.key: each for each in sorted(recipients, key=lambda each: each.channel_id == 0)}.values())
+    """Return each address once, although several channels lead to it; a person's own way wins over a channel's, and
+    whoever is told by name over who is on call."""
+    ordered = sorted(recipients, key=lambda each: (each.channel_id == 0, each.roster_id == 0))
+    return list({each.key: each for each in ordered}.values())
 
 
 def recipient_of_told(told: dict[str, Any], *, secret: str = "", obstacle: str = "") -> Recipient:
@@ -57,6 +62,8 @@ def recipient_of_told(told: dict[str, Any], *, secret: str = "", obstacle: str =
         secret=secret,
         obstacle=obstacle,
         contact_id=int(told.get("contact", 0)),
+        person_id=int(told.get("person", 0)),
+        roster_id=int(told.get("roster", 0)),
     )
 
 

@@ -47,7 +47,7 @@ def _describe(application_id: int, label: str, value: str) -> list[Related]:
             kind="Alert",
             title=alert.summary,
             url=alert.get_absolute_url(),
-            state=str(AlertState(alert.state).label),
+            state=alert.state_words,
             tone=AlertState(alert.state).tone,
             at=alert.fired_at or alert.active_since,
         )

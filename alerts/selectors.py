@@ -6,7 +6,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,9 @@ from alerts.models import (
     Alert,
     AlertGroup,
     Channel,
+    Component,
     ContactMethod,
+    InhibitRule,
     Notice,
     NotificationPreference,
     Policy,
@@ -32,7 +34,7 @@ from alerts.models import (
 )
 from alerts.recipients import Recipient, merge_recipients, split_addresses
 from alerts.routing import tree
-from alerts.routing.matchers import MatcherInvalid, parse_matchers
+from alerts.routing.matchers import Matcher, MatcherInvalid, parse_matchers
 from config.crypto import SecretUnreadable
 from config.settings import OPTION
 
@@ -155,7 +157,9 @@ def list_fallback_addresses() -> list[str]:
 
 def list_rules(*, application_id: int) -> QuerySet[Rule]:
     """Return the rules that judge an application, with the counts of its open alerts."""
-    rules = Rule.objects.for_application(application_id).prefetch_related("channels").select_related("application")
+    rules = (
+        Rule.objects.for_application(application_id).prefetch_related("channels").select_related("application", "owner")
+    )
     return annotate_open_counts(rules, application_id=application_id)
 
 
@@ -242,7 +246,7 @@ def read_routes() -> tree.Route:
     A branch whose matchers can't be read is left out with all below it, and logged.
     """
     children: dict[int | None, list[Route]] = defaultdict(list)
-    for route in Route.objects.order_by("position", "pk"):
+    for route in Route.objects.select_related("application").order_by("position", "pk"):
         children[route.parent_id].append(route)
     return tree.Route(route_id=0, receiver=0, children=_read_branches(children, None, depth=1))
 
@@ -254,6 +258,7 @@ def _read_branches(
     for route in children.get(parent, ()) if depth < tree.MAX_DEPTH else ():
         try:
             matchers = parse_matchers(route.matchers)
+            matchers += match_owner(route)
         except MatcherInvalid:
             logger.exception("route %s can't be read and takes nothing", route.pk)
             continue
@@ -267,6 +272,18 @@ def _read_branches(
             )
         )
     return tuple(branches)
+
+
+def match_owner(row: Component | InhibitRule | Route) -> tuple[Matcher, ...]:
+    """Return what only alerts of a row's application match; nothing to match if it is for those of all.
+
+    The labels are added to alerts by ourselves, over whatever their rule or sender says. A short name is one application's
+    only together with its environment.
+    """
+    owner = row.application
+    if owner is None:
+        return ()
+    return (Matcher("application", "=", owner.slug), Matcher("environment", "=", owner.environment))
 
 
 def read_ack_limits(*, alert_id: int) -> tuple[timedelta | None, timedelta | None]:
@@ -319,21 +336,32 @@ def read_contact_secret(contact: ContactMethod) -> tuple[str, str]:
 
 def _recipients_of_person(person: Any, kinds: Iterable[str], contacts: list[ContactMethod]) -> list[Recipient]:
     name = str(person.get_full_name() or person.get_username())
+    mail = Recipient(0, name, ChannelKind.EMAIL, person.email or person.get_username(), person_id=person.pk)
     chosen = [contact for kind in kinds for contact in contacts if contact.kind == kind]
     found = [_recipient_of_contact(contact, name) for contact in chosen]
     if ChannelKind.EMAIL in kinds and not any(contact.kind == ChannelKind.EMAIL for contact in chosen) and person.email:
-        found.append(Recipient(0, name, ChannelKind.EMAIL, person.email))
-    if found:
-        return found
-    obstacle = "" if person.email else f"{name} has no e-mail address."
-    return [Recipient(0, name, ChannelKind.EMAIL, person.email or person.get_username(), obstacle=obstacle)]
+        found.append(mail)
+    return found or [replace(mail, obstacle="" if person.email else f"{name} has no e-mail address.")]
 
 
 def _recipient_of_contact(contact: ContactMethod, name: str) -> Recipient:
     secret, obstacle = read_contact_secret(contact)
-    return Recipient(0, name, contact.kind, contact.label, secret, obstacle, contact_id=contact.pk)
+    return Recipient(0, name, contact.kind, contact.label, secret, obstacle, contact.pk, contact.user_id)
 
 
 def list_channels(*, application_id: int) -> QuerySet[Channel]:
     """Return the channels that an application may use: its own and those of all, newest first."""
     return Channel.objects.filter(Q(application=None) | Q(application_id=application_id)).order_by("-pk")
+
+
+def list_policies(*, application_id: int) -> QuerySet[Policy]:
+    """Return the policies that rules of an application can name: its own and those of all, with their steps, newest first."""
+    usable = Policy.objects.filter(Q(application=None) | Q(application_id=application_id))
+    return usable.order_by("-pk").prefetch_related(
+        "steps__channels", "steps__people", "steps__teams", "steps__schedules"
+    )
+
+
+def list_routes(*, application_id: int) -> QuerySet[Route]:
+    """Return the routes that may take alerts of an application: its own and those of all, newest first."""
+    return Route.objects.filter(Q(application=None) | Q(application_id=application_id)).order_by("-pk")

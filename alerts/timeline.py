@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ _SAYS = {
     AlertState.RESOLVED: "Resolved",
     AlertState.INACTIVE: "Gone before it fired",
 }
+_MISSING = {**_SAYS, AlertState.PENDING: "No data", AlertState.INACTIVE: "Back before anyone was told"}
 _DID = {
     NoteKind.COMMENT: "wrote",
     NoteKind.ACKNOWLEDGED: "looks after it",
@@ -46,12 +47,21 @@ class Entry:
 
 
 def tell_story(
-    transitions: Iterable[AlertTransition], comments: Iterable[AlertComment], holds: Iterable[Hold] = ()
+    transitions: Iterable[AlertTransition],
+    comments: Iterable[AlertComment],
+    holds: Iterable[Hold] = (),
+    *,
+    is_no_data: bool = False,
 ) -> list[Entry]:
-    """Return the story, oldest first. What held it ends with the alert; only an earlier end is news."""
+    """Return the story, oldest first. What held it ends with the alert; only an earlier end is news.
+
+    `is_no_data`: it is an alert of missing data.
+    """
     moves = list(transitions)
     over_at = max((each.at for each in moves if each.to_state == AlertState.RESOLVED), default=None)
-    entries = [_tell_transition(each) for each in moves] + [_tell_comment(each) for each in comments]
+    entries = [_tell_transition(each, _MISSING if is_no_data else _SAYS) for each in moves] + [
+        _tell_comment(each) for each in comments
+    ]
     for hold in holds:
         entries.append(Entry(hold.began_at, hold_tone(hold), str(HoldKind(hold.kind).label), hold.text))
         if hold.ended_at is not None and (over_at is None or hold.ended_at < over_at):
@@ -64,9 +74,9 @@ def hold_tone(hold: Hold) -> str:
     return "maintenance" if hold.kind == HoldKind.MAINTENANCE else "quiet"
 
 
-def _tell_transition(transition: AlertTransition) -> Entry:
+def _tell_transition(transition: AlertTransition, says: Mapping[AlertState, str]) -> Entry:
     state = AlertState(transition.to_state)
-    return Entry(transition.at, state.tone, _SAYS[state], transition.reason)
+    return Entry(transition.at, state.tone, says[state], transition.reason)
 
 
 def _tell_comment(comment: AlertComment) -> Entry:

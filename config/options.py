@@ -90,6 +90,12 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("WEB_WORKERS", "int", 2, "Web processes."),
     Option("WEB_THREADS", "int", 8, "Threads in each web process."),
+    Option(
+        "RESTART_MAX_SECONDS",
+        "int",
+        30,
+        "The longest pause before a process that ends again and again is started again; the first one is half a second.",
+    ),
     Option("AGENT_INTERVAL_SECONDS", "int", 10, "How often this host is measured."),
     Option("RULE_INTERVAL_SECONDS", "int", 15, "How often alert rules are evaluated."),
     Option("GROUP_WAIT_SECONDS", "int", 30, "How long a new group of alerts collects before anyone is told."),

@@ -239,6 +239,7 @@ SPECTACULAR_SETTINGS = {
         "LogSeverityEnum": "monitoring.logs.enums.Severity",
         "ErrorLevelEnum": "monitoring.errors.enums.Level",
         "AlertStateEnum": "alerts.enums.AlertState",
+        "AlertCauseEnum": "alerts.enums.AlertCause",
         "CheckStateEnum": "monitoring.uptime.enums.STATE_CHOICES",
         "CheckKindEnum": "monitoring.uptime.enums.KIND_CHOICES",
         "DeliveryStateEnum": "config.deliveries.enums.State",
@@ -249,6 +250,10 @@ SPECTACULAR_SETTINGS = {
         "NoteKindEnum": "alerts.enums.NoteKind",
         "AlertSeverityEnum": "alerts.enums.Severity",
         "PatternKindEnum": "monitoring.errors.enums.PatternKind",
+        "PolicyStepKindEnum": "alerts.enums.PolicyStepKind",
+        "AlertSourceEnum": "alerts.enums.AlertSource",
+        "IncidentLevelEnum": "incidents.enums.IncidentLevel",
+        "IncidentSourceEnum": "incidents.enums.IncidentSource",
     },
     "PREPROCESSING_HOOKS": ["config.api.schema.keep_documented_endpoints"],
     "POSTPROCESSING_HOOKS": [

@@ -15,5 +15,6 @@ urlpatterns = [
     path("api/v1/", include("config.deliveries.api.urls")),
     path("", include("monitoring.urls")),
     path("", include("alerts.urls")),
+    path("", include("incidents.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alerts.admin import (
     alerts,
+    board,
     cases,
     channel_previews,
     channels,
@@ -25,6 +26,7 @@ from alerts.admin import (
 
 __all__ = [
     "alerts",
+    "board",
     "cases",
     "channel_previews",
     "channels",

@@ -8,16 +8,17 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from alerts.admin.cases import show_case
-from alerts.admin.filters import SourceFilter, StateFilter, WhoseFilter
-from alerts.enums import AlertState, HoldKind, Severity
+from alerts.admin.filters import CauseFilter, SourceFilter, StateFilter, WhoseFilter
+from alerts.enums import AlertCause, AlertState, HoldKind, Severity
 from alerts.held import prefetch_holds
 from alerts.labels import describe_labels
 from alerts.models import Alert
-from alerts.services.alerts import AlertOver, acknowledge_alert
+from alerts.services.alerts import acknowledge_all
 from alerts.timeline import hold_tone
 from config.actors import actor_of_user
 from config.admin.base import ReadOnlyAdmin
@@ -38,6 +39,14 @@ def show_holds(alert: Any) -> SafeString:
     return format_html("<br>{}{}", chip(hold_tone(holds[0]), HoldKind(holds[0].kind).label, title=text), until)
 
 
+def show_cause(alert: Alert) -> SafeString:
+    """That data is missing, if it is what the alert is about, or is so while it fires; empty otherwise."""
+    if not (alert.is_no_data or alert.is_missing):
+        return mark_safe("")
+    since = f"Since {timezone.localtime(alert.no_data_since):%d %b, %H:%M}" if alert.no_data_since else ""
+    return format_html(" {}", chip(AlertCause.NO_DATA.tone, AlertCause.NO_DATA.label, title=since))
+
+
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
     """Alerts. The page of one is a case: see cases.py."""
@@ -52,12 +61,13 @@ class AlertAdmin(ReadOnlyAdmin):
         "show_trail",
     ]
     list_display_links = ["show_summary"]
-    list_filter = [StateFilter, "severity", WhoseFilter, SourceFilter, "application"]
+    list_filter = [StateFilter, "severity", CauseFilter, WhoseFilter, SourceFilter, "application"]
     list_select_related = ["application", "rule", "assignee"]
     search_fields = ["name", "annotations__summary", "labels"]
     search_help_text = "Rule, summary or label"
     actions = ["acknowledge_selected"]
     sortable_by = ()
+    change_list_template = "alerts/alert_list.html"
     empty_title = "No open alerts"
     empty_text = "Rules are evaluated every 15 seconds. What they find shows up here, the most urgent on top."
     empty_url = "admin:alerts_rule_changelist"
@@ -92,7 +102,12 @@ class AlertAdmin(ReadOnlyAdmin):
         if alert.is_open and alert.is_acknowledged:
             state = chip("acknowledged", f"{AlertState(alert.state).label}, acknowledged")
         return format_html(
-            '<span data-alert="{}" data-open="{}">{}{}</span>', alert.pk, int(alert.is_open), state, show_holds(alert)
+            '<span data-alert="{}" data-open="{}">{}{}{}</span>',
+            alert.pk,
+            int(alert.is_open),
+            state,
+            show_cause(alert),
+            show_holds(alert),
         )
 
     @admin.display(description="Severity")
@@ -132,11 +147,7 @@ class AlertAdmin(ReadOnlyAdmin):
     @admin.action(description="Acknowledge", permissions=["respond"])
     def acknowledge_selected(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
         """Note that the reader looks after the selected alerts."""
-        taken, by = 0, actor_of_user(request.user)
-        for alert_id in queryset.values_list("pk", flat=True):
-            try:
-                taken += acknowledge_alert(alert_id=alert_id, by=by)
-            except AlertOver:
-                continue
+        ids = list(queryset.values_list("pk", flat=True))
+        taken = acknowledge_all(alert_ids=ids, by=actor_of_user(request.user))
         words = "You look after 1 alert now." if taken == 1 else f"You look after {taken} alerts now."
         messages.success(request, words if taken else "Nothing to acknowledge: they are over or have someone already.")

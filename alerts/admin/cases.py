@@ -34,6 +34,8 @@ from alerts.timeline import Entry, hold_tone, tell_story
 from config.actors import Actor, actor_of_user
 from config.admin.pages import admin_page
 from config.deliveries.selectors import list_deliveries_of
+from config.ids import read_id
+from config.sections import find_sections
 
 VIEW, CHANGE = "alerts.view_alert", "alerts.change_alert"
 ADDRESS = "alerts/alert/<int:pk>"
@@ -70,6 +72,7 @@ def describe_case(request: HttpRequest, alert: Alert) -> dict[str, Any]:
         "people": list(_list_people()),
         "earlier": list(_list_earlier(alert)),
         "subjects": list_subjects(request, alert),
+        "sections": find_sections(request, "alert", application_id=alert.application_id, pk=alert.pk),
         "notes": _list_notes(alert),
         "is_fullwidth": "1",
     }
@@ -126,7 +129,7 @@ def close(request: HttpRequest, pk: int) -> HttpResponseBase:
 def assign(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Give it to someone."""
     chosen = request.POST.get("assignee", "")
-    person = _list_people().filter(pk=chosen).first() if chosen.isdecimal() else None
+    person = _list_people().filter(pk=read_id(chosen)).first()
     if chosen and person is None:
         messages.error(request, "This person can't be given alerts (any more).")
         return redirect("admin:alerts_alert_change", pk)
@@ -162,18 +165,14 @@ def _act(request: HttpRequest, pk: int, act: Callable[..., bool], *, yes: str, n
 
 
 def _find(pk: int | str) -> Alert:
-    alert = (
-        Alert.objects.select_related("rule", "application", "assignee").filter(pk=pk).first()
-        if str(pk).isdecimal()
-        else None
-    )
+    alert = Alert.objects.select_related("rule", "application", "assignee").filter(pk=read_id(pk)).first()
     if alert is None:
         raise Http404("There is no such alert.")
     return alert
 
 
 def _tell(alert: Alert) -> list[Entry]:
-    return tell_story(alert.transitions.all(), alert.comments.all(), alert.holds.all())
+    return tell_story(alert.transitions.all(), alert.comments.all(), alert.holds.all(), is_no_data=alert.is_no_data)
 
 
 def _list_notes(alert: Alert) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from alerts.admin.channel_forms import PART_NAMES, ChannelForm
 from alerts.channel_parts import BY_APPRISE, NUMBERED
 from alerts.enums import ChannelKind
 from alerts.models import Channel
-from alerts.services.channels import save_channel, send_test
+from alerts.services.channels import TooManyTests, save_channel, send_test
 from config.actors import actor_of_user
 from config.admin.base import BaseAdmin
 from config.admin.pages import admin_page
@@ -36,6 +36,7 @@ class ChannelAdmin(BaseAdmin):
     search_help_text = "Name or address"
     change_form_template = "alerts/channel_form.html"
     actions = ["send_tests"]
+    secret_fields = PART_NAMES
 
     class Media:
         css = {"all": ["alerts/alerts.css"]}
@@ -85,7 +86,12 @@ class ChannelAdmin(BaseAdmin):
     @admin.action(description="Send a test", permissions=["try"])
     def send_tests(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
         """Queue a test of each selected channel."""
-        sent = sum(send_test(channel=channel, by=actor_of_user(request.user)) for channel in queryset)
+        sent = 0
+        for channel in queryset:
+            try:
+                sent += send_test(channel=channel, by=actor_of_user(request.user))
+            except TooManyTests as error:
+                self.message_user(request, f"“{channel.name}”: {error}", messages.WARNING)
         words = f"Tests to {sent} recipients are on their way. Deliveries shows whether they arrived."
         self.message_user(request, words, messages.SUCCESS if sent else messages.WARNING)
 
@@ -136,7 +142,11 @@ class ChannelAdmin(BaseAdmin):
 def try_out(request: HttpRequest, pk: int) -> HttpResponse:
     """Queue a test message and lead to what becomes of it."""
     channel = get_object_or_404(Channel, pk=pk)
-    sent = send_test(channel=channel, by=actor_of_user(request.user))
+    try:
+        sent = send_test(channel=channel, by=actor_of_user(request.user))
+    except TooManyTests as error:
+        messages.error(request, str(error))
+        return redirect("admin:alerts_channel_change", pk)
     if not sent:
         messages.error(
             request, "It reaches nobody: give it an address or a number, or an administrator an e-mail address."

@@ -22,6 +22,7 @@ from alerts.services.components import delete_component, save_component
 from alerts.services.holding import read_components
 from config.admin.base import BaseAdmin
 from config.admin.pages import admin_page
+from config.ids import read_id
 
 VIEW, ADD = "alerts.view_component", "alerts.add_component"
 
@@ -121,6 +122,6 @@ def preview(request: HttpRequest) -> HttpResponseBase:
     if not matchers:
         return render(request, "alerts/component_between.html")
     chosen = request.POST.get("application", "")
-    matching = list_matching(matchers, application_id=int(chosen) if chosen.isdecimal() and len(chosen) < 19 else None)
+    matching = list_matching(matchers, application_id=read_id(chosen) or None)
     context = {"matching": matching, "left_out": matching.count - len(matching.shown)}
     return render(request, "alerts/matching.html", context)

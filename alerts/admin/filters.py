@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from alerts.enums import OPEN_STATES, AlertSource, AlertState
+from alerts.enums import OPEN_STATES, AlertCause, AlertSource, AlertState
 from alerts.models import Alert, Rule
 
 
@@ -66,6 +66,26 @@ class WhoseFilter(admin.SimpleListFilter):
         if self.value() == "me":
             return queryset.filter(assignee_id=request.user.pk)
         return queryset.filter(assignee=None) if self.value() == "nobody" else queryset
+
+
+class CauseFilter(admin.SimpleListFilter):
+    """Whether data is missing."""
+
+    title = "why"
+    parameter_name = "cause"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """What there is to choose."""
+        return [(cause.value, cause.label) for cause in AlertCause]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Alert]:
+        """The alerts of that cause; without data are also those that fire on while it is missing."""
+        alerts: QuerySet[Alert] = queryset
+        if self.value() == AlertCause.CONDITION:
+            alerts = queryset.filter(cause=AlertCause.CONDITION)
+        elif self.value() == AlertCause.NO_DATA:
+            alerts = queryset.without_data()
+        return alerts
 
 
 class SourceFilter(admin.SimpleListFilter):

@@ -7,8 +7,9 @@ from typing import Any
 from django import forms
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from alerts.drafts import RuleDraft, RuleInvalid, check_draft
+from alerts.drafts import RuleDraft, RuleInvalid
 from alerts.models import Rule
+from alerts.services.rules import check_rule
 from config.admin.fields import SecondsField
 
 #: Annotations that have a field of their own.
@@ -48,6 +49,12 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         required=False,
         help_text="How long the condition must be gone before the alert counts as resolved, like 1 min.",
     )
+    no_data_after_seconds = SecondsField(
+        label="No data after",
+        required=False,
+        help_text="How long a series must be missing before people are told that no data comes, like 10 min. An alert that "
+        "fires goes on then. Empty: nobody is told, and it ends. A value counts for 5 min after it came.",
+    )
     labels = LabelsField(
         required=False, help_text="Added to its alerts, one on each line, like team=erp. Values may be templates."
     )
@@ -76,6 +83,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
             "condition",
             "for_seconds",
             "keep_firing_for_seconds",
+            "no_data_after_seconds",
             "clear_condition",
             "policy",
             "channels",
@@ -97,7 +105,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         if self.errors:
             return data
         try:
-            check_draft(self.draft())
+            check_rule(self.draft())
         except RuleInvalid as error:
             for name, message in error.errors.items():
                 field, text = self._place(name, message)
@@ -117,6 +125,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
             severity=data.get("severity", ""),
             for_seconds=data.get("for_seconds") or 0,
             keep_firing_for_seconds=data.get("keep_firing_for_seconds") or 0,
+            no_data_after_seconds=data.get("no_data_after_seconds") or 0,
             labels=data.get("labels") or {},
             annotations=own | others,
             channel_ids=tuple(channel.pk for channel in data.get("channels") or ()),

@@ -19,6 +19,7 @@ from alerts.inhibit_drafts import DraftInvalid, InhibitDraft, check_inhibition, 
 from alerts.models import InhibitRule
 from alerts.routing.inhibition import InhibitRule as Judged
 from alerts.routing.matchers import MatcherInvalid, parse_matchers
+from alerts.selectors import match_owner
 from alerts.services.inhibitions import delete_inhibition, save_inhibition, set_inhibitions_enabled
 from config.admin.base import BaseAdmin
 from config.admin.pages import admin_page
@@ -37,7 +38,7 @@ class InhibitForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the 
 
     class Meta:
         model = InhibitRule
-        fields = ["name", "enabled", "source_matchers", "target_matchers"]
+        fields = ["name", "application", "enabled", "source_matchers", "target_matchers"]
         labels = {"source_matchers": "While this fires", "target_matchers": "This tells nobody"}
         widgets = {
             name: UnfoldAdminTextareaWidget(attrs={"rows": 2, "spellcheck": "false"})
@@ -67,12 +68,14 @@ class InhibitForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the 
         """Return what was filled in."""
         data = self.cleaned_data
         names = (name.strip() for name in data.get("equal", "").split(","))
+        application = data.get("application")
         return InhibitDraft(
             name=data.get("name", ""),
             source_matchers=data.get("source_matchers", ""),
             target_matchers=data.get("target_matchers", ""),
             equal=tuple(name for name in names if name),
             enabled=bool(data.get("enabled")),
+            application_id=application.pk if application else None,
         )
 
     def _post_clean(self) -> None:
@@ -88,13 +91,14 @@ class InhibitRuleAdmin(BaseAdmin):
     list_display = ["show_name", "show_state", "show_source", "show_target", "show_equal"]
     list_display_links = ["show_name"]
     list_filter = ["enabled"]
+    list_select_related = ["application"]
     search_fields = ["name", "source_matchers", "target_matchers"]
     search_help_text = "Name or matchers"
     sortable_by = ()
     actions = ["switch_on", "switch_off"]
     empty_title = "No inhibitions yet"
     empty_text = "While one alert fires, others that only follow from it can be held back: they are told of when it is over and they are not."
-    fieldsets = [(None, {"fields": ["name", "source_matchers", "target_matchers", "equal", "enabled"]})]
+    fieldsets = [(None, {"fields": ["name", "application", "source_matchers", "target_matchers", "equal", "enabled"]})]
 
     class Media:
         css = {"all": ["alerts/alerts.css"]}
@@ -131,7 +135,7 @@ class InhibitRuleAdmin(BaseAdmin):
     @admin.display(description="Inhibition")
     def show_name(self, rule: InhibitRule) -> SafeString:
         """Name, and where it comes from."""
-        note = "built in" if rule.is_builtin else ""
+        note = "built in" if rule.is_builtin else rule.application.name if rule.application else ""
         return format_html('<span class="pl-strong">{}</span><br><span class="pl-quiet">{}</span>', rule.name, note)
 
     @admin.display(description="State")
@@ -188,10 +192,11 @@ def preview(request: HttpRequest) -> HttpResponseBase:
 def list_warnings() -> list[str]:
     """Return warnings of rings among the inhibitions that are on."""
     judged = []
-    for rule in InhibitRule.objects.filter(enabled=True).order_by("pk"):
+    for rule in InhibitRule.objects.filter(enabled=True).select_related("application").order_by("pk"):
         try:
             sources, targets = parse_matchers(rule.source_matchers), parse_matchers(rule.target_matchers)
         except MatcherInvalid:
             continue
-        judged.append((rule.name, Judged(sources, targets, tuple(rule.equal))))
+        own = match_owner(rule)
+        judged.append((rule.name, Judged(sources + own, targets + own, tuple(rule.equal))))
     return warn_of_loops(judged)

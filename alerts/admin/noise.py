@@ -32,7 +32,7 @@ def show_noise(request: HttpRequest) -> HttpResponseBase:
         "words": RANGES[chosen][0],
         "rules": rules,
         "people": people,
-        "messages": sum(person.messages for person in people),
+        "message_count": sum(person.messages for person in people),
         "at_night": sum(person.at_night for person in people),
         "fired": sum(rule.fired for rule, _ in rules),
         "ignored": sum(rule.ignored for rule, _ in rules),

@@ -28,6 +28,7 @@ from alerts.rosters import list_gaps as list_stored_gaps
 from alerts.services.oncall import ScheduleInUse, change_schedule, create_schedule, delete_schedule
 from config.admin.base import BaseAdmin
 from config.admin.pages import admin_page
+from config.ids import read_id
 from config.templatetags.look import chip
 
 ADD, CHANGE = "alerts.add_oncallschedule", "alerts.change_oncallschedule"
@@ -170,7 +171,7 @@ def preview_schedule(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     pk = request.POST.get("schedule", "")
     now = timezone.now()
-    schedule = OnCallSchedule.objects.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
+    schedule = OnCallSchedule.objects.filter(pk=read_id(pk)).first()
     form = ScheduleForm(request.POST, schedule=schedule, now=now)
     draft = form.check()
     if draft is None:

@@ -12,7 +12,7 @@ from django.http import QueryDict
 
 from alerts.enums import OnCallRotation
 from alerts.models import OnCallSchedule
-from alerts.oncall.drafts import MAX_INTERVAL, ScheduleInvalid
+from alerts.oncall.drafts import FIRST_YEAR, LAST_YEAR, MAX_INTERVAL, ScheduleInvalid
 from alerts.oncall.hours import parse_hours, write_hours
 from alerts.oncall.rotations import Layer, People, Restriction, Rotation, find_instant
 from alerts.oncall.weeks import find_monday
@@ -47,6 +47,8 @@ class WallClockField(forms.Field):
             raise forms.ValidationError("Write it like 2026-01-05T09:00.") from error
         if moment.tzinfo is not None:
             raise forms.ValidationError("Leave the offset out.")
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise forms.ValidationError(f"Choose a day of the years {FIRST_YEAR} to {LAST_YEAR}.")
         return moment
 
 

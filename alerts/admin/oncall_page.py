@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -29,6 +29,7 @@ from alerts.services.oncall_calendars import Import, import_calendar, preview_ca
 from config.actors import actor_of_user
 from config.admin.pages import admin_page
 from config.crypto import SecretUnreadable
+from config.ids import read_id
 
 VIEW, CHANGE = "alerts.view_oncallschedule", "alerts.change_oncallschedule"
 OVERRIDE, CANCEL = "alerts.add_oncalloverride", "alerts.delete_oncalloverride"
@@ -40,9 +41,7 @@ def show_schedule(request: HttpRequest, object_id: str) -> HttpResponseBase:
     """Show the page of a schedule; raise Http404 or PermissionDenied."""
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
-    if not object_id.isdecimal() or len(object_id) > 18:
-        raise Http404("There is no such schedule.")
-    schedule = get_object_or_404(OnCallSchedule.objects.select_related("application"), pk=int(object_id))
+    schedule = get_object_or_404(OnCallSchedule.objects.select_related("application"), pk=read_id(object_id))
     now = timezone.now()
     may_override = request.user.has_perm(OVERRIDE)
     gaps = list_gaps(now, [schedule]).get(schedule, [])

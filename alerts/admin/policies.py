@@ -20,7 +20,16 @@ from alerts.admin.forms import LabelsField
 from alerts.escalation import Step, StepKind
 from alerts.models import Policy, PolicyStep, Route
 from alerts.services.grouping import Signpost
-from alerts.services.policies import TARGET_FIELDS, PolicyInvalid, check_policy, check_route
+from alerts.services.policies import (
+    TARGET_FIELDS,
+    PolicyInvalid,
+    RouteDraft,
+    StepDraft,
+    check_policy,
+    check_route,
+    delete_route,
+    save_route,
+)
 from config.admin.base import BaseAdmin
 from config.admin.fields import SecondsField
 from config.admin.pages import admin_page
@@ -53,6 +62,11 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
             "position",
         ]
         widgets = {"position": forms.HiddenInput}
+        help_texts = {
+            # Shown by policy.js at steps of this kind only.
+            "kind": '<span data-kind-help="declare_incident">It opens an incident for the alerts that nobody acknowledged: P1 if '
+            "the worst is critical, P3 if it is a warning, P4 if it is info. While it is open, what is new joins it.</span>"
+        }
 
     def clean(self) -> dict[str, Any]:
         """Put in what an empty field means."""
@@ -74,17 +88,18 @@ class StepFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]  # generic
         rows = [form.cleaned_data for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE")]
         steps = [_read_row(row) for row in rows if row.get("kind")]
         try:
-            check_policy(group_by=self.instance.group_by or [], steps=steps)
+            check_policy(policy=self.instance, steps=steps)
         except PolicyInvalid as error:
             raise forms.ValidationError(error.errors) from error
 
 
-def _read_row(row: Mapping[str, Any]) -> Step:
+def _read_row(row: Mapping[str, Any]) -> StepDraft:
     kind = StepKind(row["kind"])
-    rows = row.get(TARGET_FIELDS[kind]) if kind in TARGET_FIELDS else ()
-    return Step(
+    field = TARGET_FIELDS.get(kind)
+    rows = list(row.get(field) or ()) if field else []
+    step = Step(
         kind,
-        targets=tuple(each.pk for each in rows or ()),
+        targets=tuple(each.pk for each in rows),
         seconds=row["seconds"],
         count=row["count"],
         start=row["from_time"].strftime("%H:%M") if row.get("from_time") else "",
@@ -92,6 +107,7 @@ def _read_row(row: Mapping[str, Any]) -> Step:
         weekdays=tuple(row.get("weekdays") or ()),
         zone=row["zone"],
     )
+    return StepDraft(step, {field: rows} if field else {})
 
 
 class StepInline(StackedInline):
@@ -133,6 +149,7 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
         model = Policy
         fields = [
             "name",
+            "application",
             "group_by",
             "group_wait_seconds",
             "group_interval_seconds",
@@ -144,7 +161,7 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
     def clean(self) -> dict[str, Any]:
         """Nothing filled in means: nothing of its own."""
         data = super().clean() or {}
-        for name in self.Meta.fields[2:]:
+        for name in self.Meta.fields[3:]:
             if name in data and not self.data.get(name, "").strip():
                 data[name] = None
         return data
@@ -163,7 +180,7 @@ class PolicyAdmin(BaseAdmin):
     empty_title = "No escalation policies yet"
     empty_text = "A policy says whom an alert reaches first, and who is called if nobody acknowledges it in time."
     fieldsets = [
-        (None, {"fields": ["name"]}),
+        (None, {"fields": ["name", "application"]}),
         (
             "Grouping and patience",
             {
@@ -207,16 +224,36 @@ class RouteForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the st
 
     class Meta:
         model = Route
-        fields = ["name", "matchers", "policy", "parent", "position", "continues"]
+        fields = ["name", "application", "matchers", "policy", "parent", "position", "continues"]
 
     def clean(self) -> dict[str, Any]:
-        """Check the matchers, and where it hangs."""
+        """Check the matchers, where it hangs and where it leads."""
         data = super().clean() or {}
+        if self.errors:
+            return data
         try:
-            check_route(matchers=data.get("matchers", ""), parent=data.get("parent"), route_id=self.instance.pk)
+            check_route(self.draft(), route_id=self.instance.pk)
         except PolicyInvalid as error:
-            self.add_error("matchers", error.errors)
+            for name, words in error.placed:
+                self.add_error(name, words)
         return data
+
+    def draft(self) -> RouteDraft:
+        """Return what was filled in."""
+        data = self.cleaned_data
+        parent, policy, application = data.get("parent"), data.get("policy"), data.get("application")
+        return RouteDraft(
+            name=data.get("name", ""),
+            matchers=data.get("matchers", ""),
+            parent_id=parent.pk if parent else None,
+            position=data.get("position") or 0,
+            policy_id=policy.pk if policy else None,
+            continues=bool(data.get("continues")),
+            application_id=application.pk if application else None,
+        )
+
+    def _post_clean(self) -> None:
+        """Leave the instance alone: the service writes it, from the draft."""
 
 
 @admin.register(Route)
@@ -226,7 +263,7 @@ class RouteAdmin(BaseAdmin):
     form = RouteForm
     list_display = ["show_name", "matchers", "show_policy", "position", "show_next"]
     list_display_links = ["show_name"]
-    list_select_related = ["policy", "parent"]
+    list_select_related = ["policy", "parent", "application"]
     search_fields = ["name", "matchers"]
     search_help_text = "Name or matcher"
     sortable_by = ()
@@ -240,6 +277,15 @@ class RouteAdmin(BaseAdmin):
 
     class Media:
         css = {"all": ["alerts/alerts.css"]}
+
+    def save_model(self, request: HttpRequest, obj: Route, form: Any, change: bool) -> None:
+        """Let the service write it."""
+        saved = save_route(draft=form.draft(), route=obj if change else None)
+        obj.__dict__.update(saved.__dict__)
+
+    def delete_model(self, request: HttpRequest, obj: Route) -> None:
+        """Let the service delete it."""
+        delete_route(route=obj)
 
     @admin.display(description="Route")
     def show_name(self, route: Route) -> SafeString:

@@ -16,15 +16,17 @@ from alerts.admin.forms import RuleForm
 from alerts.charts import draw_condition
 from alerts.drafts import RuleDraft
 from alerts.models import Rule
-from alerts.previews import BACK_TESTS, BackTest, back_test, preview_rule
+from alerts.previews import BACK_TESTS, BackTest, back_test, is_met, preview_rule
 from alerts.rehearsal import Firing
 from config.admin.pages import admin_page
 from config.lengths import describe_seconds
-from monitoring.applications.current import find_current_application
+from monitoring.applications.current import find_current_application, list_choices
 from monitoring.charts.spec import Chart, Mark
 
 MAX_MARKS = 12
 SHOWN_FIRINGS = 15
+#: Applications that are asked beside the reader's own whether a rule for all of them is met.
+MAX_OTHERS = 20
 #: Hours of the night, in the site's zone.
 NIGHT = frozenset({22, 23, 0, 1, 2, 3, 4, 5})
 DRAWN_SECONDS = 3 * 3600
@@ -37,6 +39,8 @@ def preview(request: HttpRequest) -> HttpResponseBase:
     chosen = request.POST.get("application", "")
     application = find_current_application(request, chosen=chosen if chosen.isdecimal() else None)
     filled_in = request.POST.copy()
+    if not filled_in.get("condition", "").strip():
+        return render(request, "alerts/rule_preview.html", {"is_empty": True})
     if not filled_in.get("name", "").strip():
         filled_in["name"] = "This rule"
     form = RuleForm(filled_in, instance=Rule())
@@ -44,7 +48,11 @@ def preview(request: HttpRequest) -> HttpResponseBase:
         return render(request, "alerts/rule_preview.html", {"errors": _list_errors(form), "application": application})
     if application is None:
         return render(request, "alerts/rule_preview.html", {"application": None})
-    return render(request, "alerts/rule_preview.html", _describe(form.draft(), application))
+    draft = form.draft()
+    if draft.application_id is None:
+        others = [each for each in list_choices(request) if each.pk != application.pk]
+        application = _find_met(draft, [application, *others[:MAX_OTHERS]]) or application
+    return render(request, "alerts/rule_preview.html", _describe(draft, application))
 
 
 @admin_page("alerts/rule/back-test/", name="alerts_rule_back_test", permission="alerts.view_rule")
@@ -60,6 +68,12 @@ def show_back_test(request: HttpRequest) -> HttpResponseBase:
     return render(request, "alerts/rule_back_test.html", _describe_back_test(found))
 
 
+def _find_met(draft: RuleDraft, applications: list[Any]) -> Any | None:
+    """Return the first application in which the condition is met now, so that a rule for all shows where it would fire."""
+    now = timezone.now()
+    return next((each for each in applications if is_met(draft=draft, application_id=each.pk, now=now)), None)
+
+
 def _describe_back_test(found: BackTest) -> dict[str, Any]:
     now = timezone.now()
     rows = [
@@ -67,6 +81,7 @@ def _describe_back_test(found: BackTest) -> dict[str, Any]:
             "at": firing.fired_at,
             "lasted": describe_seconds(((firing.resolved_at or now) - firing.fired_at).total_seconds()),
             "labels": found.labels.get(firing.fingerprint, ""),
+            "is_no_data": firing.is_no_data,
             "is_over": firing.resolved_at is not None,
         }
         for firing in reversed(found.firings[-SHOWN_FIRINGS:])
@@ -78,6 +93,7 @@ def _describe_back_test(found: BackTest) -> dict[str, Any]:
         "days": found.span.days,
         "step": describe_seconds(found.step.total_seconds()),
         "count": len(found.firings),
+        "no_data_count": sum(firing.is_no_data for firing in found.firings),
         "longest": _describe_longest(found.firings),
         "worst": max(days.items(), key=lambda each: each[1], default=None),
         "day_count": len(days),
@@ -103,6 +119,7 @@ def _describe(draft: RuleDraft, application: Any) -> dict[str, Any]:
         "held": describe_seconds(draft.for_seconds) if draft.for_seconds else "",
         "left_out": found.count - len(found.found),
         "firing_count": len(found.firings or ()),
+        "no_data_count": sum(firing.is_no_data for firing in found.firings or ()),
         "longest": _describe_longest(found.firings or []),
         "chart": _mark(chart, draft, found.firings or []) if chart else None,
     }
@@ -115,7 +132,10 @@ def _list_errors(form: RuleForm) -> list[tuple[str, str]]:
 
 def _mark(chart: Chart, draft: RuleDraft, firings: list[Firing]) -> Chart:
     """Return the chart with the firings marked; its key follows what it shows, so that it is drawn anew when that changes."""
-    marks = tuple(Mark(firing.fired_at.timestamp(), "would fire", "bad") for firing in firings[-MAX_MARKS:])
+    marks = tuple(
+        Mark(firing.fired_at.timestamp(), "no data" if firing.is_no_data else "would fire", "bad")
+        for firing in firings[-MAX_MARKS:]
+    )
     shown = f"{draft.condition}|{draft.severity}|{chart.application_id}|{[mark.at for mark in marks]}"
     key = f"condition-{hashlib.sha256(shown.encode()).hexdigest()[:12]}"
     return replace(chart, marks=marks, key=key)

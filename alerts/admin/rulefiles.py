@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from unfold.admin import ModelAdmin
 
 from alerts.models import Rule
-from alerts.rulefiles import FileError, RuleFileInvalid, decode_rule_file
+from alerts.rulefiles import MAX_BYTES, FileError, RuleFileInvalid, decode_rule_file
 from alerts.services.rulefiles import Imported, export_rule_file, import_rule_file, preview_rule_file
 from config.actors import actor_of_user
 from config.admin.pages import admin_page
@@ -42,7 +42,8 @@ class RuleFileForm(forms.Form):
         data = self.cleaned_data
         upload, application = data.get("file"), data.get("application")
         return {
-            "text": decode_rule_file(upload.read()) if upload else data.get("text", ""),
+            # One byte more than is read is enough to be refused for its size.
+            "text": decode_rule_file(upload.read(MAX_BYTES + 1)) if upload else data.get("text", ""),
             "application_id": application.pk if application else None,
             "replace": data["replace"],
         }

@@ -61,7 +61,20 @@ class RuleAdmin(BaseAdmin):
         css = {"all": ["alerts/alerts.css"]}
 
     fieldsets = [
-        ("What is watched", {"fields": ["name", "condition", "for_seconds", "severity", "application", "enabled"]}),
+        (
+            "What is watched",
+            {
+                "fields": [
+                    "name",
+                    "condition",
+                    "for_seconds",
+                    "no_data_after_seconds",
+                    "severity",
+                    "application",
+                    "enabled",
+                ]
+            },
+        ),
         ("What people read", {"fields": ["summary", "description", "runbook"]}),
         ("Who is told", {"fields": ["policy", "channels", "owner"]}),
         (
@@ -155,7 +168,10 @@ class RuleAdmin(BaseAdmin):
     def show_for(self, rule: Rule) -> SafeString:
         """How long it must hold."""
         words = describe_seconds(rule.for_seconds) if rule.for_seconds else "at once"
-        return format_html('<span class="pl-nowrap">{}</span>', words)
+        no_data = f"no data: {describe_seconds(rule.no_data_after_seconds)}" if rule.no_data_after_seconds else ""
+        return format_html(
+            '<span class="pl-nowrap">{}</span><br><span class="pl-quiet pl-nowrap">{}</span>', words, no_data
+        )
 
     @admin.display(description="Tells")
     def show_channels(self, rule: Rule) -> str:

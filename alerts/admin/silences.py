@@ -27,6 +27,7 @@ from alerts.silencing import CHOICES, SilenceInvalid, describe_labels_as_matcher
 from config.actors import actor_of_user
 from config.admin.base import BaseAdmin
 from config.admin.pages import admin_page
+from config.ids import read_id
 from config.templatetags.look import ago, chip
 
 VIEW, ADD, CHANGE = "alerts.view_silence", "alerts.add_silence", "alerts.change_silence"
@@ -111,13 +112,13 @@ class SilenceAdmin(BaseAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Of an alert whose page led here: its labels. Of a silence that is to be begun again: its own."""
         given = super().get_changeform_initial_data(request)
-        alert_id, again = given.pop("alert", ""), given.pop("again", "")
-        if alert_id.isdecimal():
+        alert_id, again = read_id(given.pop("alert", "")), read_id(given.pop("again", ""))
+        if alert_id:
             alert = Alert.objects.select_related("application").filter(pk=alert_id).first()
             if alert is not None:
                 found = describe_labels_as_matchers(label_alert(alert))
                 return {"matchers": found, "application": alert.application_id, **given}
-        if again.isdecimal() and (silence := Silence.objects.filter(pk=again).first()):
+        if again and (silence := Silence.objects.filter(pk=again).first()):
             known = {"matchers": silence.matchers, "application": silence.application_id, "reason": silence.reason}
             return {**known, **given}
         return dict(given)
@@ -197,6 +198,8 @@ class SilenceAdmin(BaseAdmin):
 def preview(request: HttpRequest) -> HttpResponseBase:
     """Return which alerts a filled-in form would hold now; nothing is kept."""
     filled_in = request.POST.copy()
+    if not filled_in.get("matchers", "").strip() and not filled_in.get("application", ""):
+        return render(request, "alerts/matching.html", {"is_empty": True})
     if not filled_in.get("reason", "").strip():
         filled_in["reason"] = "Not written yet"
     form = SilenceForm(filled_in, instance=Silence())

@@ -12,15 +12,16 @@ from django.utils import timezone
 from alerts import why
 from alerts.destinations import read_plan
 from alerts.enums import HoldKind
-from alerts.escalation import REACHING, Step, StepKind
-from alerts.models import Alert, AlertGroup, Channel, Notice, OnCallSchedule
+from alerts.escalation import Step, StepKind
+from alerts.models import Alert, AlertGroup, Channel, Notice
 from alerts.rosters import find_on_call
 from alerts.selectors import list_channel_recipients, list_notice_ids, list_people_recipients
 from alerts.services.telling import SOURCE
+from alerts.steps import StepWriter
 from config.admin.pages import admin_page
 from config.deliveries.models import Delivery
 from config.deliveries.selectors import list_deliveries_of
-from config.lengths import describe_seconds
+from config.ids import read_id
 
 VIEW = "alerts.view_alert"
 
@@ -30,7 +31,7 @@ def show_why(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Explain why an alert did or did not reach a person (?person=, else the reader)."""
     alert = Alert.objects.filter(pk=pk).first()
     wish = request.GET.get("person", "")
-    person = get_user_model().objects.filter(pk=wish).first() if wish.isdecimal() else request.user
+    person = get_user_model().objects.filter(pk=read_id(wish)).first() if wish else request.user
     if alert is None or person is None:
         raise Http404("There is no such alert or person.")
     sentences = why.explain(describe_case(alert, person), now=timezone.now())
@@ -71,6 +72,7 @@ def _describe_message(delivery: Delivery, notice: Notice) -> why.Message:
 
 def _describe_path(group: AlertGroup, person: Any, addresses: set[str]) -> why.Path:
     _, steps = read_plan(group.plan)
+    writer = StepWriter(steps)
     # After its last step a policy stands behind it; one that begins anew has taken them all once.
     done = len(steps) if group.step_rounds else group.step_position
     return why.Path(
@@ -78,12 +80,11 @@ def _describe_path(group: AlertGroup, person: Any, addresses: set[str]) -> why.P
         steps=[
             why.Step(
                 number=number,
-                words=_describe_step(step),
+                words=writer.write(step),
                 reaches=_reaches(step, person, addresses),
                 taken=number <= done and group.notified_at is not None,
             )
             for number, step in enumerate(steps, start=1)
-            if step.kind in REACHING or step.kind is StepKind.WAIT
         ],
         looked=group.notified_at is not None,
         look_at=group.look_at,
@@ -104,22 +105,3 @@ def _reaches(step: Step, person: Any, addresses: set[str]) -> bool:
             now = timezone.now()
             return any(person in find_on_call(schedule_id, now) for schedule_id in step.targets)
     return False
-
-
-def _describe_step(step: Step) -> str:
-    match step.kind:
-        case StepKind.WAIT:
-            return f"wait {describe_seconds(step.seconds)}"
-        case StepKind.CHANNEL:
-            return f"tell {_list_names(Channel.objects.filter(pk__in=step.targets).values_list('name', flat=True))}"
-        case StepKind.PERSON | StepKind.ROUND_ROBIN:
-            people = get_user_model().objects.filter(pk__in=step.targets).values_list("username", flat=True)
-            return f"tell {'one of ' if step.kind is StepKind.ROUND_ROBIN else ''}{_list_names(people)}"
-        case StepKind.TEAM:
-            return "tell a team"
-    names = OnCallSchedule.objects.filter(pk__in=step.targets).values_list("name", flat=True)
-    return f"tell whoever is on call in {_list_names(names)}"
-
-
-def _list_names(names: Any) -> str:
-    return ", ".join(names) or "nobody"

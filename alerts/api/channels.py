@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -16,10 +17,10 @@ from alerts.channel_parts import MAX_URL
 from alerts.enums import ChannelKind, Severity
 from alerts.models import Channel
 from alerts.selectors import list_channels
-from alerts.services.channels import ChannelInvalid, delete_channel, save_channel, send_test
+from alerts.services.channels import ChannelInvalid, TooManyTests, delete_channel, save_channel, send_test
 from config.actors import actor_of_key
 from config.api.authentication import KeyGrant
-from config.api.errors import BodyInvalid, Conflict
+from config.api.errors import BodyInvalid, Conflict, RateLimited
 from config.api.errors import NotFound as NothingHere
 from config.api.idempotency import answer_once
 
@@ -146,7 +147,7 @@ class ChannelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     @extend_schema(summary="Send a test", request=None, responses={202: TestOutput})
     @action(detail=True, methods=["post"])
     def test(self, request: Request, pk: str) -> Response:
-        """Queue a test message to everyone the channel reaches; 409 if that is nobody."""
+        """Queue a test message to everyone the channel reaches; 409 if that is nobody, 429 after five of them in an hour."""
         return answer_once(request, lambda: self._test(request))
 
     def _create(self, request: Request) -> Response:
@@ -157,7 +158,10 @@ class ChannelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         return Response(ChannelOutput(channel).data, status=status.HTTP_201_CREATED)
 
     def _test(self, request: Request) -> Response:
-        sent = send_test(channel=self._own(), by=actor_of_key(_grant(request)))
+        try:
+            sent = send_test(channel=self._own(), by=actor_of_key(_grant(request)))
+        except TooManyTests as error:
+            raise RateLimited(str(error), retry_after_seconds=ceil(error.wait.total_seconds())) from error
         if not sent:
             raise Conflict("It reaches nobody: give it an address or a number.")
         return Response({"recipients": sent}, status=status.HTTP_202_ACCEPTED)

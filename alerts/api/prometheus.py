@@ -11,6 +11,7 @@ from django.utils import timezone
 from alerts.alertmanager import write_time
 from alerts.enums import AlertState
 from alerts.formatting import show_float
+from alerts.labels import CAUSE
 from alerts.models import Alert, Rule
 from alerts.selectors import list_alerts, list_rules
 from config.api.authentication import KeyGrant
@@ -83,10 +84,11 @@ def _describe_rule(rule: Rule, alerts: list[Alert]) -> dict[str, Any]:
 
 def _describe_alert(alert: Alert) -> dict[str, Any]:
     """Return an alert; one from outside says beside Prometheus' members whose it is."""
+    cause = {CAUSE: alert.cause} if alert.is_no_data else {}
     origin = {"source": alert.source, "generatorURL": alert.generator_url} if alert.source else {}
     return {
         **origin,
-        "labels": {**alert.labels, "alertname": alert.name, "severity": alert.severity},
+        "labels": {**alert.labels, **cause, "alertname": alert.name, "severity": alert.severity},
         "annotations": alert.annotations,
         "state": alert.state,
         "activeAt": write_time(alert.active_since),

@@ -1,4 +1,4 @@
-"""REST: what holds alerts back: silences, inhibitions, components."""
+"""REST: silences, and matchers as they are written in bodies."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from alerts.component_pages import Line, list_tree
-from alerts.component_tree import Health
-from alerts.held import list_inhibitions, list_silences
-from alerts.models import InhibitRule, Silence
+from alerts.held import list_silences
+from alerts.models import Silence
 from alerts.routing.matchers import (
     MAX_MATCHERS,
     MAX_TEXT_LENGTH,
@@ -179,31 +177,6 @@ class SilenceFilter(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=STATES, required=False)
 
 
-class InhibitionOutput(serializers.ModelSerializer[InhibitRule]):
-    """While an alert that the source matches fires, alerts that the target matches tell nobody, if `equal` are equal."""
-
-    is_builtin = serializers.BooleanField(read_only=True)
-
-    class Meta:
-        model = InhibitRule
-        fields = ["id", "name", "source_matchers", "target_matchers", "equal", "enabled", "is_builtin"]
-        read_only_fields = fields
-
-
-class ComponentOutput(serializers.Serializer[Line]):
-    """One component of the tree. Lines come in its order; `depth` 0 needs nothing. `alerts`: ids of its own that fire."""
-
-    id = serializers.IntegerField(source="row.pk")
-    name = serializers.CharField(source="row.name")
-    application = serializers.IntegerField(source="row.application_id", allow_null=True)
-    matchers = serializers.CharField(source="row.matchers")
-    depth = serializers.IntegerField(source="branch.depth")
-    needs = serializers.ListField(child=serializers.IntegerField(), source="branch.component.parents")
-    health = serializers.ChoiceField(choices=[(health.value, health.label) for health in Health])
-    alerts = serializers.ListField(child=serializers.IntegerField(), source="branch.alert_ids")
-    because = serializers.CharField(source="words", help_text="What holds its alerts, in words.")
-
-
 class SilenceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Silence]):
     """Silences that may hold this application's alerts; those for all applications can be read."""
 
@@ -280,42 +253,6 @@ class SilenceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         except SilenceInvalid as error:
             raise _refuse(error) from error
         return Response(SilenceOutput(self.get_queryset().get(pk=silence.pk)).data, status=status.HTTP_201_CREATED)
-
-
-class InhibitionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[InhibitRule]):
-    """Inhibitions; they hold alerts of every application and are changed in the admin."""
-
-    queryset = InhibitRule.objects.none()
-    serializer_class = InhibitionOutput
-    lookup_value_regex = r"[0-9]{1,18}"
-
-    def get_queryset(self) -> QuerySet[InhibitRule]:
-        """Return all of them."""
-        return list_inhibitions() if isinstance(self.request.auth, KeyGrant) else InhibitRule.objects.none()
-
-    @extend_schema(summary="Which alerts inhibit which")
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """List inhibitions, the newest first."""
-        return super().list(request, *args, **kwargs)
-
-    @extend_schema(summary="One inhibition")
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Return an inhibition."""
-        return super().retrieve(request, *args, **kwargs)
-
-
-class ComponentTreeViewSet(viewsets.GenericViewSet[Any]):
-    """The tree of components, as far as they are the application's or nobody's in particular."""
-
-    serializer_class = ComponentOutput
-    pagination_class = None
-    filter_backends: list[Any] = []
-
-    @extend_schema(summary="What needs what, and what is broken", responses=ComponentOutput(many=True))
-    def list(self, request: Request) -> Response:
-        """List components, each below what it needs, with their health and the alerts that say so."""
-        lines = list_tree(now=timezone.now(), application_id=_grant(request).application_id)
-        return Response([ComponentOutput(line).data for line in lines])
 
 
 def _read_matcher(data: Any) -> Matcher:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from alerts.drafts import MAX_SECONDS, RuleDraft
-from alerts.enums import AlertSource, AlertState, NoteKind, Severity
+from alerts.drafts import MAX_SECONDS, RuleDraft, RuleInvalid
+from alerts.enums import AlertCause, AlertSource, AlertState, HoldKind, NoteKind, Severity
 from alerts.models import Alert, AlertComment, AlertTransition, Hold, Rule
 
 
@@ -28,6 +29,7 @@ class RuleOutput(serializers.ModelSerializer[Rule]):
     firing = serializers.IntegerField(read_only=True)
     pending = serializers.IntegerField(read_only=True)
     channels = serializers.PrimaryKeyRelatedField[Any](many=True, read_only=True)
+    owner = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
     is_builtin = serializers.BooleanField(read_only=True)
 
     class Meta:
@@ -42,9 +44,12 @@ class RuleOutput(serializers.ModelSerializer[Rule]):
             "severity",
             "for_seconds",
             "keep_firing_for_seconds",
+            "no_data_after_seconds",
             "labels",
             "annotations",
             "channels",
+            "policy",
+            "owner",
             "enabled",
             "is_builtin",
             "firing",
@@ -67,18 +72,47 @@ class RuleInput(serializers.Serializer[Rule]):
     severity = serializers.ChoiceField(choices=Severity.choices, default=Severity.WARNING.value)
     for_seconds = serializers.IntegerField(min_value=0, max_value=MAX_SECONDS, default=0)
     keep_firing_for_seconds = serializers.IntegerField(min_value=0, max_value=MAX_SECONDS, default=0)
+    no_data_after_seconds = serializers.IntegerField(
+        min_value=0,
+        max_value=MAX_SECONDS,
+        default=0,
+        help_text="How long a series must be missing before people are told that no data comes; 0: nobody is told.",
+    )
     labels = serializers.DictField(child=serializers.CharField(allow_blank=True, max_length=4000), default=dict)
     annotations = serializers.DictField(child=serializers.CharField(allow_blank=True, max_length=4000), default=dict)
     channels = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), default=list, max_length=100
     )
+    policy = serializers.IntegerField(
+        min_value=1,
+        max_value=2**63 - 1,
+        allow_null=True,
+        default=None,
+        help_text="Id of an escalation policy, which takes the place of the channels; null: none.",
+    )
+    owner = serializers.CharField(max_length=150, allow_null=True, default=None, help_text="User name; null: nobody.")
     enabled = serializers.BooleanField(default=True)
 
 
-def draft_of_input(data: dict[str, Any], *, application_id: int, owner_id: int | None = None) -> RuleDraft:
-    """Return the draft of a checked body."""
-    fields = {name: value for name, value in data.items() if name != "channels"}
-    return RuleDraft(**fields, channel_ids=tuple(data["channels"]), application_id=application_id, owner_id=owner_id)
+def draft_of_input(data: dict[str, Any], *, application_id: int) -> RuleDraft:
+    """Return the draft of a checked body; raise RuleInvalid for an owner that is not there."""
+    fields = {name: value for name, value in data.items() if name not in {"channels", "policy", "owner"}}
+    return RuleDraft(
+        **fields,
+        channel_ids=tuple(data["channels"]),
+        policy_id=data["policy"],
+        application_id=application_id,
+        owner_id=_find_owner(data["owner"]),
+    )
+
+
+def _find_owner(username: str | None) -> int | None:
+    if username is None:
+        return None
+    person = get_user_model().objects.filter(username=username).first()
+    if person is None:
+        raise RuleInvalid({"owner": f"There is no user “{username}” here."})
+    return int(person.pk)
 
 
 class TransitionOutput(serializers.ModelSerializer[AlertTransition]):
@@ -128,6 +162,8 @@ class AlertOutput(serializers.ModelSerializer[Alert]):
             "name",
             "summary",
             "state",
+            "cause",
+            "no_data_since",
             "severity",
             "labels",
             "annotations",
@@ -147,6 +183,17 @@ class AlertOutput(serializers.ModelSerializer[Alert]):
 
 class HoldOutput(serializers.ModelSerializer[Hold]):
     """Why nobody was told of an alert, from when to when. `ended_at` null: it is so now."""
+
+    reference = serializers.SerializerMethodField(
+        help_text="Id of the silence, window or alert that holds it; 0 for none, and for an alert of another application."
+    )
+
+    def get_reference(self, hold: Hold) -> int:
+        """Return the id of what holds it, if it is for the reader."""
+        if hold.kind not in {HoldKind.INHIBITION, HoldKind.COMPONENT}:
+            return hold.reference
+        mine = Alert.objects.filter(pk=hold.reference, application_id=hold.alert.application_id)
+        return hold.reference if mine.exists() else 0
 
     class Meta:
         model = Hold
@@ -171,6 +218,9 @@ class AlertFilter(serializers.Serializer[Any]):
 
     state = serializers.ChoiceField(
         choices=[("open", "pending or firing"), *AlertState.choices], required=False, help_text="State, or `open`."
+    )
+    cause = serializers.ChoiceField(
+        choices=AlertCause.choices, required=False, help_text="What it is about: its condition, or missing data."
     )
     severity = serializers.ChoiceField(choices=Severity.choices, required=False)
     rule = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False, help_text="Id of a rule.")

@@ -43,6 +43,7 @@ RULE_FIELDS = (
     "severity",
     "for_seconds",
     "keep_firing_for_seconds",
+    "no_data_after_seconds",
     "labels",
     "annotations",
     "enabled",
@@ -89,9 +90,14 @@ class RuleViewSet(RuleFileMixin, mixins.ListModelMixin, mixins.RetrieveModelMixi
         rule = self._own(pk)
         before = draft_of(rule)
         known = {name: getattr(before, name) for name in RULE_FIELDS}
-        body = RuleInput(data={**known, "channels": list(before.channel_ids), **_mapping(request.data)})
-        draft = draft_of_input(_read(body), application_id=_grant(request).application_id, owner_id=rule.owner_id)
+        known |= {
+            "channels": list(before.channel_ids),
+            "policy": before.policy_id,
+            "owner": rule.owner.get_username() if rule.owner else None,
+        }
+        body = RuleInput(data={**known, **_mapping(request.data)})
         try:
+            draft = draft_of_input(_read(body), application_id=_grant(request).application_id)
             update_rule(rule=rule, draft=draft, by=_actor(request))
         except RuleInvalid as error:
             raise _refuse(error) from error
@@ -107,8 +113,9 @@ class RuleViewSet(RuleFileMixin, mixins.ListModelMixin, mixins.RetrieveModelMixi
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _create(self, request: Request) -> Response:
-        draft = draft_of_input(_read(RuleInput(data=request.data)), application_id=_grant(request).application_id)
+        body = RuleInput(data=request.data)
         try:
+            draft = draft_of_input(_read(body), application_id=_grant(request).application_id)
             rule = create_rule(draft=draft)
         except RuleInvalid as error:
             raise _refuse(error) from error
@@ -195,6 +202,8 @@ class AlertViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
             alerts = alerts.filter(state__in=["pending", "firing"])
         elif chosen.get("state"):
             alerts = alerts.filter(state=chosen["state"])
+        if chosen.get("cause"):
+            alerts = alerts.filter(cause=chosen["cause"])
         if chosen.get("severity"):
             alerts = alerts.filter(severity=chosen["severity"])
         if chosen.get("rule"):

@@ -13,9 +13,9 @@ from alerts.models.oncall import (
     OnCallParticipant,
     OnCallSchedule,
 )
-from alerts.models.people import ChannelMessage, ContactMethod, NotificationPreference
+from alerts.models.people import ChannelMessage, ContactMethod, CountedUse, NotificationPreference
 from alerts.models.policies import Policy, PolicyStep, Route
-from alerts.models.rules import Channel, ChannelManager, Rule, RuleQuerySet
+from alerts.models.rules import Channel, ChannelManager, Rule, RuleMemory, RuleQuerySet
 from alerts.models.suppression import Component, InhibitRule, Silence
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "ChannelMessage",
     "Component",
     "ContactMethod",
+    "CountedUse",
     "GroupMember",
     "Hold",
     "InhibitRule",
@@ -45,6 +46,7 @@ __all__ = [
     "PolicyStep",
     "Route",
     "Rule",
+    "RuleMemory",
     "RuleQuerySet",
     "Silence",
 ]

@@ -11,9 +11,9 @@ from django.db.models import Case, F, Q, Value, When
 from django.urls import reverse
 from django.utils import timezone
 
-from alerts.enums import OPEN_STATES, AlertSource, AlertState, NoteKind, Severity
+from alerts.enums import OPEN_STATES, AlertCause, AlertSource, AlertState, NoteKind, Severity
 from alerts.models.rules import Rule
-from alerts.wording import summarise
+from alerts.wording import add_gone, summarise
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
@@ -30,6 +30,10 @@ class AlertQuerySet(models.QuerySet["Alert"]):
     def unacknowledged(self) -> AlertQuerySet:
         """Nobody has said yet that they look after them."""
         return self.filter(acknowledged_at=None)
+
+    def without_data(self) -> AlertQuerySet:
+        """Whose series is or was missing: the alerts of missing data, and those of a condition that outlive their data."""
+        return self.filter(Q(cause=AlertCause.NO_DATA) | Q(no_data_since__isnull=False))
 
     def by_need(self) -> AlertQuerySet:
         """What needs someone most first: firing before pending before ended, nobody's before somebody's, worst, newest."""
@@ -52,6 +56,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 class Alert(models.Model):
     """One rule's condition, true for one series of one application: from pending over firing to its end.
 
+    Or that series' data, missing (`cause`): a series has one open alert of a rule, of the one cause or the other.
     Or what another system reports about an application (`source`): such an alert has no rule and fires at once.
 
     Services write these rows; every change of state compares `version` and leaves an AlertTransition. Pruned after
@@ -66,6 +71,7 @@ class Alert(models.Model):
     annotations = models.JSONField(default=dict)
     severity = models.CharField(max_length=10, choices=Severity.choices)
     state = models.CharField(max_length=10, choices=AlertState.choices)
+    cause = models.CharField(max_length=10, choices=AlertCause.choices, default=AlertCause.CONDITION)
     version = models.PositiveIntegerField(default=0)
     value = models.FloatField(null=True, help_text="What the condition last returned.")
     trail = ArrayField(
@@ -75,6 +81,9 @@ class Alert(models.Model):
     fired_at = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
     keep_until = models.DateTimeField(null=True, blank=True, help_text="Its condition is gone; it fires until then.")
+    no_data_since = models.DateTimeField(
+        null=True, blank=True, help_text="Its series is missing since then; kept when it is taken as gone for good."
+    )
     last_seen_at = models.DateTimeField(help_text="The newest evaluation that found it open.")
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.ForeignKey(
@@ -116,6 +125,11 @@ class Alert(models.Model):
             ),
             models.CheckConstraint(condition=Q(source__in=["", *AlertSource.values]), name="alert_source_known"),
             models.CheckConstraint(condition=Q(source="") | Q(rule=None), name="alert_rule_or_source"),
+            models.CheckConstraint(condition=Q(cause__in=AlertCause.values), name="alert_cause_known"),
+            # Only our own rules watch for missing data.
+            models.CheckConstraint(
+                condition=Q(source="") | Q(cause=AlertCause.CONDITION, no_data_since=None), name="alert_no_data_is_ours"
+            ),
             models.CheckConstraint(condition=Q(state__in=AlertState.values), name="alert_state_known"),
             models.CheckConstraint(condition=Q(severity__in=Severity.values), name="alert_severity_known"),
             models.CheckConstraint(
@@ -159,8 +173,30 @@ class Alert(models.Model):
 
     @property
     def summary(self) -> str:
-        """What is wrong, in one line."""
-        return summarise(rule_name=self.name, annotations=self.annotations, labels=self.labels)
+        """What is wrong, in one line; of what nobody waits for any longer, that it is so."""
+        summary = summarise(rule_name=self.name, annotations=self.annotations, labels=self.labels)
+        return add_gone(summary) if self.is_gone else summary
+
+    @property
+    def is_no_data(self) -> bool:
+        """Whether it is about missing data."""
+        return self.cause == AlertCause.NO_DATA
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it is open and its series missing, be it what the alert is about or only true of it."""
+        return self.is_open and self.no_data_since is not None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it ended because its series was missing for so long that it is taken as gone for good."""
+        return self.state == AlertState.RESOLVED and self.no_data_since is not None
+
+    @property
+    def state_words(self) -> str:
+        """Where it stands, and that data is missing if it is so: “Firing, no data”."""
+        state = str(AlertState(self.state).label)
+        return f"{state}, {str(AlertCause.NO_DATA.label).lower()}" if self.is_no_data or self.is_missing else state
 
     @property
     def generator_link(self) -> str:

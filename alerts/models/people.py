@@ -1,4 +1,4 @@
-"""How people want to be reached, and what went out by channels that have a limit."""
+"""How people want to be reached, and what is counted because it may be done so often only."""
 
 from __future__ import annotations
 
@@ -89,3 +89,24 @@ class ChannelMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class CountedUse(models.Model):
+    """One use of something that may be done so often only: a code sent, a test asked for, the button of a link pressed.
+
+    Knows nothing of what it is about, so that it outlives it. Pruned after eight days.
+    """
+
+    name = models.CharField(max_length=100, help_text="What is counted, for example channel-test:7; no address.")
+    at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[CountedUse]]
+
+    class Meta:
+        indexes = [
+            # Before each use: how often it was done lately.
+            models.Index(fields=["name", "-at"], name="counted_use_lately"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at:%Y-%m-%d %H:%M:%S}"

@@ -25,6 +25,14 @@ class Policy(models.Model):
     """An escalation policy. Its grouping and steps are snapshotted when a group opens: edits concern later ones only."""
 
     name = models.CharField(max_length=100, unique=True)
+    application = models.ForeignKey(
+        "monitoring.Application",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="Whose rules can name it, and whose keys may change it over REST. Empty: all applications; it is changed here only.",
+    )
     group_by = ArrayField(
         models.CharField(max_length=200),
         default=list,
@@ -133,11 +141,24 @@ class Route(models.Model):
     """A branch of the routing tree: alerts that match go to its policy, if their rule names neither policy nor channels."""
 
     name = models.CharField(max_length=100)
+    application = models.ForeignKey(
+        "monitoring.Application",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="Whose alerts it takes, and whose keys may change it over REST. Empty: alerts of all; it is changed here only.",
+    )
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
     position = models.PositiveSmallIntegerField(default=0, help_text="Branches of one parent are asked in this order.")
     matchers = models.TextField(help_text='Like {severity="critical", team=~"erp|shop"}. All of them have to match.')
     policy = models.ForeignKey(
-        Policy, null=True, blank=True, on_delete=models.PROTECT, related_name="routes", help_text="Empty: the parent's."
+        Policy,
+        null=True,
+        blank=True,
+        on_delete=models.RESTRICT,
+        related_name="routes",
+        help_text="Empty: the parent's.",
     )
     continues = models.BooleanField(default=False, help_text="Ask the next branches as well, after this one matched.")
 

@@ -138,6 +138,13 @@ class Rule(models.Model):
         validators=[MaxValueValidator(MAX_SECONDS)],
         help_text="How long the condition must be gone before the alert counts as resolved.",
     )
+    no_data_after_seconds = models.PositiveIntegerField(
+        "no data after (seconds)",
+        default=0,
+        validators=[MaxValueValidator(MAX_SECONDS)],
+        help_text="How long a series must be missing before people are told that no data comes. 0: nobody is told, and an "
+        "alert whose series vanishes ends.",
+    )
     labels = models.JSONField(
         default=dict, blank=True, help_text="Added to its alerts' labels; values may be templates."
     )
@@ -204,3 +211,25 @@ class Rule(models.Model):
     def is_builtin(self) -> bool:
         """Whether it came with the product."""
         return bool(self.builtin_key)
+
+
+class RuleMemory(models.Model):
+    """The series of a rule that were there when it was evaluated last, so that one that goes missing is noticed.
+
+    One row for each application that a rule with “no data after” judges, written when its series change; goes with the
+    rule, the application, or the option.
+    """
+
+    rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="memories")
+    application = models.ForeignKey("monitoring.Application", on_delete=models.CASCADE, related_name="+")
+    watched = models.TextField(help_text="What was watched, in the form that the evaluation compares.")
+    series = models.JSONField(default=dict, help_text="Labels by fingerprint.")
+    written_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[RuleMemory]]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["rule", "application"], name="one_memory_per_rule")]
+
+    def __str__(self) -> str:
+        return f"{len(self.series)} series of {self.rule}"

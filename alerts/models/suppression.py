@@ -69,6 +69,14 @@ class InhibitRule(models.Model):
     """While an alert that matches the source fires, alerts that match the target tell nobody, if certain labels are equal."""
 
     name = models.CharField(max_length=100, unique=True)
+    application = models.ForeignKey(
+        "monitoring.Application",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="Whose alerts it is about, and whose keys may change it over REST. Empty: alerts of all; it is changed here only.",
+    )
     source_matchers = models.TextField(help_text=f"What inhibits. {MATCHERS_HELP}")
     target_matchers = models.TextField(help_text=f"What is inhibited. {MATCHERS_HELP}")
     equal = ArrayField(

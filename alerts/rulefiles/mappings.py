@@ -34,14 +34,16 @@ SEVERITIES: Mapping[str, str] = {
 
 PREFIX = RESERVED_ANNOTATIONS
 CLEAR_CONDITION = f"{PREFIX}clear_condition"
+NO_DATA_AFTER = f"{PREFIX}no_data_after"
 CHANNELS = f"{PREFIX}channels"
+POLICY = f"{PREFIX}policy"
 APPLICATION = f"{PREFIX}application"
 ENABLED = f"{PREFIX}enabled"
 OWNER = f"{PREFIX}owner"
 ORIGIN = f"{PREFIX}origin"
 #: “true”: `runbook_url` is called so in the product as well.
 AS_WRITTEN = f"{PREFIX}as_written"
-OWN_FIELDS = (CLEAR_CONDITION, CHANNELS, APPLICATION, ENABLED, OWNER, ORIGIN, AS_WRITTEN)
+OWN_FIELDS = (CLEAR_CONDITION, NO_DATA_AFTER, CHANNELS, POLICY, APPLICATION, ENABLED, OWNER, ORIGIN, AS_WRITTEN)
 
 RUNBOOK, RUNBOOK_URL = "runbook", "runbook_url"
 _LINKS = ("https://", "http://")

@@ -15,6 +15,7 @@ from alerts.drafts import (
     judge_condition,
     judge_labels,
     judge_name,
+    judge_no_data_after,
     judge_seconds,
 )
 from alerts.rulefiles import mappings
@@ -184,17 +185,22 @@ def _read_rule(node: Node, group: str, where: str, notes: _Notes) -> FileRule | 
         where = f"{where.rpartition(', ')[0]}, alert {name}"
     labels, severity = _read_labels(fields.get("labels"), where, notes)
     annotations, own = _read_annotations(fields.get("annotations"), where, notes)
+    condition = _read_condition(node, fields.get("expr"), where, notes)
     return FileRule(
         group=group,
         name=name,
-        condition=_read_condition(node, fields.get("expr"), where, notes),
+        condition=condition,
         severity=severity,
         for_seconds=_read_seconds(fields.get("for"), f"{where}, for", notes) or 0,
         keep_firing_for_seconds=_read_seconds(fields.get("keep_firing_for"), f"{where}, keep_firing_for", notes) or 0,
         labels=labels,
         annotations=annotations,
         clear_condition=_read_own(own, mappings.CLEAR_CONDITION, _read_clear_condition, where, notes),
+        no_data_after_seconds=_read_own(
+            own, mappings.NO_DATA_AFTER, lambda text: _read_no_data_after(text, condition), where, notes
+        ),
         channels=_read_own(own, mappings.CHANNELS, mappings.read_names, where, notes),
+        policy=_read_own(own, mappings.POLICY, str, where, notes),
         application=_read_own(own, mappings.APPLICATION, str, where, notes),
         enabled=_read_own(own, mappings.ENABLED, mappings.read_flag, where, notes),
         owner=_read_own(own, mappings.OWNER, str, where, notes),
@@ -283,6 +289,13 @@ def _read_clear_condition(text: str) -> str:
     if problem:
         raise ValueError(problem)
     return text.strip()
+
+
+def _read_no_data_after(text: str, condition: str) -> int:
+    seconds = -(-parse_duration(text) // 1000)
+    if problem := judge_no_data_after(seconds, condition):
+        raise ValueError(problem)
+    return seconds
 
 
 def _read_origin(text: str) -> str:

@@ -47,8 +47,9 @@ class FileRule:
     """An alerting rule as a file says it. Lengths of time are whole seconds; `severity` is one of the product's.
 
     The last fields have no place in Prometheus; None means that the file does not say. `channels` are names (empty: the
-    default ones), `application` a slug (empty: all applications), `owner` a user name (empty: nobody). `origin` is what
-    the rule is known by from import to import, empty for `group/name`. `line` is where it begins, 0 outside a file.
+    default ones), `policy` is a name (empty: none), `application` a slug (empty: all applications), `owner` a user name
+    (empty: nobody). `origin` is what the rule is known by from import to import, empty for `group/name`. `line` is where
+    it begins, 0 outside a file.
     """
 
     group: str
@@ -60,7 +61,9 @@ class FileRule:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     clear_condition: str | None = None
+    no_data_after_seconds: int | None = None
     channels: tuple[str, ...] | None = None
+    policy: str | None = None
     application: str | None = None
     enabled: bool | None = None
     owner: str | None = None

@@ -64,8 +64,12 @@ def _list_own_fields(rule: FileRule, are_names_kept: bool) -> Iterator[tuple[str
     """Yield what Prometheus has no place for, as far as the rule says it."""
     if rule.clear_condition is not None:
         yield mappings.CLEAR_CONDITION, rule.clear_condition
+    if rule.no_data_after_seconds is not None:
+        yield mappings.NO_DATA_AFTER, write_duration(rule.no_data_after_seconds)
     if rule.channels is not None:
         yield mappings.CHANNELS, mappings.write_names(rule.channels)
+    if rule.policy is not None:
+        yield mappings.POLICY, rule.policy
     if rule.application is not None:
         yield mappings.APPLICATION, rule.application
     if rule.enabled is not None:

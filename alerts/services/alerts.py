@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +53,17 @@ def acknowledge_alert(*, alert_id: int, by: Actor) -> bool:
         return False
     _note(alert_id, NoteKind.ACKNOWLEDGED, by)
     return True
+
+
+def acknowledge_all(*, alert_ids: Iterable[int], by: Actor) -> int:
+    """Note that someone looks after several alerts; return how many nobody did. Those that are over are left out."""
+    taken = 0
+    for alert_id in alert_ids:
+        try:
+            taken += acknowledge_alert(alert_id=alert_id, by=by)
+        except AlertOver:
+            continue
+    return taken
 
 
 @transaction.atomic
@@ -128,9 +140,10 @@ def close_alert(*, alert_id: int, by: Actor, reason: str = "") -> bool:
 
     Whoever was told of its firing is told of its end. If its condition still holds, the next evaluation opens a new one.
     """
-    if not _end(alert_id, reason=f"{by.name} closed it. {reason}".strip()):
+    cleaned = reason.replace("\x00", "").strip()
+    if not _end(alert_id, reason=f"{by.name} closed it. {cleaned}".strip()):
         return False
-    _note(alert_id, NoteKind.CLOSED, by, text=reason.strip())
+    _note(alert_id, NoteKind.CLOSED, by, text=cleaned)
     return True
 
 

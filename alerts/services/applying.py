@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +11,14 @@ from typing import Any
 from django.db import connection, transaction
 
 from alerts.annotations import TemplateError, render_template
-from alerts.enums import AlertState
+from alerts.enums import AlertCause, AlertState
 from alerts.evaluation import Action, Decision
 from alerts.models import Alert, AlertTransition, Rule
 from alerts.services.grouping import join_groups
+from alerts.services.missing import Look, Memory
 from alerts.services.telling import publish_transition
 from alerts.services.transitions import change_state, check_transition
+from alerts.wording import GONE_AFTER_WORDS, annotate_no_data
 from config.lengths import describe_seconds
 from monitoring.applications.selectors import list_applications
 
@@ -23,20 +26,30 @@ TRAIL_LENGTH = 60
 """Values kept for an alert's spark line: a quarter of an hour of evaluations."""
 
 #: What of a rule an evaluation's decisions hang on.
-_JUDGED_BY = ("application_id", "condition", "clear_condition", "for_seconds", "keep_firing_for_seconds")
+_JUDGED_BY = (
+    "application_id",
+    "condition",
+    "clear_condition",
+    "for_seconds",
+    "keep_firing_for_seconds",
+    "no_data_after_seconds",
+)
 
 _QUIET = frozenset({Action.UPDATE, Action.KEEP})
+_STARTS = frozenset({Action.START_PENDING, Action.START_FIRING, Action.START_NO_DATA})
 
 #: Keeps values, spark lines and deadlines of alerts whose state stays. An alert that moved meanwhile is left alone.
 _UPDATE_SQL = f"""
 UPDATE alerts_alert AS alert SET
     last_seen_at = %(now)s,
     keep_until = new.keep_until,
+    no_data_since = new.no_data_since,
     value = coalesce(new.value, alert.value),
     trail = CASE WHEN new.value IS NULL THEN alert.trail
         ELSE (alert.trail || new.value)[greatest(1, cardinality(alert.trail) + 2 - {TRAIL_LENGTH}):] END
-FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(values)s::float8[], %(keeps)s::timestamptz[])
-    AS new(id, version, value, keep_until)
+FROM unnest(
+    %(ids)s::bigint[], %(versions)s::int[], %(values)s::float8[], %(keeps)s::timestamptz[], %(missing)s::timestamptz[]
+) AS new(id, version, value, keep_until, no_data_since)
 WHERE alert.id = new.id AND alert.version = new.version AND alert.state IN ('pending', 'firing')
 """  # noqa: S608  (a constant of ours)
 
@@ -51,13 +64,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an evaluation of one rule found for one application, and what was decided about it."""
+    """What an evaluation of one rule found for one application, and what was decided about it.
+
+    `look` and `memory` are what it saw of its series and will remember of them, None unless it watches for missing data.
+    """
 
     rule: Rule
     application_id: int
     findings: Mapping[str, Finding]
     alerts: Mapping[str, Alert]
     decisions: Sequence[Decision]
+    look: Look | None = None
+    memory: Memory | None = None
 
     def needs_transaction(self) -> bool:
         """Whether anything begins, moves or ends; mere new values are written for all rules at once."""
@@ -80,6 +98,7 @@ def update_values(*, outcomes: Sequence[Outcome], now: datetime) -> None:
         "versions": [alert.version for alert, _ in pairs],
         "values": [decision.value for _, decision in pairs],
         "keeps": [decision.keep_until for _, decision in pairs],
+        "missing": [decision.no_data_since for _, decision in pairs],
     }
     with connection.cursor() as cursor:
         cursor.execute(_UPDATE_SQL, values)
@@ -111,7 +130,7 @@ Moved = list[tuple[Alert, AlertTransition]]
 
 def _begin(rule: Rule, outcome: Outcome, now: datetime) -> Moved:
     """Write new alerts; series that have an open one already (another evaluation was faster) are left to it."""
-    starts = [one for one in outcome.decisions if one.action in {Action.START_PENDING, Action.START_FIRING}]
+    starts = [one for one in outcome.decisions if one.action in _STARTS]
     if not starts:
         return []
     taken = set(
@@ -126,17 +145,18 @@ def _begin(rule: Rule, outcome: Outcome, now: datetime) -> Moved:
 
 
 def _build(rule: Rule, outcome: Outcome, decision: Decision, now: datetime) -> Alert:
+    if decision.action is Action.START_NO_DATA:
+        return _build_no_data(rule, outcome, decision, now)
     finding = outcome.findings[decision.fingerprint]
     is_firing = decision.action is Action.START_FIRING
     state = AlertState.FIRING if is_firing else AlertState.PENDING
     check_transition(AlertState.INACTIVE, state)
-    labels = {**finding.labels, **_render_all(rule.labels, finding)}
     return Alert(
         rule=rule,
         name=rule.name,
         application_id=outcome.application_id,
         fingerprint=decision.fingerprint,
-        labels={name: value for name, value in sorted(labels.items()) if value},
+        labels=_label(rule, finding),
         annotations=_render_all(rule.annotations, finding),
         severity=rule.severity,
         state=state,
@@ -148,9 +168,39 @@ def _build(rule: Rule, outcome: Outcome, decision: Decision, now: datetime) -> A
     )
 
 
+def _build_no_data(rule: Rule, outcome: Outcome, decision: Decision, now: datetime) -> Alert:
+    assert outcome.look is not None, "only a rule that looks for it can miss anything"
+    labels = outcome.look.labels[decision.fingerprint]
+    check_transition(AlertState.INACTIVE, AlertState.PENDING)
+    return Alert(
+        rule=rule,
+        name=rule.name,
+        application_id=outcome.application_id,
+        fingerprint=decision.fingerprint,
+        labels=_label(rule, Finding(labels, math.nan)),
+        annotations=annotate_no_data(rule_name=rule.name, labels=labels),
+        severity=rule.severity,
+        state=AlertState.PENDING,
+        cause=AlertCause.NO_DATA,
+        active_since=now,
+        no_data_since=decision.no_data_since,
+        last_seen_at=now,
+    )
+
+
+def _label(rule: Rule, finding: Finding) -> dict[str, str]:
+    """Return an alert's labels: those of its series and of its rule."""
+    labels = {**finding.labels, **_render_all(rule.labels, finding)}
+    return {name: value for name, value in sorted(labels.items()) if value}
+
+
 def _build_first_transition(rule: Rule, alert: Alert, now: datetime) -> AlertTransition:
     reason = "The condition is met."
-    if alert.state == AlertState.PENDING:
+    if alert.is_no_data:
+        reason = (
+            f"No data comes any more; people are told if that lasts {describe_seconds(rule.no_data_after_seconds)}."
+        )
+    elif alert.state == AlertState.PENDING:
         reason = f"The condition is met; it fires if that lasts {describe_seconds(rule.for_seconds)}."
     return AlertTransition(
         alert=alert, from_state=AlertState.INACTIVE, to_state=alert.state, at=now, value=alert.value, reason=reason
@@ -160,15 +210,38 @@ def _build_first_transition(rule: Rule, alert: Alert, now: datetime) -> AlertTra
 def _move(rule: Rule, alert: Alert, decision: Decision, outcome: Outcome, now: datetime) -> AlertTransition | None:
     match decision.action:
         case Action.FIRE:
+            if alert.is_no_data:
+                return _fire_no_data(rule, alert, outcome, now)
             return _fire(rule, alert, outcome.findings[decision.fingerprint], now)
         case Action.RESOLVE:
-            return change_state(alert=alert, to=AlertState.RESOLVED, at=now, reason=_explain_end(rule))
+            return change_state(alert=alert, to=AlertState.RESOLVED, at=now, reason=_explain_end(rule, alert, outcome))
+        case Action.LET_GO:
+            reason = (
+                f"No data for {GONE_AFTER_WORDS} and more: it is taken as gone for good and not waited for any longer."
+            )
+            return change_state(alert=alert, to=AlertState.RESOLVED, at=now, reason=reason, is_gone=True)
         case Action.DROP:
-            reason = f"The condition was gone before {describe_seconds(rule.for_seconds)} were over."
+            reason = _explain_drop(rule, alert, outcome)
             return change_state(alert=alert, to=AlertState.INACTIVE, at=now, reason=reason)
         case Action.RESTART:
             _restart(alert, now)
     return None
+
+
+def _fire_no_data(rule: Rule, alert: Alert, outcome: Outcome, now: datetime) -> AlertTransition | None:
+    assert outcome.look is not None, "only a rule that looks for it can miss anything"
+    lasted = (now - alert.active_since).total_seconds()
+    reason = f"No data came for {describe_seconds(lasted)}."
+    transition = change_state(alert=alert, to=AlertState.FIRING, at=now, reason=reason)
+    if transition is not None:
+        alert.name, alert.severity = rule.name, rule.severity
+        alert.annotations = annotate_no_data(
+            rule_name=rule.name,
+            labels=outcome.look.labels[alert.fingerprint],
+            seconds=max(lasted, rule.no_data_after_seconds),
+        )
+        alert.save(update_fields=["name", "severity", "annotations"])
+    return transition
 
 
 def _fire(rule: Rule, alert: Alert, finding: Finding, now: datetime) -> AlertTransition | None:
@@ -189,10 +262,32 @@ def _restart(alert: Alert, now: datetime) -> None:
     )
 
 
-def _explain_end(rule: Rule) -> str:
+def _explain_end(rule: Rule, alert: Alert, outcome: Outcome) -> str:
+    if alert.is_no_data and not _is_back(alert, outcome):
+        return "The rule does not watch for this data any more."
+    if alert.is_no_data:
+        met = ", and the condition is met" if alert.fingerprint in outcome.findings else ""
+        kept = f", for {describe_seconds(rule.keep_firing_for_seconds)}" if alert.keep_until and not met else ""
+        return f"Data is back{kept or met}."
     reason = "The clear condition is met" if rule.clear_condition else "The condition is not met any more"
     kept = describe_seconds(rule.keep_firing_for_seconds) if rule.keep_firing_for_seconds else ""
     return f"{reason}, for {kept}." if kept else f"{reason}."
+
+
+def _explain_drop(rule: Rule, alert: Alert, outcome: Outcome) -> str:
+    if not alert.is_no_data:
+        is_missing = outcome.look is not None and alert.fingerprint in outcome.look.sight.missing
+        what = "Its data stopped" if is_missing else "The condition was gone"
+        return f"{what} before {describe_seconds(rule.for_seconds)} were over."
+    if not _is_back(alert, outcome):
+        return "The rule does not watch for this data any more."
+    return f"Data came back before {describe_seconds(rule.no_data_after_seconds)} were over."
+
+
+def _is_back(alert: Alert, outcome: Outcome) -> bool:
+    """Whether the data that an alert misses is there again."""
+    is_seen = outcome.look is not None and alert.fingerprint in outcome.look.sight.present
+    return is_seen or alert.fingerprint in outcome.findings
 
 
 def _tell(rule: Rule, moved: Moved, now: datetime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from django.utils import timezone
 from alerts import alertmanager, channel_limits
 from alerts.channel_parts import (
     BY_APPRISE,
+    MAX_ADDRESSES,
     NUMBERED,
     PHONE,
     TEAMS,
@@ -28,16 +30,34 @@ from alerts.channel_parts import (
 )
 from alerts.drafts import check_webhook_url, describe_place
 from alerts.enums import ChannelKind
-from alerts.messages import Message, find_template_error
+from alerts.messages import Message, disarm, find_template_error
 from alerts.models import Channel
 from alerts.recipients import Recipient, split_addresses
 from alerts.selectors import list_channel_recipients, read_parts
+from alerts.services.rationing import Ration, take_use
 from config.actors import Actor
 from config.crypto import SecretUnreadable
 from config.deliveries.apprise_transport import ServiceInvalid, name_service
 from config.deliveries.enums import Channel as Way
 from config.deliveries.rendering import render_mail
 from config.deliveries.services import queue_delivery
+from config.lengths import describe_seconds
+
+#: How often a channel is tried; those of one application all together, because a new channel costs nothing.
+TESTS_WINDOW = timedelta(hours=1)
+TESTS_OF_CHANNEL = 5
+TESTS_OF_APPLICATION = 20
+
+
+class TooManyTests(Exception):
+    """A channel was tried too often lately; the text says when it can be tried again, `wait` after how long."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(
+            "There were too many tests in the last hour. Deliveries shows what became of them; "
+            f"the next one can be sent in {describe_seconds(wait.total_seconds())}."
+        )
+        self.wait = wait
 
 
 class ChannelInvalid(Exception):
@@ -65,6 +85,9 @@ def check_channel(*, kind: str, address: str) -> str:
             raise ChannelInvalid({"address": wrong})
         return text
     addresses = split_addresses(text)
+    if len(addresses) > MAX_ADDRESSES:
+        words = f"A channel can have {MAX_ADDRESSES} addresses at most, and these are {len(addresses)}. "
+        raise ChannelInvalid({"address": f"{words}Enter a mailing list’s address, or make a second channel."})
     for each in addresses:
         try:
             validate_email(each)
@@ -142,9 +165,11 @@ def delete_channel(*, channel: Channel) -> None:
 
 @transaction.atomic
 def send_test(*, channel: Channel, by: Actor) -> int:
-    """Queue a test message to everyone the channel reaches; return to how many, 0 if it reaches nobody."""
+    """Queue a test message to everyone the channel reaches; return to how many, 0 if it reaches nobody. Raise TooManyTests."""
     batch = secrets.token_hex(8)
     recipients = list_channel_recipients([channel])
+    if recipients:
+        _count_test(channel)
     for number, recipient in enumerate(recipients):
         _queue_test(
             recipient,
@@ -153,6 +178,14 @@ def send_test(*, channel: Channel, by: Actor) -> int:
             application_id=channel.application_id,
         )
     return len(recipients)
+
+
+def _count_test(channel: Channel) -> None:
+    rations = [Ration(f"channel-test:{channel.pk}", TESTS_OF_CHANNEL, TESTS_WINDOW)]
+    if channel.application_id is not None:
+        rations.append(Ration(f"application-test:{channel.application_id}", TESTS_OF_APPLICATION, TESTS_WINDOW))
+    if (wait := take_use(*rations, now=timezone.now())) is not None:
+        raise TooManyTests(wait)
 
 
 def write_test(kind: str, *, name: str, by: Actor) -> Message:
@@ -165,7 +198,7 @@ def write_test(kind: str, *, name: str, by: Actor) -> Message:
     if kind in NUMBERED:
         return Message("", f"Test: {said}"[:300])
     separator = "\n\n" if kind == TEAMS else "\n"
-    return Message(f"Test of {name}", f"{said}{separator}{settings.PUBLIC_URL}")
+    return Message(f"Test of {disarm(name)}", f"{disarm(said)}{separator}{settings.PUBLIC_URL}")
 
 
 def _read_stored(channel: Channel) -> dict[str, str]:

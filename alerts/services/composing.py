@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from django.conf import settings
@@ -21,6 +21,7 @@ from alerts.messages import (
     Line,
     Message,
     News,
+    disarm,
     one_line,
     shorten,
     speak,
@@ -71,8 +72,8 @@ def write_message(told: Told, *, kind: str, own: OwnWords) -> Message:
         return Message("", said or write_spoken(news))
     usual = write_chat(news, paragraphs=kind == TEAMS)
     return Message(
-        shorten(one_line(_fill(own.title, told, news)), MAX_TITLE) if own.title else usual.title,
-        shorten(_fill(own.body, told, news), MAX_BODY) if own.body else usual.body,
+        shorten(one_line(_fill(own.title, told, news, clean=disarm)), MAX_TITLE) if own.title else usual.title,
+        shorten(_fill(own.body, told, news, clean=disarm), MAX_BODY) if own.body else usual.body,
     )
 
 
@@ -109,12 +110,15 @@ def _describe(alert: Alert) -> Line:
     return Line(alert.summary, str(Severity(alert.severity).label), alert.application.name)
 
 
-def _fill(template: str, told: Told, news: News) -> str:
-    """Return a channel's template filled in; one that can't be read any more leaves the subject in its place."""
+def _fill(template: str, told: Told, news: News, *, clean: Callable[[str], str] = str) -> str:
+    """Return a channel's template filled in; one that can't be read any more leaves the subject in its place.
+
+    `clean` is for what is filled in. What the template itself says, a mention for example, is meant by whoever wrote it.
+    """
     words: dict[str, Value] = {
-        "summary": told.first.summary,
+        "summary": clean(told.first.summary),
         "severity": news.word,
-        "application": news.first.application,
+        "application": clean(news.first.application),
         "link": news.link,
         "firing": float(len(told.firing)),
         "resolved": float(len(told.resolved)),
@@ -123,8 +127,10 @@ def _fill(template: str, told: Told, news: News) -> str:
     try:
         parsed = parse_template(template, NAMES)
     except TemplateError:
-        return told.subject
+        return clean(told.subject)
     alert = told.first
     return parsed.render(
-        labels=alert.labels, value=alert.value if alert.value is not None else float("nan"), words=words
+        labels={name: clean(value) for name, value in alert.labels.items()},
+        value=alert.value if alert.value is not None else float("nan"),
+        words=words,
     )

@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from alerts.conditions import BadCondition, check_condition
 from alerts.enums import AlertState
-from alerts.evaluation import OpenAlert, Timing, decide
+from alerts.evaluation import OpenAlert, Timing, decide, remember
 from alerts.labels import describe_labels, fingerprint_labels, identify_series
 from alerts.models import Alert, Rule
 from alerts.selectors import list_open_alerts
 from alerts.services.applying import Finding, Outcome, apply_outcome, update_values
+from alerts.services.guarding import guard, only_one
+from alerts.services.missing import Look, Memory, look_at_series, read_memories, write_memories
 from monitoring.applications.selectors import list_applications
 from monitoring.metrics import promql
 from monitoring.metrics.selectors import RecentSnapshot, SeriesStorage
@@ -76,24 +78,35 @@ def evaluate_rules(*, now: datetime) -> Run | None:
     database: a run that dies in the middle is continued by the next one.
     """
     started = time.perf_counter()
-    with _only_one() as is_ours:
+    with only_one(LOCK_KEY) as is_ours:
         if not is_ours:
             return None
         rules = list(Rule.objects.enabled().order_by("pk"))
         notes, transitions = _Notes(), 0
-        outcomes = _judge_everything(rules, now, notes)
+        memories = read_memories(rules)
+        outcomes = _judge_everything(rules, memories, now, notes)
         for outcome in outcomes:
             if outcome.needs_transaction():
                 transitions += _apply(outcome, now, notes)
         update_values(outcomes=outcomes, now=now)
+        _write_memories(_list_changed(outcomes, memories), now, notes)
         _note(rules, notes, now)
     return Run(now, len(rules), len(notes.errors), transitions, time.perf_counter() - started)
 
 
 def judge_rule(
-    *, rule: Rule, application_id: int, storage: promql.Storage, alerts: Mapping[str, Alert], now: datetime
+    *,
+    rule: Rule,
+    application_id: int,
+    storage: promql.Storage,
+    alerts: Mapping[str, Alert],
+    now: datetime,
+    memory: Memory | None = None,
 ) -> Outcome:
-    """Ask a rule's conditions and decide about its alerts, writing nothing; raise RuleFailed."""
+    """Ask a rule's conditions and decide about its alerts, writing nothing; raise RuleFailed.
+
+    `memory` is what the rule's last evaluation saw, if it watches for missing data.
+    """
     findings = find_series(rule.condition, storage, now)
     if len(findings) > MAX_ALERTS_PER_RULE:
         raise RuleFailed(
@@ -102,14 +115,18 @@ def judge_rule(
     cleared = None
     if rule.clear_condition and any(alert.state == AlertState.FIRING for alert in alerts.values()):
         cleared = find_series(rule.clear_condition, storage, now).keys()
+    look = _look(rule, application_id, storage, alerts, memory, now) if rule.no_data_after_seconds else None
+    open_alerts = {name: _remember(alert) for name, alert in alerts.items()}
     decisions = decide(
         timing=Timing(timedelta(seconds=rule.for_seconds), timedelta(seconds=rule.keep_firing_for_seconds)),
-        open_alerts={name: _remember(alert) for name, alert in alerts.items()},
+        open_alerts=open_alerts,
         series={name: finding.value for name, finding in findings.items()},
         cleared=cleared,
         now=now,
+        sight=look.sight if look else None,
     )
-    return Outcome(rule, application_id, findings, alerts, decisions)
+    kept = look.keep(remember(sight=look.sight, open_alerts=open_alerts)) if look else None
+    return Outcome(rule, application_id, findings, alerts, decisions, look, kept)
 
 
 def find_series(condition: str, storage: promql.Storage, now: datetime) -> dict[str, Finding]:
@@ -130,6 +147,31 @@ def find_series(condition: str, storage: promql.Storage, now: datetime) -> dict[
             )
         findings[fingerprint] = Finding(identity, value)
     return findings
+
+
+def _look(
+    rule: Rule,
+    application_id: int,
+    storage: promql.Storage,
+    alerts: Mapping[str, Alert],
+    memory: Memory | None,
+    now: datetime,
+) -> Look:
+    """Return what the rule sees of its series, met or not; raise RuleFailed."""
+    try:
+        with promql.time_limit(CONDITION_SECONDS):
+            look = look_at_series(
+                rule=rule, application_id=application_id, storage=storage, alerts=alerts, memory=memory, now=now
+            )
+    except (BadCondition, promql.PromQLError) as error:
+        raise RuleFailed(f"Missing data can't be watched for: {error}") from error
+    for word, count in (("watches", len(look.sight.present)), ("misses", len(look.sight.missing))):
+        if count > MAX_ALERTS_PER_RULE:
+            raise RuleFailed(
+                f"The rule {word} {count:,} series; with “no data after” it can watch {MAX_ALERTS_PER_RULE:,}. "
+                "Leave that empty, or narrow the condition."
+            )
+    return look
 
 
 def open_snapshot(application_id: int, conditions: Iterable[str], now: datetime) -> promql.Storage:
@@ -161,13 +203,23 @@ def to_milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def _judge_everything(rules: Sequence[Rule], now: datetime, notes: _Notes) -> list[Outcome]:
+def _list_changed(
+    outcomes: Iterable[Outcome], memories: Mapping[tuple[int, int], Memory]
+) -> dict[tuple[int, int], Memory]:
+    """Return what rules remember now, where that is something new."""
+    kept = {(one.rule.pk, one.application_id): one.memory for one in outcomes if one.memory is not None}
+    return {key: memory for key, memory in kept.items() if memory != memories.get(key)}
+
+
+def _judge_everything(
+    rules: Sequence[Rule], memories: Mapping[tuple[int, int], Memory], now: datetime, notes: _Notes
+) -> list[Outcome]:
     alerts = list_open_alerts()
     outcomes: list[Outcome] = []
     for application_id in list_applications().order_by("pk").values_list("pk", flat=True):
         mine = [rule for rule in rules if rule.application_id in (None, application_id)]
         if mine:
-            outcomes += _judge_application(application_id, mine, alerts, now, notes)
+            outcomes += _judge_application(application_id, mine, alerts, memories, now, notes)
     return outcomes
 
 
@@ -175,6 +227,7 @@ def _judge_application(
     application_id: int,
     rules: Sequence[Rule],
     alerts: Mapping[tuple[int, int], Mapping[str, Alert]],
+    memories: Mapping[tuple[int, int], Memory],
     now: datetime,
     notes: _Notes,
 ) -> list[Outcome]:
@@ -190,9 +243,15 @@ def _judge_application(
     for rule in rules:
         started = time.perf_counter()
         try:
-            known = alerts.get((rule.pk, application_id), {})
             outcomes.append(
-                judge_rule(rule=rule, application_id=application_id, storage=storage, alerts=known, now=now)
+                judge_rule(
+                    rule=rule,
+                    application_id=application_id,
+                    storage=storage,
+                    alerts=alerts.get((rule.pk, application_id), {}),
+                    now=now,
+                    memory=memories.get((rule.pk, application_id)),
+                )
             )
         except RuleFailed as error:
             notes.errors[rule.pk].append(str(error))
@@ -202,6 +261,20 @@ def _judge_application(
             notes.errors[rule.pk].append(f"{error.__class__.__name__}: {error}")
         notes.seconds[rule.pk] += time.perf_counter() - started
     return outcomes
+
+
+def _write_memories(changed: Mapping[tuple[int, int], Memory], now: datetime, notes: _Notes) -> None:
+    """Write what rules remember, at once; if that fails, one by one, so that one that can't be written stops no other."""
+    if guard("remembering series", partial(_write_at_once, changed, now)):
+        return
+    for key, memory in changed.items():
+        if not guard("remembering series", partial(_write_at_once, {key: memory}, now)):
+            notes.errors[key[0]].append("Missing data can't be watched for: its series could not be remembered.")
+
+
+@transaction.atomic
+def _write_at_once(changed: Mapping[tuple[int, int], Memory], now: datetime) -> None:
+    write_memories(memories=changed, now=now)
 
 
 def _apply(outcome: Outcome, now: datetime, notes: _Notes) -> int:
@@ -220,6 +293,8 @@ def _remember(alert: Alert) -> OpenAlert:
         active_since=alert.active_since,
         last_seen_at=alert.last_seen_at,
         keep_until=alert.keep_until,
+        is_no_data=alert.is_no_data,
+        no_data_since=alert.no_data_since,
     )
 
 
@@ -232,17 +307,3 @@ def _note(rules: Sequence[Rule], notes: _Notes, now: datetime) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(_NOTE_SQL, values)
-
-
-@contextmanager
-def _only_one() -> Iterator[bool]:
-    """Hold the evaluator's lock, if it is free. It goes with the connection, so a dead evaluator holds it no longer."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_KEY])
-        is_ours = bool(cursor.fetchone()[0])
-    try:
-        yield is_ours
-    finally:
-        if is_ours:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK_KEY])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
 
 from alerts.models import Rule
 from alerts.selectors import list_fallback_addresses
+from alerts.services.guarding import count_done
 from config.deliveries.enums import Channel as Way
 from config.deliveries.rendering import render_mail
 from config.deliveries.services import queue_delivery
@@ -21,11 +23,12 @@ PATIENCE = timedelta(minutes=2)
 def tell_owners_of_failures(*, now: datetime) -> int:
     """Queue a mail about each rule that has failed for PATIENCE, once until it works again; return how many rules."""
     due = Rule.objects.enabled().filter(failing_since__lte=now - PATIENCE, failure_told_at=None).exclude(last_error="")
-    return sum(_tell(rule_id, now) for rule_id in list(due.order_by("pk").values_list("pk", flat=True)))
+    ids = list(due.order_by("pk").values_list("pk", flat=True))
+    return count_done("telling the owner of a rule", ids, partial(_tell, now=now))
 
 
 @transaction.atomic
-def _tell(rule_id: int, now: datetime) -> bool:
+def _tell(rule_id: int, *, now: datetime) -> bool:
     rule = (
         Rule.objects.select_for_update(skip_locked=True, of=("self",))
         .select_related("owner")

@@ -125,6 +125,7 @@ def label_alert(alert: Alert) -> dict[str, str]:
         application=alert.application.slug,
         environment=alert.application.environment,
         labels=alert.labels,
+        cause=alert.cause if alert.is_no_data else "",
     )
 
 
@@ -144,7 +145,9 @@ def _sort_into_groups(rule: Rule | None, alerts: list[Alert]) -> dict[str, _Want
         labels = label_alert(alert)
         for destination in signpost.find(labels):
             shared = pick_group_labels(labels, destination.group_by)
-            key = hash_group(destination.key, shared)
+            # Its short name does not tell an application from its like in another environment.
+            owner = alert.application_id if "application" in shared else None
+            key = hash_group(destination.key, shared, owner=owner)
             found.setdefault(key, _Wanted(destination, shared)).alerts.append(alert)
     return found
 

@@ -16,6 +16,7 @@ from alerts.holds import Circumstances, Firing, Quiet, Reason, find_reasons
 from alerts.models import Alert, AlertGroup, Component, GroupMember, Hold, InhibitRule, Silence
 from alerts.routing import components, inhibition
 from alerts.routing.matchers import MatcherInvalid, parse_matchers
+from alerts.selectors import match_owner
 from alerts.services.grouping import label_alert
 from monitoring.uptime.selectors import describe_open_windows, find_dropping_windows
 
@@ -182,13 +183,14 @@ def _read_lasting() -> dict[int, list[Reason]]:
 
 def _read_inhibitions() -> list[inhibition.InhibitRule]:
     found = []
-    for rule in InhibitRule.objects.filter(enabled=True).order_by("pk"):
+    for rule in InhibitRule.objects.filter(enabled=True).select_related("application").order_by("pk"):
         try:
             sources, targets = parse_matchers(rule.source_matchers), parse_matchers(rule.target_matchers)
         except MatcherInvalid:
             logger.exception("inhibition %s can't be read and holds nothing", rule.pk)
             continue
-        found.append(inhibition.InhibitRule(sources, targets, tuple(rule.equal)))
+        own = match_owner(rule)
+        found.append(inhibition.InhibitRule(sources + own, targets + own, tuple(rule.equal)))
     return found
 
 
@@ -204,8 +206,8 @@ def read_components() -> list[components.Component]:
         except MatcherInvalid:
             logger.exception("component %s can't be read and holds nothing", component.pk)
             continue
-        if component.application is not None and matchers:
-            matchers += parse_matchers(f'{{application="{component.application.slug}"}}')
+        if matchers:
+            matchers += match_owner(component)
         found.append(components.Component(component.pk, component.name, matchers, tuple(sorted(parents[component.pk]))))
     return found
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from alerts.builtin import BUILTIN_INHIBITIONS, BuiltinInhibition
-from alerts.inhibit_drafts import DraftInvalid, InhibitDraft, check_inhibition
+from alerts.inhibit_drafts import MAX_INHIBITIONS, DraftInvalid, InhibitDraft, check_inhibition
 from alerts.models import InhibitRule
 from config.nudges import Nudge
 
 _turn = Nudge("alerts.tasks.notify", "evaluate")
+#: Two changes at once could give one name twice.
+_LOCK = "LOCK TABLE alerts_inhibitrule IN SHARE ROW EXCLUSIVE MODE"
 
 
 class BuiltinKept(Exception):
@@ -22,10 +24,15 @@ class BuiltinKept(Exception):
 def save_inhibition(*, draft: InhibitDraft, rule: InhibitRule | None = None) -> InhibitRule:
     """Make or change an inhibition; raise DraftInvalid. It holds and releases alerts at once."""
     check_inhibition(draft)
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK)
+    if rule is None and InhibitRule.objects.count() >= MAX_INHIBITIONS:
+        raise DraftInvalid({"name": f"{MAX_INHIBITIONS:,} inhibitions are possible at most."})
     row = InhibitRule() if rule is None else InhibitRule.objects.select_for_update().get(pk=rule.pk)
     if InhibitRule.objects.filter(name=draft.name.strip()).exclude(pk=row.pk).exists():
         raise DraftInvalid({"name": "There is an inhibition of this name."})
     row.name, row.enabled, row.equal = draft.name.strip(), draft.enabled, list(draft.equal)
+    row.application_id = draft.application_id
     row.source_matchers, row.target_matchers = draft.source_matchers.strip(), draft.target_matchers.strip()
     row.save()
     _turn.on_commit()

@@ -1,4 +1,4 @@
-"""What goes out by channels with a rate limit or quiet hours, at the moment it is to go out."""
+"""Who is told of new alerts at the moment a message is to go out: rate limits, quiet hours, and who is gone since."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db.models import Q
 
 from alerts.channel_limits import Held, QuietHours, RateLimit, judge_message
@@ -17,12 +18,25 @@ from alerts.recipients import Recipient, recipient_of_told
 
 
 class Gate:
-    """Judges one notice for each channel it goes to, in the caller's transaction. Channels with a limit are locked."""
+    """Judges one notice for each recipient it goes to, in the caller's transaction. Channels with a limit are locked."""
 
-    def __init__(self, recipients: Iterable[Recipient], *, notice: NoticeRow, now: datetime) -> None:
-        """Read limits and quiet hours of the recipients' channels, and what went out lately."""
-        self._notice, self._now = notice, now
-        ids = {recipient.channel_id for recipient in recipients if recipient.channel_id}
+    def __init__(
+        self, recipients: Iterable[Recipient], *, now: datetime, relieved: frozenset[tuple[str, str]] = frozenset()
+    ) -> None:
+        """Read limits and quiet hours of the recipients' channels, what went out lately, and who is still there.
+
+        `relieved` are the keys of those who are no longer on call.
+        """
+        self._now, self._relieved = now, relieved
+        everyone = list(recipients)
+        ids = {recipient.channel_id for recipient in everyone if recipient.channel_id}
+        people = {recipient.person_id for recipient in everyone if recipient.person_id}
+        self._on = set(Channel.objects.filter(pk__in=ids, enabled=True).values_list("pk", flat=True)) if ids else set()
+        self._active = (
+            set(get_user_model().objects.filter(pk__in=people, is_active=True).values_list("pk", flat=True))
+            if people
+            else set()
+        )
         bounded = Channel.objects.filter(pk__in=ids).filter(Q(limit_count__isnull=False) | Q(quiet_from__isnull=False))
         self._channels = (
             {channel.pk: channel for channel in bounded.select_for_update(of=("self",)).order_by("pk")} if ids else {}
@@ -36,12 +50,18 @@ class Gate:
                 self._sent[channel_id].append(at)
 
     def judge(self, recipient: Recipient, firing: Sequence[Alert]) -> Held | None:
-        """Return why a recipient is not told now that alerts fire, None if it is; then it counts, once for its channel."""
+        """Return why a recipient is not told now that alerts fire, None if it is."""
+        if recipient.channel_id and recipient.channel_id not in self._on:
+            return Held(f"“{recipient.channel_name}” was switched off or deleted since it was first told")
+        if recipient.person_id and recipient.person_id not in self._active:
+            return Held(f"{recipient.channel_name} is no longer active")
+        if recipient.key in self._relieved:
+            return Held(f"{recipient.channel_name} is no longer on call")
         channel = self._channels.get(recipient.channel_id)
         if channel is None or not firing:
             return None
         severity = max((Severity(alert.severity) for alert in firing), key=list(Severity).index)
-        held = judge_message(
+        return judge_message(
             severity=severity.value,
             now=self._now,
             limit=limit_of(channel),
@@ -49,9 +69,12 @@ class Gate:
             sent=self._sent[channel.pk],
             quiet=quiet_hours_of(channel),
         )
-        if held is None and limit_of(channel) is not None:
-            ChannelMessage.objects.get_or_create(channel=channel, notice=self._notice, defaults={"at": self._now})
-        return held
+
+    def count(self, recipient: Recipient, notice: NoticeRow) -> None:
+        """Count a notice that a recipient is told of, once for its channel."""
+        channel = self._channels.get(recipient.channel_id)
+        if channel is not None and limit_of(channel) is not None:
+            ChannelMessage.objects.get_or_create(channel=channel, notice=notice, defaults={"at": self._now})
 
 
 def limit_of(channel: Channel) -> RateLimit | None:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
+from django.db.models import Window
+from django.db.models.functions import RowNumber
 
 from alerts import escalation
+from alerts.channel_limits import Held
 from alerts.destinations import read_plan
 from alerts.dispatch import Known, Member, Notice, Reason, find_next_look, find_notice, wants_attention
 from alerts.enums import AlertState, GroupState
@@ -26,10 +29,11 @@ from alerts.recipients import Recipient, merge_recipients, recipient_of_told
 from alerts.runs import has_listened
 from alerts.services.alerts import expire_acknowledgements
 from alerts.services.failing import tell_owners_of_failures
+from alerts.services.guarding import guard, only_one
 from alerts.services.holding import Holds, find_holds, keep_holds
 from alerts.services.incoming import expire_alerts
 from alerts.services.limiting import Gate, defer, find_next_deferred, take_deferred
-from alerts.services.reaching import reach, read_secrets
+from alerts.services.reaching import HandOver, hand_over, reach, read_secrets
 from alerts.services.reminding import remind_of_acknowledgements
 from alerts.services.telling import Bulletin, Press
 from config.outbox.services import publish
@@ -38,8 +42,13 @@ logger = logging.getLogger(__name__)
 
 #: A group whose messages can't be written is tried again after this long, so that it does not stop the others.
 BROKEN_GROUP_WAITS = timedelta(minutes=1)
-#: Groups of one turn, so that holds are not too old for the last of them.
-MAX_GROUPS = 200
+#: Groups of one round: holds are not too old for the last of them, and whoever fires a thousand groups at once lets the
+#: others of other applications through after these.
+MAX_GROUPS = 50
+#: Rounds of one turn; what is left is due in the next.
+MAX_ROUNDS = 100
+LOCK_KEY = 0x74656C6C
+"""The advisory lock of the turn that is being taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +61,53 @@ class Turn:
 
 
 def take_turn(*, now: datetime) -> Turn:
-    """Look at every group that is due; return what was done."""
-    for part in (_let_expire, expire_acknowledgements, remind_of_acknowledgements, tell_owners_of_failures):
-        _guard(part.__name__, partial(part, now=now))
-    holds = find_holds(now=now)
-    _guard("keep_holds", partial(keep_holds, holds=holds, now=now))
-    looked, notices, failed = 0, 0, 0
-    due = AlertGroup.objects.filter(state=GroupState.OPEN, due_at__lte=now).order_by("due_at", "pk")
-    for group_id in list(due.values_list("pk", flat=True)[:MAX_GROUPS]):
-        try:
-            notices += look_at_group(group_id=group_id, holds=holds, now=now)
-            looked += 1
-        except Exception:
-            # The outermost edge of one group: whatever goes wrong with it must not stop the others.
-            logger.exception("group %s of alerts could not be told of", group_id)
-            later = now + BROKEN_GROUP_WAITS
-            AlertGroup.objects.filter(pk=group_id, state=GroupState.OPEN, due_at__lte=now).update(due_at=later)
-            failed += 1
-    return Turn(looked, notices, failed)
+    """Look at every group that is due; return what was done. Turns that meet leave the work to the first.
+
+    So what holds messages back is never written from an older moment than what stands there.
+    """
+    with only_one(LOCK_KEY) as is_ours:
+        if not is_ours:
+            return Turn(0, 0, 0)
+        for part in (_let_expire, expire_acknowledgements):
+            guard(part.__name__, partial(part, now=now))
+        turn = _look_at_all(now)
+        for part in (remind_of_acknowledgements, tell_owners_of_failures):
+            guard(part.__name__, partial(part, now=now))
+    return turn
+
+
+def _look_at_all(now: datetime) -> Turn:
+    """Look at due groups, round by round, each with what holds alerts at its beginning."""
+    looked: set[int] = set()
+    notices, failed = 0, 0
+    for _ in range(MAX_ROUNDS):
+        holds = find_holds(now=now)
+        guard("keep_holds", partial(keep_holds, holds=holds, now=now))
+        batch = _list_due(now, looked)
+        for group_id in batch:
+            try:
+                queued = look_at_group(group_id=group_id, holds=holds, now=now)
+            except Exception:
+                # The outermost edge of one group: whatever goes wrong with it must not stop the others.
+                logger.exception("group %s of alerts could not be told of", group_id)
+                later = now + BROKEN_GROUP_WAITS
+                AlertGroup.objects.filter(pk=group_id, state=GroupState.OPEN, due_at__lte=now).update(due_at=later)
+                failed += 1
+                queued = 0
+            if queued is not None:
+                looked.add(group_id)
+                notices += queued
+        if len(batch) < MAX_GROUPS and looked.issuperset(batch):
+            break
+    return Turn(len(looked) - failed, notices, failed)
+
+
+def _list_due(now: datetime, looked: Iterable[int]) -> list[int]:
+    """Return the groups of a round: of each application the longest due first, the applications by turns."""
+    due = AlertGroup.objects.filter(state=GroupState.OPEN, due_at__lte=now).exclude(pk__in=looked)
+    place = Window(RowNumber(), partition_by="application_id", order_by=["due_at", "pk"])
+    fair = due.annotate(place=place).order_by("place", "due_at", "pk")
+    return list(fair.values_list("pk", flat=True)[:MAX_GROUPS])
 
 
 def _let_expire(*, now: datetime) -> None:
@@ -77,17 +115,12 @@ def _let_expire(*, now: datetime) -> None:
         expire_alerts(now=now)
 
 
-def _guard(name: str, part: Callable[[], object]) -> None:
-    try:
-        part()
-    except Exception:
-        # The outermost edge of one part of the turn: people are told of everything else all the same.
-        logger.exception("a part of telling people failed: %s", name)
-
-
 @transaction.atomic
-def look_at_group(*, group_id: int, holds: Holds, now: datetime) -> int:
-    """Queue what a due group has to say and take the steps of its escalation that are due; return how many messages."""
+def look_at_group(*, group_id: int, holds: Holds, now: datetime) -> int | None:
+    """Queue what a due group has to say and take the steps of its escalation that are due; return how many messages.
+
+    None: an alert joined it after holds were found out, so they have to be found out anew first.
+    """
     group = (
         AlertGroup.objects.select_for_update(skip_locked=True)
         .filter(pk=group_id, state=GroupState.OPEN, due_at__lte=now)
@@ -97,8 +130,7 @@ def look_at_group(*, group_id: int, holds: Holds, now: datetime) -> int:
         return 0
     rows = list(group.members.filter(is_done=False).select_related("alert__rule", "alert__application").order_by("pk"))
     if any(row.alert.state == AlertState.FIRING and not holds.knows(row.alert_id) for row in rows):
-        # It began after holds were found out; the next turn, a moment later, knows it.
-        return 0
+        return None
     rows = _supersede(group, rows)
     members = [_describe(row, holds) for row in rows]
     was_look = group.look_at <= now
@@ -123,16 +155,23 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
     if notice is not None and not engaged and group.step_at is None:
         # It reached nobody so far: whoever can be reached by now is called.
         group.covered = []
-    called = _escalate(group, steps, members, now) if is_look or group.step_at is not None else []
+    called = merge_recipients(_escalate(group, steps, members, now) if is_look or group.step_at is not None else [])
+    change = hand_over(engaged, group=group, now=now) if notice is not None else HandOver()
+    if notice is not None and notice.reason is Reason.RESOLVED:
+        # An end calls nobody.
+        change = replace(change, fresh=())
     keys = {recipient.key for recipient in engaged}
-    fresh = [recipient for recipient in merge_recipients(called) if recipient.key not in keys]
-    again = [recipient for recipient in merge_recipients(called) if recipient.key in keys]
+    fresh = [each for each in merge_recipients([*change.fresh, *called]) if each.key not in keys]
+    again = [each for each in called if each.key in keys]
+    by_name = {each.key for each in again if not each.roster_id}
+    engaged = [replace(each, roster_id=0) if each.key in by_name else each for each in engaged]
     # Who has no way to be reached is noted once and not told again; channels may be mended meanwhile.
     group.engaged = [one.as_told() for one in (*engaged, *fresh) if one.channel_id or not one.obstacle]
     firing = frozenset(one.alert_id for one in members if one.is_firing and not one.is_held)
     sent = 0
     if notice is not None:
-        sent = _queue(group, notice, [*engaged, *fresh], rows, now)
+        relieved = change.relieved - {each.key for each in called}
+        sent = _queue(group, notice, [*engaged, *fresh], rows, now, relieved=relieved)
         # What is held now stays known: whether it is told of anew is decided when nothing holds it any more.
         held = frozenset(one.alert_id for one in members if one.is_firing and one.is_held) & known.firing
         group.known_firing, group.notified_at = sorted(notice.firing | held), now
@@ -144,10 +183,12 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
 
 
 def _tell_deferred(group: AlertGroup, firing: frozenset[int], rows: Sequence[GroupMember], now: datetime) -> int:
-    """Tell those whose quiet hours are over what still fires and they were not told of."""
+    """Tell those who were not told yet, for quiet hours or a rate limit, what still fires, unless somebody looks after it."""
     news = [row for row in rows if row.alert_id in firing]
     due = [each for each in take_deferred(group, now) if any(each.key not in _told_keys(row) for row in news)]
-    return _queue(group, Notice(Reason.QUIET_OVER, firing, frozenset()), due, rows, now)
+    if all(row.alert.acknowledged_at is not None for row in news):
+        return 0
+    return _queue(group, Notice(Reason.LATER, firing, frozenset()), due, rows, now)
 
 
 def _escalate(group: AlertGroup, steps: Sequence[Step], members: Sequence[Member], now: datetime) -> list[Recipient]:
@@ -192,10 +233,26 @@ def _count_begun(group: AlertGroup, since: datetime) -> int:
 
 
 def _queue(
-    group: AlertGroup, notice: Notice, recipients: Sequence[Recipient], rows: Sequence[GroupMember], now: datetime
+    group: AlertGroup,
+    notice: Notice,
+    recipients: Sequence[Recipient],
+    rows: Sequence[GroupMember],
+    now: datetime,
+    *,
+    relieved: frozenset[tuple[str, str]] = frozenset(),
 ) -> int:
     """Queue one message for each recipient, about what fires and about the ends of what that recipient was told of."""
-    if not recipients:
+    firing = [row for row in rows if row.alert_id in notice.firing]
+    ended = [row for row in rows if row.alert_id in notice.resolved]
+    gate = Gate(recipients, now=now, relieved=relieved)
+    plans = [plan for each in recipients if (plan := _plan(notice, each, firing, ended, gate))]
+    for plan in plans:
+        if plan.held is not None and plan.held.until is not None:
+            defer(group, plan.recipient, plan.held.until)
+    if notice.reason is Reason.LATER:
+        # Whoever goes on waiting was noted when the wait began.
+        plans = [plan for plan in plans if plan.held is None]
+    if not plans:
         return 0
     group.notice_count += 1
     stored = NoticeRow.objects.create(
@@ -206,28 +263,56 @@ def _queue(
         firing=sorted(notice.firing),
         resolved=sorted(notice.resolved),
     )
-    secrets = read_secrets(recipients)
-    firing = [row.alert for row in rows if row.alert_id in notice.firing]
-    press, gate, told, sent = Press(), Gate(recipients, notice=stored, now=now), [], 0
-    for recipient in recipients:
-        over = [row.alert for row in rows if row.alert_id in notice.resolved and recipient.key in _told_keys(row)]
+    secrets = read_secrets(plan.recipient for plan in plans)
+    press, told, sent = Press(), [], 0
+    for plan in plans:
         bulletin = Bulletin(
-            notice_id=stored.pk, group=group, reason=notice.reason, firing=firing, resolved=over, at=now
+            notice_id=stored.pk,
+            group=group,
+            reason=notice.reason,
+            firing=[row.alert for row in firing],
+            resolved=[row.alert for row in plan.ended],
+            at=now,
         )
-        ready = secrets(recipient)
-        if held := gate.judge(recipient, firing):
+        ready = secrets(plan.recipient)
+        if plan.held is not None:
             # The ends of what it was told of go out all the same.
-            press.queue(replace(bulletin, resolved=[]), recipient=ready, held_because=held.reason)
+            press.queue(replace(bulletin, resolved=[]), recipient=ready, held_because=plan.held.reason)
             bulletin = replace(bulletin, firing=[])
-            if held.until is not None:
-                defer(group, recipient, held.until)
         elif not ready.obstacle:
-            told.append(recipient)
+            told.append(plan.recipient)
+            if plan.is_news:
+                gate.count(plan.recipient, stored)
         if bulletin.alerts:
             press.queue(bulletin, recipient=ready)
             sent += 1
-    _remember_told([row for row in rows if row.alert_id in notice.firing], told)
+    _remember_told(firing, told)
     return sent
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What one recipient of a notice hears of: the alerts that fire, unless they are held, and these that ended."""
+
+    recipient: Recipient
+    ended: Sequence[GroupMember]
+    held: Held | None
+    is_news: bool
+
+
+def _plan(
+    notice: Notice, recipient: Recipient, firing: Sequence[GroupMember], ended: Sequence[GroupMember], gate: Gate
+) -> _Plan | None:
+    """Return what a recipient hears of, None if nothing is new to it."""
+    over = [row for row in ended if recipient.key in _told_keys(row)]
+    if notice.reason is Reason.RESOLVED and all(recipient.key in _told_keys(row) for row in firing):
+        # What fires is known: it stands beside the news, if there are any.
+        return _Plan(recipient, over, None, is_news=False) if over else None
+    held = gate.judge(recipient, [row.alert for row in firing]) if firing else None
+    if notice.reason is Reason.RESOLVED and held is not None and held.until is None and not over:
+        # Who is gone, or no longer on call, has nothing to do with it.
+        return None
+    return _Plan(recipient, over, held, is_news=bool(firing))
 
 
 def _remember_told(rows: Iterable[GroupMember], recipients: Sequence[Recipient]) -> None:
@@ -250,6 +335,11 @@ def _finish(group: AlertGroup, rows: Sequence[GroupMember], now: datetime) -> No
     GroupMember.objects.filter(pk__in=[row.pk for row in over]).update(is_done=True)
     if len(over) == len(rows):
         group.state, group.closed_at, group.step_at = GroupState.CLOSED, now, None
+        publish(
+            type="alert.group_closed",
+            payload={"group_id": group.pk, "policy": group.policy_name},
+            application_id=group.application_id,
+        )
 
 
 def _supersede(group: AlertGroup, rows: list[GroupMember]) -> list[GroupMember]:
@@ -261,7 +351,8 @@ def _supersede(group: AlertGroup, rows: list[GroupMember]) -> list[GroupMember]:
     ended: dict[tuple[int | None, str, int, str], list[GroupMember]] = defaultdict(list)
     for row in rows:
         alert = row.alert
-        identity = (alert.rule_id, alert.source, alert.application_id, alert.fingerprint)
+        # That data came back is news of its own, also where the condition is met then.
+        identity = (alert.rule_id, f"{alert.source}/{alert.cause}", alert.application_id, alert.fingerprint)
         if alert.state != AlertState.FIRING:
             ended[identity].append(row)
         elif earlier := ended.pop(identity, []):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from alerts.enums import OfferState
 from alerts.models import OnCallOffer, OnCallSchedule
-from alerts.oncall.drafts import ScheduleInvalid
+from alerts.oncall.drafts import MAX_OVERRIDE, ScheduleInvalid
 from alerts.rosters import list_shifts
 from alerts.services.oncall import MAX_REASON_CHARACTERS, OverrideDraft, add_override
 from config.actors import Actor
+
+#: What is read of a schedule at once.
+STRETCH = timedelta(days=7)
 
 
 class OfferGone(Exception):
@@ -31,6 +34,10 @@ def offer_shift(
     errors: dict[str, str] = {}
     if ends_at <= starts_at:
         errors["ends_at"] = "It must end after it starts."
+    elif ends_at - starts_at > MAX_OVERRIDE:
+        errors["ends_at"] = f"It is longer than {MAX_OVERRIDE.days} days; change the schedule instead."
+    elif starts_at > now + MAX_OVERRIDE:
+        errors["starts_at"] = f"It is more than {MAX_OVERRIDE.days} days ahead."
     elif ends_at <= now:
         errors["ends_at"] = "It is over already."
     elif not _has_all(schedule.pk, person_id, max(starts_at, now), ends_at):
@@ -85,12 +92,17 @@ def _lock_open(offer_id: int, now: datetime) -> OnCallOffer:
 
 
 def _has_all(schedule_id: int, person_id: int, start: datetime, end: datetime) -> bool:
+    """Whether a person is on call in all of a time. Asked day by day: the first shift of another is the answer."""
     at = start
-    for shift in list_shifts(schedule_id, start, end):
-        if shift.start > at or person_id not in shift.people:
+    while at < end:
+        until = min(at + STRETCH, end)
+        for shift in list_shifts(schedule_id, at, until):
+            if shift.start > at or person_id not in shift.people:
+                return False
+            at = shift.end
+        if at < until:
             return False
-        at = shift.end
-    return at >= end
+    return True
 
 
 def _find_open(schedule: OnCallSchedule, person_id: int) -> QuerySet[OnCallOffer]:

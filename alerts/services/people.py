@@ -17,16 +17,22 @@ from alerts.channel_parts import BY_APPRISE, NUMBERED, SLACK, judge_numbers, jud
 from alerts.enums import ChannelKind, ContactKind, Severity
 from alerts.models import ContactMethod, NotificationPreference
 from alerts.selectors import read_contact_secret
+from alerts.services.rationing import Ration, take_use
 from config.deliveries.apprise_transport import ServiceInvalid, name_service
 from config.deliveries.enums import Channel as Way
 from config.deliveries.rendering import render_mail
 from config.deliveries.services import queue_delivery
+from config.lengths import describe_seconds
 
 MAX_CONTACTS = 10
 CODE_LASTS = timedelta(minutes=15)
 #: A code is sent this often at most, so that nobody's telephone can be rung again and again.
 CODE_EVERY = timedelta(minutes=1)
 MAX_TRIES = 5
+#: What one person may ask for, and what one address gets whoever asks; a contact that is taken away counts on.
+CODES_WINDOW = timedelta(hours=1)
+CODES_OF_PERSON = 5
+CODES_TO_ADDRESS = 3
 
 
 class ContactInvalid(Exception):
@@ -55,13 +61,14 @@ def add_contact(*, user: Any, kind: str, address: str, now: datetime) -> Contact
 
 @transaction.atomic
 def send_code(*, contact: ContactMethod, now: datetime) -> None:
-    """Send a new code to a contact; raise ContactInvalid, for example if one was sent a moment ago."""
+    """Send a new code to a contact; raise ContactInvalid, for example if one was sent a moment ago, or many in the last hour."""
     locked = ContactMethod.objects.select_for_update().get(pk=contact.pk)
     if locked.code_sent_at is not None and now - locked.code_sent_at < CODE_EVERY:
         raise ContactInvalid("A code was sent a moment ago. Wait a minute before you ask for another one.")
     secret, obstacle = read_contact_secret(locked)
     if obstacle:
         raise ContactInvalid(obstacle)
+    _count_code(locked, now)
     code = f"{secrets.randbelow(10**6):06d}"
     locked.code_hash, locked.code_sent_at, locked.code_tries = _hash(locked, code), now, 0
     locked.save(update_fields=["code_hash", "code_sent_at", "code_tries"])
@@ -155,12 +162,30 @@ def _judge_code(contact: ContactMethod, code: str, now: datetime) -> str:
     )
 
 
+def _count_code(contact: ContactMethod, now: datetime) -> None:
+    """Count a code that is about to be sent; raise ContactInvalid if there were too many lately."""
+    address = salted_hmac("alerts.contact.address", contact.address.strip().lower(), algorithm="sha256").hexdigest()[
+        :40
+    ]
+    wait = take_use(
+        Ration(f"code-of:{contact.user_id}", CODES_OF_PERSON, CODES_WINDOW),
+        Ration(f"code-to:{address}", CODES_TO_ADDRESS, CODES_WINDOW),
+        now=now,
+    )
+    if wait is not None:
+        raise ContactInvalid(
+            "Too many codes were sent in the last hour, by you or to this address. "
+            f"Look whether one of them arrived, or ask for another one in {describe_seconds(wait.total_seconds())}."
+        )
+
+
 def _queue_code(contact: ContactMethod, code: str, *, secret: str, now: datetime) -> None:
     common: dict[str, Any] = {
         "recipient": contact.label,
         "idempotency_key": f"contact-code:{contact.pk}:{now.timestamp()}",
         "source": "contact",
         "source_id": str(contact.pk),
+        "is_private": True,
     }
     if contact.kind == ContactKind.EMAIL:
         mail = render_mail("alerts/code", {"code": code, "minutes": int(CODE_LASTS.total_seconds() // 60)})

@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.db.models import Q
 
 from alerts.destinations import EVERY_LABEL
 from alerts.enums import PolicyStepKind
-from alerts.escalation import Step, StepKind, find_errors
+from alerts.escalation import Step, StepKind, find_placed_errors
 from alerts.models import Policy, PolicyStep, Route
 from alerts.routing import tree
 from alerts.routing.matchers import MatcherInvalid, parse_matchers
 
+MAX_POLICIES = 1_000
+MAX_GROUP_LABELS = 50
+MAX_POSITION = 32_767
+#: Two changes at once could give one name twice, or hang routes below each other.
+_LOCK_POLICIES = "LOCK TABLE alerts_policy IN SHARE ROW EXCLUSIVE MODE"
+_LOCK_ROUTES = "LOCK TABLE alerts_route IN SHARE ROW EXCLUSIVE MODE"
+#: What is decided about a policy, besides its steps. Its turn is not among it: escalations move that on meanwhile.
+_FIELDS = (
+    "name",
+    "application",
+    "group_by",
+    "group_wait_seconds",
+    "group_interval_seconds",
+    "repeat_interval_seconds",
+    "ack_reminder_seconds",
+    "ack_expiry_seconds",
+)
+
 
 class PolicyInvalid(Exception):
-    """A policy or a route that can't be saved; `errors` says why, in words."""
+    """A policy or a route that can't be saved. `placed` says why, in words, beside the field: “steps.2.channels”."""
 
-    def __init__(self, errors: Sequence[str]) -> None:
-        super().__init__(" ".join(errors))
-        self.errors = list(errors)
+    def __init__(self, placed: Iterable[tuple[str, str]]) -> None:
+        self.placed = list(placed)
+        super().__init__(" ".join(self.errors))
+
+    @property
+    def errors(self) -> list[str]:
+        """What is wrong, in words alone."""
+        return [words for _, words in self.placed]
+
+
+class PolicyInUse(Exception):
+    """A policy that rules or routes name: without it, their alerts would reach somebody else, or nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,52 +62,164 @@ class StepDraft:
     targets: Mapping[str, Sequence[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class RouteDraft:
+    """What a route is to be. `policy_id` None: its parent's; `application_id` None: alerts of all applications."""
+
+    name: str
+    matchers: str
+    parent_id: int | None = None
+    position: int = 0
+    policy_id: int | None = None
+    continues: bool = False
+    application_id: int | None = None
+
+
 @transaction.atomic
 def save_policy(*, policy: Policy, steps: Sequence[StepDraft]) -> Policy:
     """Create or change a policy with all its steps; raise PolicyInvalid, and change nothing, if it can't be one.
 
     Groups that are open go on as they began.
     """
-    check_policy(group_by=policy.group_by, steps=[draft.step for draft in steps])
-    policy.full_clean(exclude=["builtin_key"])
-    policy.save()
+    _lock(_LOCK_POLICIES)
+    check_policy(policy=policy, steps=steps)
+    try:
+        policy.full_clean(exclude=["builtin_key"])
+    except ValidationError as error:
+        raise PolicyInvalid((name, words) for name, found in error.message_dict.items() for words in found) from error
+    policy.save(update_fields=None if policy._state.adding else _FIELDS)
     policy.steps.all().delete()
     for position, draft in enumerate(steps):
         _write_step(policy, position, draft)
     return policy
 
 
-def check_policy(*, group_by: Sequence[str], steps: Sequence[Step]) -> None:
-    """Raise PolicyInvalid unless a policy can be saved."""
-    errors = find_errors(steps)
-    if EVERY_LABEL in group_by and len(group_by) > 1:
-        errors.append("Group by “...” alone: it means every label.")
-    if len(set(group_by)) != len(group_by):
-        errors.append("A label can make groups once only.")
+def check_policy(*, policy: Policy, steps: Sequence[StepDraft]) -> None:
+    """Raise PolicyInvalid, with all that is wrong, unless a policy can be saved as it is here with these steps."""
+    errors = [
+        ("steps" if place is None else f"steps.{place}", words)
+        for place, words in find_placed_errors([draft.step for draft in steps])
+    ]
+    if EVERY_LABEL in policy.group_by and len(policy.group_by) > 1:
+        errors.append(("group_by", "Group by “...” alone: it means every label."))
+    if len(set(policy.group_by)) != len(policy.group_by):
+        errors.append(("group_by", "A label can make groups once only."))
+    if len(policy.group_by) > MAX_GROUP_LABELS:
+        errors.append(("group_by", f"{MAX_GROUP_LABELS} labels can make groups at most."))
+    if policy._state.adding and Policy.objects.count() >= MAX_POLICIES:
+        errors.append(("name", f"There can be {MAX_POLICIES:,} policies at most."))
+    if policy.application_id is not None:
+        errors += _find_strangers(policy, steps)
     if errors:
         raise PolicyInvalid(errors)
 
 
-def check_route(*, matchers: str, parent: Route | None, route_id: int | None) -> None:
-    """Raise PolicyInvalid unless a route can hang there with these matchers."""
-    errors = []
+@transaction.atomic
+def delete_policy(*, policy: Policy) -> None:
+    """Delete a policy; raise PolicyInUse while a rule or a route names it. Groups that are open go on as they began."""
+    _lock(_LOCK_POLICIES)
+    users = [*policy.rules.order_by("pk")[:3], *policy.routes.order_by("pk")[:3]]
+    if users:
+        names = ", ".join(f"“{user.name}”" for user in users)
+        raise PolicyInUse(f"Rules or routes name this policy ({names}): give them another one first.")
+    policy.delete()
+
+
+@transaction.atomic
+def save_route(*, draft: RouteDraft, route: Route | None = None) -> Route:
+    """Create or change a route; raise PolicyInvalid, and change nothing, if it can't hang there. New alerts go by it."""
+    _lock(_LOCK_ROUTES)
+    check_route(draft, route_id=route.pk if route is not None else None)
+    row = Route() if route is None else Route.objects.get(pk=route.pk)
+    row.name, row.matchers = draft.name.strip(), draft.matchers.strip()
+    row.parent_id, row.position, row.continues = draft.parent_id, draft.position, draft.continues
+    row.policy_id, row.application_id = draft.policy_id, draft.application_id
+    row.save()
+    return row
+
+
+@transaction.atomic
+def delete_route(*, route: Route) -> None:
+    """Delete a route with all below it: what they took goes where the next ones lead. Open groups go on as they began."""
+    route.delete()
+
+
+def check_route(draft: RouteDraft, *, route_id: int | None) -> None:
+    """Raise PolicyInvalid, with all that is wrong, unless a route can be saved; `route_id` None: it is new."""
+    errors = list(_find_place_errors(draft, route_id))
+    if not draft.name.strip():
+        errors.append(("name", "Give it a name."))
+    if not 0 <= draft.position <= MAX_POSITION:
+        errors.append(("position", f"Choose 0 to {MAX_POSITION:,}."))
     try:
-        if not parse_matchers(matchers):
-            errors.append("Write at least one matcher: what no route takes goes to the default channels anyway.")
+        if not parse_matchers(draft.matchers):
+            words = "Write at least one matcher: what no route takes goes to the default channels anyway."
+            errors.append(("matchers", words))
     except MatcherInvalid as error:
-        errors.append(str(error))
-    above, depth = parent, 1
-    while above is not None:
-        if above.pk == route_id:
-            errors.append("A route can't be below itself.")
-            break
-        above, depth = above.parent, depth + 1
-    if depth >= tree.MAX_DEPTH:
-        errors.append(f"Routes can be {tree.MAX_DEPTH - 1} levels deep at most.")
-    if route_id is None and Route.objects.count() >= tree.MAX_ROUTES - 1:
-        errors.append(f"There can be {tree.MAX_ROUTES - 1:,} routes at most.")
+        errors.append(("matchers", str(error)))
+    if draft.policy_id is not None:
+        policy = Policy.objects.filter(pk=draft.policy_id).first()
+        if policy is None or policy.application_id not in (None, draft.application_id):
+            errors.append(("policy", "This escalation policy does not exist, or is for alerts of another application."))
     if errors:
         raise PolicyInvalid(errors)
+
+
+def _find_place_errors(draft: RouteDraft, route_id: int | None) -> Iterator[tuple[str, str]]:
+    """Yield why a route can't hang where it is to: loops, depth, count, and whose alerts those around it take."""
+    rows = {row.pk: row for row in Route.objects.all()}
+    if route_id is None and len(rows) >= tree.MAX_ROUTES - 1:
+        yield "name", f"There can be {tree.MAX_ROUTES - 1:,} routes at most."
+    parent = rows.get(draft.parent_id or 0)
+    owner = parent.application_id if parent is not None else None
+    if (draft.parent_id is not None and parent is None) or owner not in (None, draft.application_id):
+        yield "parent", "This route does not exist, or takes alerts of another application alone."
+    above, depth = parent, 1
+    while above is not None and depth <= len(rows):
+        if above.pk == route_id:
+            yield "parent", "A route can't be below itself."
+            return
+        above, depth = rows.get(above.parent_id or 0), depth + 1
+    below = _list_below(rows.values(), route_id) if route_id is not None else []
+    if depth + len(below) >= tree.MAX_DEPTH:
+        yield "parent", f"Routes can be {tree.MAX_DEPTH - 1} levels deep at most."
+    own = draft.application_id
+    if own is not None and any(row.application_id != own for level in below[:1] for row in level):
+        yield "application", "Routes below it take alerts of other applications: move them first."
+
+
+def _list_below(rows: Iterable[Route], route_id: int) -> list[list[Route]]:
+    """Return what hangs below a route, level by level."""
+    children: dict[int | None, list[Route]] = defaultdict(list)
+    for row in rows:
+        children[row.parent_id].append(row)
+    levels: list[list[Route]] = []
+    level = children[route_id]
+    while level and len(levels) < tree.MAX_DEPTH:
+        levels.append(level)
+        level = [child for row in level for child in children[row.pk]]
+    return levels
+
+
+def _find_strangers(policy: Policy, steps: Sequence[StepDraft]) -> Iterator[tuple[str, str]]:
+    """Yield what of other applications a policy of one application would reach, or who of them names it already."""
+    usable = (None, policy.application_id)
+    for place, draft in enumerate(steps):
+        for name in ("channels", "schedules"):
+            for row in draft.targets.get(name, ()):
+                if row.application_id not in usable:
+                    yield f"steps.{place}.{name}", f"Step {place + 1}: “{row}” belongs to another application."
+    if policy._state.adding:
+        return
+    own = Q(application_id=policy.application_id)
+    for user in (policy.rules.exclude(own).first(), policy.routes.exclude(own).first()):
+        if user is not None:
+            yield "application", f"“{user.name}” names this policy and is not of this application alone."
+
+
+def _lock(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def _write_step(policy: Policy, position: int, draft: StepDraft) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.contrib.auth import get_user_model
@@ -38,6 +39,39 @@ def reach(step: Step, *, group: AlertGroup, now: datetime) -> list[Recipient]:
             severity = _find_severity(group)
             return merge_recipients(found for each in step.targets for found in _reach_on_call(each, severity, now))
     return []
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """What became of those who were told because they were on call: who came after them, who need hear of nothing new."""
+
+    fresh: Sequence[Recipient] = ()
+    relieved: frozenset[tuple[str, str]] = frozenset()
+
+
+def hand_over(engaged: Iterable[Recipient], *, group: AlertGroup, now: datetime) -> HandOver:
+    """Return who is on call now in the schedules because of which a group's people were told.
+
+    While nobody is on call who can be reached, those who were told go on being told.
+    """
+    everyone = list(engaged)
+    by_roster: dict[int, list[Recipient]] = defaultdict(list)
+    for each in everyone:
+        if each.roster_id:
+            by_roster[each.roster_id].append(each)
+    severity = _find_severity(group) if by_roster else ""
+    fresh: dict[tuple[str, str], Recipient] = {}
+    left: set[tuple[str, str]] = set()
+    staying = {each.key for each in everyone if not each.roster_id}
+    for roster_id, told in by_roster.items():
+        current = [each for each in _reach_on_call(roster_id, severity, now) if each.roster_id and not each.obstacle]
+        on_call, known = {each.person_id for each in current}, {each.person_id for each in told}
+        # Somebody who is on call still goes on being told the way it was begun.
+        fresh |= {each.key: each for each in current if each.person_id not in known}
+        left |= {each.key for each in told}
+        staying |= {each.key for each in told if not current or each.person_id in on_call}
+    taken = {each.key for each in everyone}
+    return HandOver([each for key, each in fresh.items() if key not in taken], frozenset(left - staying))
 
 
 def read_secrets(recipients: Iterable[Recipient]) -> Callable[[Recipient], Recipient]:
@@ -82,7 +116,8 @@ def _reach_on_call(schedule_id: int, severity: str, now: datetime) -> list[Recip
     """Return who is on call at this moment; if nobody is, one that can't be reached, so that the ledger says why."""
     people = find_on_call(schedule_id, now)
     if people:
-        return list_people_recipients([person.pk for person in people], severity)
+        found = list_people_recipients([person.pk for person in people], severity)
+        return [replace(each, roster_id=schedule_id) for each in found]
     schedule = OnCallSchedule.objects.filter(pk=schedule_id).first()
     name = schedule.name if schedule else f"schedule {schedule_id}"
     why = f"Nobody is on call in “{name}” now." if schedule else "This on-call schedule was deleted."

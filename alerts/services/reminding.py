@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 
 from alerts.dispatch import Reason
 from alerts.enums import AlertState, GroupState
-from alerts.models import Alert, AlertGroup, Notice
+from alerts.models import Alert, AlertGroup, Hold, Notice
 from alerts.selectors import list_people_recipients, read_ack_limits
+from alerts.services.guarding import count_done
 from alerts.services.telling import Bulletin, Press
 
 #: A reminder comes again after as long as the first took, and never more often than this.
@@ -17,13 +19,18 @@ LEAST_PAUSE = timedelta(minutes=1)
 
 
 def remind_of_acknowledgements(*, now: datetime) -> int:
-    """Queue the reminders that are due, each to whoever acknowledged the alert; return how many."""
+    """Queue the reminders that are due, each to whoever acknowledged the alert; return how many.
+
+    While something holds an alert, its reminder waits.
+    """
     due = Alert.objects.filter(state=AlertState.FIRING, acknowledged_at__isnull=False, remind_at__lte=now)
-    return sum(_remind(alert_id, now) for alert_id in list(due.order_by("remind_at").values_list("pk", flat=True)))
+    free = due.exclude(pk__in=Hold.objects.filter(ended_at=None).values("alert_id"))
+    ids = list(free.order_by("remind_at").values_list("pk", flat=True))
+    return count_done("reminding of an alert", ids, partial(_remind, now=now))
 
 
 @transaction.atomic
-def _remind(alert_id: int, now: datetime) -> bool:
+def _remind(alert_id: int, *, now: datetime) -> bool:
     alert = (
         Alert.objects.select_for_update(skip_locked=True, of=("self",))
         .select_related("rule", "application")

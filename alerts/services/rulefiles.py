@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from alerts.drafts import RuleDraft, RuleInvalid
-from alerts.models import Channel, Rule
+from alerts.drafts import RuleDraft
+from alerts.models import Channel, Policy, Rule
 from alerts.rulefiles import (
     GROUP,
     FileError,
@@ -23,7 +23,7 @@ from alerts.rulefiles import (
     read_rule_file,
     write_rule_file,
 )
-from alerts.services.rules import create_rule, draft_of, update_rule
+from alerts.services.rules import RuleChange, RulesInvalid, draft_of, save_rules
 from config.actors import Actor
 from config.settings import OPTION
 from monitoring.applications.selectors import list_applications
@@ -33,7 +33,9 @@ _WORDS = {
     "for_seconds": "for",
     "keep_firing_for_seconds": "keep firing for",
     "clear_condition": "clear condition",
+    "no_data_after_seconds": "no data after",
     "channel_ids": "channels",
+    "policy_id": "policy",
     "owner_id": "owner",
 }
 
@@ -78,8 +80,13 @@ class _Surroundings:
     """What names in a file mean here."""
 
     channels: dict[str, int]
+    policies: dict[str, Policy]
     applications: dict[str, int]
     owners: dict[str, int]
+
+    def find_target(self, rule: FileRule, application_id: int | None) -> int | None:
+        """Return whose a rule is to be: of the chosen application, else of the one that the file names; None: of all."""
+        return application_id if application_id is not None else self.applications.get(rule.application or "")
 
 
 @transaction.atomic
@@ -88,21 +95,18 @@ def import_rule_file(*, text: str, by: Actor, application_id: int | None, replac
 
     `application_id` is where all rules go; None: where the file says, which is all applications if it says nothing. A rule
     is found again by group, alert, severity and application, so importing a file twice changes nothing. `replace` False
-    leaves rules that are here already as they are. What a file does not say of channels, clear condition, owner and
-    whether the rule is on stays as it is. Rules that are not in the file are left alone.
+    leaves rules that are here already as they are. What a file does not say of channels, policy, clear condition, owner
+    and whether the rule is on stays as it is. Rules that are not in the file are left alone.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_IMPORT_LOCK])
     steps, imported = _plan(text, application_id, replace)
-    for step in steps:
-        try:
-            if step.rule is None:
-                create_rule(draft=step.draft, origin=step.written.identity)
-            elif step.fields:
-                update_rule(rule=step.rule, draft=step.draft, by=by)
-        except RuleInvalid as error:
-            written = step.written
-            raise RuleFileInvalid([FileError(written.line, written.where, str(error))]) from error
+    taken = [step for step in steps if step.rule is None or step.fields]
+    try:
+        save_rules(changes=[RuleChange(step.draft, step.rule, step.written.identity) for step in taken], by=by)
+    except RulesInvalid as error:
+        wrong = [(taken[place].written, why) for place, why in error.errors.items()]
+        raise RuleFileInvalid(FileError(rule.line, rule.where, str(why)) for rule, why in wrong) from error
     return imported
 
 
@@ -113,11 +117,23 @@ def preview_rule_file(*, text: str, application_id: int | None, replace: bool = 
 
 def export_rule_file(rules: QuerySet[Rule]) -> str:
     """Return rules as a rule file. The same rules make the same text, and importing it here changes nothing."""
-    found = rules.order_by("pk").select_related("application", "owner").prefetch_related("channels")
-    return write_rule_file(_describe(rule) for rule in found)
+    found = rules.order_by("pk").select_related("application", "owner", "policy").prefetch_related("channels")
+    names = {pk: name for name, pk in _name_applications().items()}
+    return write_rule_file(_describe(rule, names) for rule in found)
 
 
-def _describe(rule: Rule) -> FileRule:
+def _name_applications() -> dict[str, int]:
+    """Return all applications by the name that a file calls them: the short name, if only one has it, else with the environment.
+
+    What is unmistakable is understood either way; each application's last name here is the one to be written.
+    """
+    known = list(list_applications().order_by("pk").values_list("pk", "slug", "environment"))
+    shared = Counter(slug for _, slug, _ in known)
+    named = {f"{slug}/{environment}": pk for pk, slug, environment in known}
+    return named | {slug: pk for pk, slug, _ in known if shared[slug] == 1}
+
+
+def _describe(rule: Rule, names: Mapping[int, str]) -> FileRule:
     """Return a rule as a file says it; what is as it would be without a word is left out."""
     group, origin = _split_origin(rule)
     return FileRule(
@@ -130,8 +146,10 @@ def _describe(rule: Rule) -> FileRule:
         labels=rule.labels,
         annotations=rule.annotations,
         clear_condition=_settle(rule.clear_condition) or None,
+        no_data_after_seconds=rule.no_data_after_seconds or None,
         channels=tuple(channel.name for channel in rule.channels.all()) or None,
-        application=rule.application.slug if rule.application else None,
+        policy=rule.policy.name if rule.policy else None,
+        application=names[rule.application_id] if rule.application_id is not None else None,
         enabled=None if rule.enabled else False,
         owner=rule.owner.get_username() if rule.owner else None,
         origin=origin,
@@ -151,7 +169,11 @@ def _split_origin(rule: Rule) -> tuple[str, str]:
 def _plan(text: str, application_id: int | None, replace: bool) -> tuple[list[_Step], Imported]:
     file = read_rule_file(text, interval_seconds=OPTION["RULE_INTERVAL_SECONDS"])
     surroundings = _read_surroundings(file)
-    if application_id is None and (errors := list(_find_strange_applications(file, surroundings))):
+    errors = [
+        *(_find_strange_applications(file, surroundings) if application_id is None else ()),
+        *_find_strange_policies(file, surroundings, application_id),
+    ]
+    if errors:
         raise RuleFileInvalid(errors)
     steps = list(_plan_steps(file, surroundings, application_id))
     left = [step for step in steps if step.fields and not replace]
@@ -177,7 +199,7 @@ def _plan_steps(file: RuleFile, surroundings: _Surroundings, application_id: int
         identity = rule.origin or f"{GROUP}/{rule.name}"
         known[identity, rule.severity, rule.application_id].append(rule)
     for written in file.rules:
-        target = surroundings.applications.get(written.application or "") if application_id is None else application_id
+        target = surroundings.find_target(written, application_id)
         waiting = known[written.identity, written.severity, target]
         found = waiting.popleft() if waiting else None
         before = draft_of(found) if found is not None else None
@@ -202,11 +224,16 @@ def _draft(
     )
     if written.clear_condition is not None:
         draft = dataclasses.replace(draft, clear_condition=written.clear_condition)
+    if written.no_data_after_seconds is not None:
+        draft = dataclasses.replace(draft, no_data_after_seconds=written.no_data_after_seconds)
     if written.enabled is not None:
         draft = dataclasses.replace(draft, enabled=written.enabled)
     if written.channels is not None:
         found = [surroundings.channels[name] for name in written.channels if name in surroundings.channels]
         draft = dataclasses.replace(draft, channel_ids=tuple(found))
+    if written.policy is not None:
+        policy = surroundings.policies.get(written.policy)
+        draft = dataclasses.replace(draft, policy_id=policy.pk if policy is not None else None)
     if written.owner is not None and (not written.owner or written.owner in surroundings.owners):
         draft = dataclasses.replace(draft, owner_id=surroundings.owners.get(written.owner))
     return draft
@@ -235,10 +262,12 @@ def _settle(text: str) -> str:
 
 def _read_surroundings(file: RuleFile) -> _Surroundings:
     owners = {rule.owner for rule in file.rules if rule.owner}
+    policies = {rule.policy for rule in file.rules if rule.policy}
     users = get_user_model().objects.filter(username__in=owners)
     return _Surroundings(
         channels=dict(Channel.objects.values_list("name", "pk")),
-        applications=dict(list_applications().values_list("slug", "pk")),
+        policies={policy.name: policy for policy in Policy.objects.filter(name__in=policies)},
+        applications=_name_applications(),
         owners=dict(users.values_list("username", "pk")),
     )
 
@@ -247,7 +276,29 @@ def _find_strange_applications(file: RuleFile, surroundings: _Surroundings) -> I
     """Yield an error for each rule of an application that is not here: it must not judge all the others instead."""
     for rule in file.rules:
         if rule.application and rule.application not in surroundings.applications:
-            message = f"There is no application “{rule.application}” here. Choose the one that the rules are for."
+            message = (
+                f"There is no application “{rule.application}” here, or several have this short name: write it with the "
+                "environment, like erp/production, or choose the one that the rules are for."
+            )
+            yield FileError(rule.line, rule.where, message)
+
+
+def _find_strange_policies(
+    file: RuleFile, surroundings: _Surroundings, application_id: int | None
+) -> Iterator[FileError]:
+    """Yield an error for each rule whose policy can't be used where it goes: without it others would be told, or nobody."""
+    for rule in file.rules:
+        policy = surroundings.policies.get(rule.policy or "")
+        if rule.policy and policy is None:
+            message = f"There is no escalation policy “{rule.policy}” here. Make it first, or take its name out."
+            yield FileError(rule.line, rule.where, message)
+        elif policy is not None and policy.application_id not in (
+            None,
+            surroundings.find_target(rule, application_id),
+        ):
+            message = (
+                f"The escalation policy “{policy.name}” belongs to another application. Name one of all, or its own."
+            )
             yield FileError(rule.line, rule.where, message)
 
 

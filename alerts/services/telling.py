@@ -18,6 +18,7 @@ from alerts.links import write_link
 from alerts.models import Alert, AlertGroup, AlertTransition
 from alerts.recipients import Recipient, write_delivery_key
 from alerts.services.composing import OwnWords, Told, fill_mail, read_own_words, write_message
+from alerts.services.grouping import label_alert
 from alerts.wording import write_firing_subject, write_group_subject, write_resolved_subject
 from config.admin.states import colours_of
 from config.deliveries.enums import Channel as Way
@@ -66,7 +67,7 @@ class Press:
             "idempotency_key": f"{key}:held" if held_because else key,
             "source": SOURCE,
             "source_id": str(bulletin.notice_id),
-            "application_id": bulletin.alerts[0].application_id,
+            "application_id": bulletin.group.application_id,
             "suppressed_because": recipient.obstacle or held_because,
         }
         if recipient.obstacle:
@@ -122,6 +123,7 @@ def publish_transition(*, alert: Alert, transition: AlertTransition) -> None:
             "transition_id": transition.pk,
             "name": alert.name,
             "severity": alert.severity,
+            "cause": alert.cause,
             "summary": alert.summary,
             "labels": alert.labels,
             "at": alertmanager.write_time(transition.at),
@@ -132,23 +134,21 @@ def publish_transition(*, alert: Alert, transition: AlertTransition) -> None:
 
 def describe_notice(alert: Alert) -> alertmanager.Notice:
     """Return an alert as the outside sees it."""
-    application = alert.application
     assert alert.fired_at is not None, "only alerts that fire are told of"
     return alertmanager.Notice(
         alert_id=alert.pk,
-        labels=alertmanager.outside_labels(
-            name=alert.name,
-            severity=alert.severity,
-            application=application.slug,
-            environment=application.environment,
-            labels=alert.labels,
-        ),
-        annotations=alert.annotations,
+        labels=label_alert(alert),
+        annotations={**alert.annotations, **_list_missing(alert)},
         fired_at=alert.fired_at,
         resolved_at=alert.resolved_at,
         alert_url=settings.PUBLIC_URL + alert.get_absolute_url(),
         rule_url=_link_origin(alert) or settings.PUBLIC_URL,
     )
+
+
+def _list_missing(alert: Alert) -> dict[str, str]:
+    """Return since when an alert's series is missing, if it is."""
+    return {"no_data_since": alertmanager.write_time(alert.no_data_since)} if alert.no_data_since else {}
 
 
 def write_subject(bulletin: Bulletin) -> str:
@@ -264,6 +264,8 @@ def _list_facts(alert: Alert) -> list[tuple[str, str]]:
     facts = [("Application", f"{alert.application.name} ({alert.application.environment})")]
     if alert.source:
         facts.append(("Reported by", alert.get_source_display()))
+    if alert.no_data_since is not None:
+        facts.append(("No data since", _write_utc(alert.no_data_since)))
     if alert.resolved_at is None:
         facts.append(("Since", _write_utc(alert.active_since)))
     elif alert.fired_at is not None:
@@ -283,7 +285,8 @@ def write_alert_subject(alert: Alert) -> str:
         return write_resolved_subject(
             summary=alert.summary, lasted_seconds=_lasted_seconds(alert, until=alert.resolved_at)
         )
-    hold = alert.rule.for_seconds if alert.rule else 0
+    # What is missing says by itself for how long.
+    hold = alert.rule.for_seconds if alert.rule and not alert.is_no_data else 0
     return write_firing_subject(severity=str(Severity(alert.severity).label), summary=alert.summary, hold_seconds=hold)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection
 
-from alerts.enums import TRANSITIONS, AlertState
+from alerts.enums import OPEN_STATES, TRANSITIONS, AlertState
 from alerts.models import Alert, AlertTransition
 
 #: Ends firing alerts; one that moved meanwhile is left alone.
@@ -27,16 +27,18 @@ class IllegalTransition(Exception):
 
 
 def change_state(
-    *, alert: Alert, to: AlertState, at: datetime, reason: str, value: float | None = None
+    *, alert: Alert, to: AlertState, at: datetime, reason: str, value: float | None = None, is_gone: bool = False
 ) -> AlertTransition | None:
     """Move an alert to a state and write the transition; return None, and change nothing, if it moved meanwhile.
 
-    `alert` is updated in place. Raises IllegalTransition.
+    `is_gone`: it ends because its series is taken as gone for good. `alert` is updated in place. Raises IllegalTransition.
     """
     before = AlertState(alert.state)
     check_transition(before, to)
     moved = Alert.objects.filter(pk=alert.pk, state=before, version=alert.version)
     changes = _changes(alert, to=to, at=at, value=value)
+    if to not in OPEN_STATES and not is_gone:
+        changes["no_data_since"] = None
     if not moved.update(**changes):
         return None
     for name, content in changes.items():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
+
+from config.crypto import EncryptedTextField
 
 
 class BaseAdmin(ModelAdmin):
@@ -27,6 +29,23 @@ class BaseAdmin(ModelAdmin):
     empty_text = ""
     empty_url = ""
     empty_action = ""
+    #: Fields of the form that no model has, which take a secret.
+    secret_fields: ClassVar[tuple[str, ...]] = ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any | None = None) -> Any:
+        """Leave secrets out for who may only look: without a form, fields would be shown as they are stored."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        stored = {field.name for field in self.model._meta.get_fields() if isinstance(field, EncryptedTextField)}
+        hidden = stored.union(self.secret_fields)
+        return [(title, {**options, "fields": _without(options["fields"], hidden)}) for title, options in fieldsets]
+
+
+def _without(fields: Any, hidden: set[str]) -> list[Any]:
+    """Return the fields of a fieldset, some of which stand in one row, without those that are hidden."""
+    left = [_without(field, hidden) if isinstance(field, list | tuple) else field for field in fields]
+    return [field for field in left if field and (isinstance(field, list) or field not in hidden)]
 
 
 class ReadOnlyAdmin(BaseAdmin):

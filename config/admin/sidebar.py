@@ -38,11 +38,11 @@ SIDEBAR: tuple[Group, ...] = (
         "Respond",
         (
             Entry("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert", "alerts"),
-            Entry("Silences", "notifications_off", "admin:alerts_silence_changelist", "alerts.view_silence"),
-            Entry("On call", "support_agent", "admin:alerts_on_call", "", "on_call"),
             Entry(
                 "Incidents", "emergency", "admin:incidents_incident_changelist", "incidents.view_incident", "incidents"
             ),
+            Entry("Silences", "notifications_off", "admin:alerts_silence_changelist", "alerts.view_silence"),
+            Entry("On call", "support_agent", "admin:alerts_on_call", "", "on_call"),
         ),
     ),
     Group(

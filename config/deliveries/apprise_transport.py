@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import requests
-from apprise import Apprise, AppriseAsset, NotifyBase, NotifyFormat, NotifyType
+from apprise import Apprise, AppriseAsset, AppriseAttachment, NotifyBase, NotifyFormat, NotifyType
 from apprise.manager_plugins import NotificationManager
+from apprise.plugins import url_to_dict
 from django.conf import settings
 from django.utils import timezone
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
@@ -31,12 +34,16 @@ DEADLINE_SECONDS = 25.0
 LEASE = timedelta(seconds=DEADLINE_SECONDS + 10)
 #: Client errors that may pass by themselves: Request Timeout, Too Early, Too Many Requests.
 PASSING_CLIENT_ERRORS = frozenset({408, 425, 429})
-#: Services of this machine rather than of the network, and those that keep files of their own.
-LOCAL_SCHEMAS = frozenset(
-    ("syslog", "windows", "macosx", "dbus", "qt", "kde", "glib", "gio", "gnome", "blink1", "deltachat", "vapid", "fcm")
-)
+#: Services of this machine rather than of the network, and those that keep files of their own. Each stands for all schemas
+#: of its plugin.
+LOCAL_SCHEMAS = ("syslog", "windows", "macosx", "dbus", "glib", "gnome", "blink1", "deltachat", "vapid", "fcm")
 #: Settings of addresses by which the library would read files of this machine, or fetch something.
-FILE_SETTINGS = ("template", "keyfile", "subfile", "attach", "pgpkey", "pgp", "key_file", "config")
+FILE_SETTINGS = frozenset(
+    {
+        *("template", "attach", "attachment", "config", "include", "keyfile", "key_file", "subfile", "secrets"),
+        *("pgp", "pgpkey", "pgppub", "pgpprv", "pgp_key", "pgp_privkey", "wkd", "use_wkd"),
+    }
+)
 
 
 class ServiceInvalid(Exception):
@@ -51,8 +58,6 @@ def open_service(address: str) -> NotifyBase:
     scheme = address.partition("://")[0].strip().lower()
     if "://" not in address or not scheme:
         raise ServiceInvalid("Write the whole address, beginning with the service, like discord:// or ntfys://.")
-    if scheme in LOCAL_SCHEMAS:
-        raise ServiceInvalid(f"“{scheme}” is about this machine or files on it, so it can't be used here.")
     with listening() as lines:
         service = _instantiate(address)
         if service is None:
@@ -154,8 +159,13 @@ def _type_of(delivery: Delivery) -> NotifyType:
 
 
 def _instantiate(address: str) -> NotifyBase | None:
-    if _settings_of(address).intersection(FILE_SETTINGS):
-        raise ServiceInvalid("It names a file; addresses with files can't be used here.")
+    try:
+        parsed = url_to_dict(address)  # type: ignore[no-untyped-call]
+    except (TypeError, ValueError, AttributeError, KeyError):
+        return None
+    if not parsed:
+        return None
+    _check_parsed(parsed)
     asset = AppriseAsset(
         app_id="Postlaunch",
         app_desc="Postlaunch",
@@ -171,15 +181,51 @@ def _instantiate(address: str) -> NotifyBase | None:
         secure_logging=True,
     )
     try:
-        made = Apprise.instantiate(address, asset=asset, suppress_exceptions=True)
+        made = Apprise.instantiate(parsed, asset=asset, suppress_exceptions=True)
     except (TypeError, ValueError, AttributeError, KeyError):
         return None
-    return made if isinstance(made, NotifyBase) else None
+    if not isinstance(made, NotifyBase):
+        return None
+    if any(isinstance(held, AppriseAttachment) and len(held) for held in vars(made).values()):
+        # By whatever setting it came there.
+        raise ServiceInvalid(_NAMES_A_FILE)
+    return made
 
 
-def _settings_of(address: str) -> set[str]:
-    query = address.partition("?")[2]
-    return {part.partition("=")[0].strip().lower().replace("-", "_").lstrip("+-:") for part in query.split("&")}
+_NAMES_A_FILE = "It names a file; addresses with files can't be used here."
+
+
+def _check_parsed(parsed: dict[str, Any]) -> None:
+    """Raise ServiceInvalid for an address, as the library understands it, that is about this machine or files on it.
+
+    Judging the text instead would mean to know how the library splits and unquotes it.
+    """
+    plugins = NotificationManager()  # type: ignore[no-untyped-call]
+    schema = str(parsed.get("schema", ""))
+    local = tuple(plugins[name] for name in LOCAL_SCHEMAS if name in plugins)
+    if schema in plugins and issubclass(plugins[schema], local):
+        raise ServiceInvalid(f"“{schema}” is about this machine or files on it, so it can't be used here.")
+    queries = [value for name, value in parsed.items() if name.startswith("qsd") and isinstance(value, dict)]
+    given = {name for name, value in parsed.items() if value} | {name for query in queries for name in query}
+    values = (str(value) for query in queries for value in query.values())
+    if any(FILE_SETTINGS.intersection(_name_settings(name)) for name in given) or any(map(_is_file, values)):
+        raise ServiceInvalid(_NAMES_A_FILE)
+
+
+def _name_settings(name: str) -> list[str]:
+    """Return the settings that a name in an address may come to mean, however often somebody unquotes and splits it."""
+    parts = re.split(r"[&;=?]", _unquote(name).lower())
+    return [part.strip().lstrip("+-: ").replace("-", "_") for part in parts]
+
+
+def _is_file(value: str) -> bool:
+    return _unquote(value).strip().lower().startswith("file:")
+
+
+def _unquote(text: str) -> str:
+    while (plain := unquote(text)) != text:
+        text = plain
+    return text
 
 
 def _explain_refusal(address: str, scheme: str, lines: list[str]) -> str:

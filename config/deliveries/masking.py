@@ -1,4 +1,4 @@
-"""Secrets of an address taken out of whatever is written down about it. Pure."""
+"""Secrets taken out of what people read: those of an address, and the keys that messages carry in their links. Pure."""
 
 from __future__ import annotations
 
@@ -20,6 +20,22 @@ _OPEN_WORDS = frozenset(
         *("slack", "twilio", "hook", "post", "error", "token", "user", "pass"),
     }
 )
+
+#: A link that acts without a login ends in a signed token: what it stands for, a time and the signature, between colons.
+_SIGNED_LINK = re.compile(r"(/a/)[\w.%-]+(?::|%3A)[\w%-]+(?::|%3A)[\w%-]+", re.IGNORECASE)
+
+#: Four digits or more, however they are spelled out or quoted.
+_CODE = re.compile(r"\d(?:(?:[\s,+]|%2C|%20){0,4}\d){3,}", re.IGNORECASE)
+
+
+def mask_links(text: str) -> str:
+    """Return `text` with signed links that lead nowhere: whoever reads a message in the ledger did not get it."""
+    return _SIGNED_LINK.sub(rf"\1{MASK}", text)
+
+
+def mask_digits(text: str) -> str:
+    """Return `text` without anything that may be a code, written in one or spelled: a service may repeat what it was sent."""
+    return _CODE.sub(MASK, text)
 
 
 def mask_text(text: str, address: str) -> str:

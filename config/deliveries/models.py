@@ -12,9 +12,11 @@ from django.utils import timezone
 
 from config.crypto import EncryptedTextField
 from config.deliveries.enums import Channel, Outcome, State
+from config.deliveries.masking import mask_links
 
 #: After this long without success a delivery is given up, visibly.
 GIVE_UP_AFTER = timedelta(hours=24)
+PRIVATE_TEXT = "Its text is for its recipient alone, so it is not shown here."
 
 
 def default_give_up_at() -> datetime:
@@ -44,6 +46,11 @@ class Delivery(models.Model):
     subject = models.TextField(blank=True)
     text = models.TextField(blank=True)
     html = models.TextField(blank=True)
+    is_private = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Its text is for its recipient alone, like a code; it is shown to nobody.",
+    )
     payload = models.JSONField(null=True, blank=True, help_text="Body of a webhook; how bad a message is.")
     signing_secret = EncryptedTextField(blank=True, editable=False)
     secret_address = EncryptedTextField(blank=True, editable=False, help_text="Apprise address.")
@@ -104,12 +111,24 @@ class Delivery(models.Model):
             models.Index(fields=["-id"], name="delivery_failed", condition=Q(state=State.FAILED)),
             # An alert's or incident's page: what was sent because of it.
             models.Index(fields=["source", "source_id"], name="delivery_source"),
+            # REST: the deliveries of an application, newest first.
+            models.Index(fields=["application_id", "-id"], name="delivery_application"),
             # The nightly pruning.
             models.Index(fields=["created_at"], name="delivery_created"),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_channel_display()} to {self.recipient}"
+
+    @property
+    def shown_text(self) -> str:
+        """The text as the ledger shows it: without what only the recipient may use."""
+        return PRIVATE_TEXT if self.is_private else mask_links(self.text)
+
+    @property
+    def shown_html(self) -> str:
+        """The HTML as the ledger shows it; none of a private message."""
+        return "" if self.is_private else mask_links(self.html)
 
     @property
     def fingerprint(self) -> str:

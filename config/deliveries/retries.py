@@ -27,10 +27,13 @@ def find_next_attempt(
 
 
 def find_next_attempt_after_crash(*, now: datetime, attempts: int, give_up_at: datetime) -> datetime | None:
-    """Return when to try again after a sender ended in the middle: at once, unless that keeps happening."""
+    """Return when to try again after a sender ended in the middle: at once, unless that keeps happening.
+
+    Then the waits begin with the shortest: nobody has refused the message so far.
+    """
     if attempts <= IMMEDIATE_ATTEMPTS:
         return now
-    return find_next_attempt(now=now, attempts=attempts, give_up_at=give_up_at)
+    return find_next_attempt(now=now, attempts=attempts - IMMEDIATE_ATTEMPTS, give_up_at=give_up_at)
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> timedelta | None:

@@ -19,6 +19,8 @@ from django.utils.crypto import salted_hmac
 
 from config.crypto import SecretUnreadable
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
+from config.deliveries.lanes import APPLICATION_AT_ONCE, OTHERS_AT_ONCE, find_lane
+from config.deliveries.masking import mask_digits
 from config.deliveries.models import GIVE_UP_AFTER, Delivery, DeliveryAttempt
 from config.deliveries.rendering import render_mail
 from config.deliveries.retries import find_next_attempt, find_next_attempt_after_crash
@@ -36,19 +38,26 @@ KEY_CHARACTERS = 300
 
 _sender = Nudge("config.deliveries.tasks.send_deliveries", "deliver")
 
-#: Takes the one delivery that is due longest. A webhook waits while another one goes to the same address, and a message
-#: while another one goes through the same account, so that a slow receiver holds up one worker and not all of them.
+#: One claims at a time, so that each sees what the others took.
+_CLAIM_LOCK = 0x64656C76
+#: Takes the one delivery that is due longest. Webhooks and messages wait while another one is in their lane, while their
+#: application has as many on their way as it may, and while this process has no thread for them: see lanes.py.
 _CLAIM_SQL = """
 UPDATE config_delivery SET
     state = 'sending', claim_token = %(token)s, claimed_by = %(worker)s, claimed_at = %(now)s, lease_until = %(lease)s
 WHERE id = (
-    SELECT id FROM config_delivery AS due
-    WHERE state = 'queued' AND due_at <= %(now)s AND (%(with_mail)s OR channel <> 'email') AND NOT (
-        channel = 'webhook'
-        AND EXISTS (SELECT FROM config_delivery AS busy WHERE busy.state = 'sending' AND busy.recipient = due.recipient)
-    ) AND NOT (
-        lane <> '' AND EXISTS (SELECT FROM config_delivery AS busy WHERE busy.state = 'sending' AND busy.lane = due.lane)
-    )
+    SELECT id FROM config_delivery
+    WHERE state = 'queued' AND due_at <= %(now)s AND CASE WHEN channel = 'email' THEN %(with_mail)s ELSE
+        lane NOT IN (SELECT lane FROM config_delivery WHERE state = 'sending' AND lane <> '')
+        AND coalesce(application_id, 0) NOT IN (
+            SELECT coalesce(application_id, 0) FROM config_delivery WHERE state = 'sending' AND channel <> 'email'
+            GROUP BY 1 HAVING count(*) >= %(application_at_once)s
+        )
+        AND (
+            SELECT count(*) FROM config_delivery
+            WHERE state = 'sending' AND channel <> 'email' AND claimed_by = %(worker)s
+        ) < %(others_at_once)s
+    END
     ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING id
@@ -83,12 +92,13 @@ def queue_delivery(
     source_id: str = "",
     application_id: int | None = None,
     suppressed_because: str = "",
+    is_private: bool = False,
 ) -> Delivery:
     """Write a delivery in the caller's transaction; workers send it once that commits.
 
     With a known `idempotency_key` the existing row is returned and nothing changes. With `suppressed_because` the row only
     records, for people to see, that and why nothing was sent. `secret_address` is the Apprise address of a message, whose
-    `recipient` then is what people may read of it.
+    `recipient` then is what people may read of it. The text of what `is_private` is shown to nobody in the ledger.
     """
     now = timezone.now()
     delivery = Delivery(
@@ -98,10 +108,11 @@ def queue_delivery(
         subject=" ".join(_clean(subject).split()),
         text=_clean(text),
         html=_clean(html),
+        is_private=is_private,
         payload=payload,
         signing_secret=signing_secret,
         secret_address=secret_address,
-        lane=_choose_lane(secret_address),
+        lane="" if channel == Channel.EMAIL else _key_lane(find_lane(secret_address or recipient)),
         source=source,
         source_id=str(source_id),
         application_id=application_id,
@@ -137,8 +148,11 @@ def claim_delivery(*, with_mail: bool = True) -> Claim | None:
         "now": now,
         "lease": now + PREPARE_LEASE,
         "with_mail": with_mail,
+        "application_at_once": APPLICATION_AT_ONCE,
+        "others_at_once": OTHERS_AT_ONCE,
     }
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIM_LOCK])
         cursor.execute(_CLAIM_SQL, values)
         row = cursor.fetchone()
     if row is None:
@@ -238,6 +252,7 @@ _COPIED = (
     "subject",
     "text",
     "html",
+    "is_private",
     "payload",
     "signing_secret",
     "secret_address",
@@ -271,15 +286,9 @@ def _insert_once(delivery: Delivery) -> Delivery:
     return stored
 
 
-def _choose_lane(secret_address: str) -> str:
-    """Return what is equal for addresses of one account: all that stands before the path, keyed, so that it tells nothing."""
-    if not secret_address:
-        return ""
-    account = secret_address.partition("?")[0]
-    scheme, _, rest = account.partition("://")
-    # Services with their own webhook URLs have the account in the path.
-    shared = account if scheme in {"http", "https"} else f"{scheme}://{rest.partition('/')[0]}"
-    return salted_hmac("config.deliveries.lane", shared, algorithm="sha256").hexdigest()[:40]
+def _key_lane(lane: str) -> str:
+    """Return a lane as it is stored, keyed, so that it tells nothing of the account."""
+    return salted_hmac("config.deliveries.lane", lane, algorithm="sha256").hexdigest()[:40]
 
 
 def _claimed(claim: Claim) -> Any:
@@ -310,7 +319,7 @@ def _has_expired(delivery: Delivery, now: datetime) -> bool:
 
 def _conclude(delivery: Delivery, *, outcome: Outcome, detail: str, now: datetime, again: datetime | None) -> State:
     """Leave the state `sending` and append the attempt; `again` None means there will be no other."""
-    detail = _clean(detail)[:DETAIL_CHARACTERS]
+    detail = _clean(mask_digits(detail) if delivery.is_private else detail)[:DETAIL_CHARACTERS]
     DeliveryAttempt.objects.create(
         delivery=delivery, started_at=delivery.claimed_at or now, finished_at=now, outcome=outcome, detail=detail
     )

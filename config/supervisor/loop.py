@@ -14,12 +14,12 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from config.engines.children import kill_session, send_signal
 from config.engines.errors import EngineError
 from config.supervisor.log import LineReader, Log
-from config.supervisor.members import Backoff, Member
+from config.supervisor.members import LONGEST_DELAY_SECONDS, Backoff, Member
 
 _TICK_SECONDS = 0.25
 # After a second Ctrl-C each stage of stopping gets this long: enough for the databases, which have nothing to wait for.
@@ -40,7 +40,7 @@ class _Running:
     """A member with what it is doing now."""
 
     member: Member
-    backoff: Backoff = field(default_factory=Backoff)
+    backoff: Backoff
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     #: When to start it again (monotonic seconds); None: not waiting for that.
@@ -50,8 +50,9 @@ class _Running:
 class Loop:
     """Keeps members running until told to stop. Use from the main thread, inside `with loop.catch_signals()`."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, *, longest_delay_seconds: float = LONGEST_DELAY_SECONDS) -> None:
         self.log = log
+        self._longest_delay_seconds = longest_delay_seconds
         self.restarts_what_dies = False
         self._runnings: list[_Running] = []
         self._selector = selectors.DefaultSelector()
@@ -83,7 +84,7 @@ class Loop:
 
     def start(self, member: Member) -> None:
         """Start a member and keep it from now on. Raises MemberFailedError."""
-        running = _Running(member)
+        running = _Running(member, Backoff(self._longest_delay_seconds))
         self._runnings.append(running)
         self._spawn(running)
 

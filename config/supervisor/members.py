@@ -14,7 +14,7 @@ from config.engines.locations import find_run_dir
 from config.supervisor.plan import BASE_DIR, ProcessSpec, StopSignals
 
 _FIRST_DELAY_SECONDS = 0.5
-_LONGEST_DELAY_SECONDS = 30.0
+LONGEST_DELAY_SECONDS = 30.0
 _STABLE_SECONDS = 60.0
 
 
@@ -91,6 +91,7 @@ class ProcessMember:
 class Backoff:
     """How long to wait before the next start: longer after each failure, from the beginning after a stable run."""
 
+    longest_seconds: float = LONGEST_DELAY_SECONDS
     delay_seconds: float = field(default=_FIRST_DELAY_SECONDS)
 
     def next_delay(self, *, ran_seconds: float) -> float:
@@ -98,5 +99,5 @@ class Backoff:
         if ran_seconds >= _STABLE_SECONDS:
             self.delay_seconds = _FIRST_DELAY_SECONDS
         delay = self.delay_seconds
-        self.delay_seconds = min(delay * 2, _LONGEST_DELAY_SECONDS)
+        self.delay_seconds = min(delay * 2, self.longest_seconds)
         return delay

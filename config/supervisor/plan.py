@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from config.deliveries.lanes import THREADS
 from config.options import OPTIONS
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -36,6 +37,7 @@ class Plan:
     redis_url: str
     web_workers: int
     web_threads: int
+    restart_max_seconds: int
     log_level: str
 
     @property
@@ -86,6 +88,7 @@ def read_plan(environ: Mapping[str, str]) -> Plan:
         redis_url=read_text("REDIS_URL"),
         web_workers=read_number("WEB_WORKERS", 1, 64),
         web_threads=read_number("WEB_THREADS", 1, 256),
+        restart_max_seconds=read_number("RESTART_MAX_SECONDS", 1, 3600),
         log_level=read_text("LOG_LEVEL").upper(),
     )
 
@@ -114,8 +117,8 @@ def build_specs(plan: Plan) -> tuple[ProcessSpec, ...]:
     """All processes that run for as long as the product does, engines aside, in the order they are started."""
     return (
         ProcessSpec(name="web", argv=_build_web(plan), stop_order=1, stop_signals=((signal.SIGTERM, 12),)),
-        _build_worker(plan, name="worker-evaluate", queues="evaluate", threads=1),
-        _build_worker(plan, name="worker-deliver", queues="deliver", threads=4),
+        _build_worker(plan, name="worker-evaluate", queues="evaluate", threads=2),
+        _build_worker(plan, name="worker-deliver", queues="deliver", threads=THREADS),
         _build_worker(plan, name="worker-background", queues="digest,maintain,reports,default", threads=4),
         ProcessSpec(
             name="beat",

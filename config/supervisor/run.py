@@ -44,7 +44,7 @@ def run_product(plan: Plan, *, environ: Mapping[str, str], only_engines: bool = 
     address = "the engines alone" if only_engines else plan.address
     with DirectoryLock(plan.data_dir, address=address):
         log = Log(find_log_dir(plan.data_dir))
-        loop = Loop(log)
+        loop = Loop(log, longest_delay_seconds=plan.restart_max_seconds)
         try:
             with loop.catch_signals():
                 return _run_until_stopped(lambda: bring_up(plan, loop, environ), loop)

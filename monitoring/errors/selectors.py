@@ -12,6 +12,7 @@ import msgspec
 from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 
+from config.ids import read_id
 from monitoring.errors.compression import decompress
 from monitoring.errors.critical import Candidate, Rule, is_met
 from monitoring.errors.events import read_event
@@ -278,7 +279,5 @@ def list_critical_patterns(*, application_id: int) -> QuerySet[CriticalPattern]:
 
 def find_issue_link(*, application_id: int, pk: str) -> tuple[str, str] | None:
     """Return title and address of an application's issue whose id stands in a label; None where it names none."""
-    if not (pk.isascii() and pk.isdecimal() and len(pk) < 19):
-        return None
-    issue = ErrorIssue.objects.filter(pk=pk, application_id=application_id).first()
+    issue = ErrorIssue.objects.filter(pk=read_id(pk), application_id=application_id).first()
     return None if issue is None else (issue.title, issue.get_absolute_url())

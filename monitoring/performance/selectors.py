@@ -10,6 +10,7 @@ from typing import Any, Literal
 from django.db.models import F, Max, Q, QuerySet, Sum
 from django.urls import reverse
 
+from config.ids import read_id
 from monitoring.errors.models import ErrorEvent
 from monitoring.logs.models import LogRecord
 from monitoring.performance.models import Endpoint, EndpointHour, Query, Request, Span, Statement, StatementHour
@@ -315,15 +316,11 @@ def _figures(row: dict[str, Any]) -> Figures:
 
 def find_endpoint_link(*, application_id: int, pk: str) -> tuple[str, str] | None:
     """Return title and address of an endpoint whose id stands in a label; None where it names none of the application's."""
-    if not (pk.isascii() and pk.isdecimal() and len(pk) < 19):
-        return None
-    found = Endpoint.objects.filter(pk=pk, application_id=application_id).first()
+    found = Endpoint.objects.filter(pk=read_id(pk), application_id=application_id).first()
     return None if found is None else (str(found), reverse("admin:monitoring_endpoint", args=[found.pk]))
 
 
 def find_statement_link(*, application_id: int, pk: str) -> tuple[str, str] | None:
     """Return title and address of a database statement whose id stands in a label; None where it names none of the application's."""
-    if not (pk.isascii() and pk.isdecimal() and len(pk) < 19):
-        return None
-    found = Statement.objects.filter(pk=pk, application_id=application_id).first()
+    found = Statement.objects.filter(pk=read_id(pk), application_id=application_id).first()
     return None if found is None else (found.statement, reverse("admin:monitoring_statement", args=[found.pk]))

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
+from config.ids import read_id
 from config.settings import OPTION
 from monitoring.uptime.availability import Availability, Change, measure_availability
 from monitoring.uptime.enums import CheckState, EndAction
@@ -158,7 +159,5 @@ def find_dropping_windows(window_ids: Iterable[int]) -> dict[int, datetime | Non
 
 def find_check_link(*, application_id: int, pk: str) -> tuple[str, str] | None:
     """Return name and address of a check whose id stands in a label; None where it names none of the application's."""
-    if not (pk.isascii() and pk.isdecimal() and len(pk) < 19):
-        return None
-    found = Check.objects.filter(pk=pk, application_id=application_id).first()
+    found = Check.objects.filter(pk=read_id(pk), application_id=application_id).first()
     return None if found is None else (found.name, found.get_absolute_url())

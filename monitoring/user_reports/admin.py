@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from config.admin.base import ReadOnlyAdmin
+from config.ids import read_id
 from config.related import find_related
 from config.templatetags.look import ago, chip
 from monitoring.applications.links import find_person_url, find_trace_url
@@ -150,7 +151,7 @@ class UserReportAdmin(ReadOnlyAdmin):
 
 def _find(object_id: str) -> UserReport:
     reports = UserReport.objects.select_related("application")
-    report = reports.filter(pk=object_id).first() if object_id.isdecimal() and len(object_id) < 19 else None
+    report = reports.filter(pk=read_id(object_id)).first()
     if report is None:
         raise Http404("There is no such report.")
     attach_issues([report])

@@ -13,7 +13,7 @@ from alerts.models import Alert, AlertComment, Notice, Route
 from alerts.services.alerts import acknowledge_alert, snooze_alert
 from config.actors import Actor, actor_of_user
 from config.deliveries.models import Delivery
-from tests.alerts.test_groups import make_policy, tell_until, use
+from tests.alerts.test_groups import make_policy, silence, tell_until, use
 from tests.support.alerts import evaluate, make_channel, make_rule, moment, report, tell
 from tests.support.metrics import make_application
 
@@ -49,6 +49,17 @@ def test_acknowledged__still_firing__whoever_has_it_is_reminded_again_and_again(
         "first notification",
         "acknowledged and still firing",
     }
+
+
+def test_acknowledged__silenced__the_reminder_waits(ada: Any) -> None:
+    alert_id = fire(ack_reminder_seconds=3600)
+    with time_machine.travel(moment(60), tick=False):
+        acknowledge_alert(alert_id=alert_id, by=actor_of_user(ada))
+    silence("{}", start=300, end=2 * 3600)
+    tell_until(2 * 3600 - 300, start=300, every=300)
+    assert recipients() == ["ops@example.com"]
+    tell_until(3 * 3600 - 300, start=2 * 3600, every=300)
+    assert recipients() == ["ops@example.com", "ada@example.com"]
 
 
 def test_acknowledged__in_groups_of_two_policies__reminded_as_often_as_the_one_with_reminders_says(ada: Any) -> None:

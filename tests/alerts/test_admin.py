@@ -200,7 +200,8 @@ def test_case__buttons__do_what_they_say(admin: Client, django_user_model: Any) 
     assert "can&#x27;t be given alerts" in press("assign", assignee="999")
     assert "It was the &lt;backup&gt;." in press("comment", text="It was the <backup>.")
     assert "Write something first." in press("comment", text=" ")
-    assert "The alert is closed" in press("close", reason="")
+    assert "can&#x27;t be given alerts" in press("assign", assignee="9" * 5000)
+    assert "The alert is closed" in press("close", reason="Gone\x00 for good")
     assert alert.state == "resolved"
     assert "This alert is over" in press("acknowledge")
 
@@ -215,7 +216,8 @@ def test_case__someone_who_may_only_look__can_do_nothing(viewer: Client, name: s
 
 def test_case__no_such_alert__404(admin: Client) -> None:
     assert admin.get(reverse("admin:alerts_alert_change", args=["999"])).status_code == 404
-    assert admin.get("/admin/alerts/alert/nonsense/change/").status_code == 404
+    for nonsense in ("nonsense", "9" * 5000, "²"):
+        assert admin.get(f"/admin/alerts/alert/{nonsense}/change/").status_code == 404
     assert admin.post(reverse("admin:alerts_alert_acknowledge", args=[999])).status_code == 404
 
 
@@ -297,6 +299,7 @@ def test_rule_form__changed__annotations_without_a_field_stay(admin: Client) -> 
         ({"condition": "load >"}, "Invalid query"),
         ({"condition": "nonsense(load)"}, "nonsense"),
         ({"clear_condition": "1"}, "bare number"),
+        ({"condition": "absent(load)", "no_data_after_seconds": "10 min"}, "absent() looks for missing data by itself"),
         ({"summary": "{{ $nope }}"}, "$nope"),
         ({"labels": "team"}, "Line 1 must be like team=erp."),
         ({"labels": "severity=x"}, "set by Postlaunch"),
@@ -395,6 +398,15 @@ def test_rule_preview__condition_met_without_for__would_have_fired(admin: Client
     assert "it would have fired" in page
 
 
+def test_rule_preview__met_in_another_application_only__shows_that_one(admin: Client) -> None:
+    make_application(name="Older")
+    busy = make_application(name="Busy")
+    report_now(busy, 3)
+    page = admin.post(reverse("admin:alerts_rule_preview"), fill_in()).content.decode()
+    assert "Busy (production)" in page
+    assert "Condition met" in page
+
+
 def test_rule_preview__quiet__says_so(admin: Client) -> None:
     report_now(make_application(), 0)
 
@@ -402,6 +414,12 @@ def test_rule_preview__quiet__says_so(admin: Client) -> None:
 
     assert "nothing meets the condition" in page
     assert "it would not have fired" in page
+
+
+def test_rule_preview__no_condition_yet__a_hint_and_no_error(admin: Client) -> None:
+    page = admin.post(reverse("admin:alerts_rule_preview"), fill_in(condition=" ")).content.decode()
+    assert "Write a condition" in page
+    assert 'role="alert"' not in page
 
 
 def test_rule_preview__anything_wrong__said_instead(admin: Client) -> None:

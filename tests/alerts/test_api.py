@@ -16,7 +16,7 @@ from monitoring.applications.enums import KeyKind
 from monitoring.applications.models import Application
 from monitoring.applications.services import issue_key
 from tests.support.alerts import evaluate, make_alert, make_channel, make_rule, report
-from tests.support.metrics import make_application
+from tests.support.metrics import NOW, make_application
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +83,26 @@ def test_rules__made_changed_deleted__of_the_keys_application(caller: Caller) ->
     assert changed.json()["annotations"] == body["annotations"]
     assert caller.send("delete", path).status_code == 204
     assert Rule.objects.count() == 0
+
+
+def test_rules__no_data_after__kept_where_it_can_be_watched_for(caller: Caller) -> None:
+    made = caller.send("post", "/api/v1/rules/", {"name": "a", "condition": "a > 1", "no_data_after_seconds": 600})
+    path = f"/api/v1/rules/{made.json()['id']}/"
+
+    changed = caller.send("patch", path, {"severity": "info"})
+    refused = caller.send("patch", path, {"condition": "absent(a)"})
+
+    assert (made.status_code, changed.json()["no_data_after_seconds"]) == (201, 600)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "no_data_after_seconds")
+
+
+def test_alerts__narrowed_by_cause__those_of_missing_data(caller: Caller) -> None:
+    make_alert(caller.application)
+    missing = make_alert(caller.application, cause="no_data", no_data_since=NOW, value=None)
+
+    found = caller.get("/api/v1/alerts/?cause=no_data").json()["results"]
+
+    assert [(alert["id"], alert["cause"], alert["value"]) for alert in found] == [(missing.pk, "no_data", None)]
 
 
 def test_rules__sent_twice_under_one_key__made_once(caller: Caller) -> None:

@@ -82,6 +82,8 @@ def test_judge__limit_reached__holds(severity: str, with_critical: bool, held: b
     sent = [now - timedelta(minutes=1), now - timedelta(minutes=9)]
     found = judge_message(severity=severity, now=now, limit=RateLimit(2, 10, with_critical), sent=sent)
     assert (found is not None) == held
+    if found is not None:
+        assert found.until == now + timedelta(minutes=1)
 
 
 def test_judge__what_went_out_long_ago__does_not_count() -> None:

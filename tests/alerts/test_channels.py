@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import time
+from datetime import time, timedelta
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -13,8 +14,9 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from alerts.models import AlertGroup, Channel
-from alerts.services.channels import ChannelInvalid, save_channel, send_test
+from alerts.models import Alert, AlertGroup, Channel, ChannelMessage, Notice
+from alerts.services.alerts import acknowledge_alert
+from alerts.services.channels import ChannelInvalid, TooManyTests, save_channel, send_test
 from config.actors import Actor
 from config.deliveries.enums import State
 from config.deliveries.models import Delivery
@@ -119,6 +121,17 @@ def test_slack__alert_fires_and_ends__two_messages(
     ]
     assert bodies[0]["text"].startswith("Warning: Load of erp1 is high (Acme)\nhttp")
     assert set(Delivery.objects.values_list("recipient", "state")) == {("Slack #ops (Ops by slack)", State.SENT)}
+
+
+def test_slack__own_words_that_mention__do_so_and_foreign_labels_do_not(application: Application) -> None:
+    make_rule(name="Load", annotations={"summary": "<!channel> {{ $labels.host }}"})
+    make(
+        "slack", title_template="@oncall {{ $labels.host }}", body_template="<!here> {{ $summary }} {{ $labels.host }}"
+    )
+    fire(application, host="@everyone")
+    tell(30)
+    delivery = Delivery.objects.get()
+    assert (delivery.subject, delivery.text) == ("@oncall ＠everyone", "<!here> ‹!channel› ＠everyone ＠everyone")
 
 
 def test_teams__alert_fires__one_card(application: Application, services: Services, load_rule: Any) -> None:
@@ -320,6 +333,53 @@ def test_limit__second_message__recorded_with_the_reason(application: Applicatio
     assert suppressed() == ["rate limit: 1 messages in the last 60 min, at most 1 are let through"]
 
 
+def test_limit__many_at_once__each_told_as_soon_as_the_limit_allows(application: Application, limited: Channel) -> None:
+    for number in range(4):
+        make_rule(name=f"Load {number}")
+    fire(application)
+    for second in range(30, 3 * 3600 + 300, 60):
+        tell(second)
+    told = list(Delivery.objects.filter(state=State.QUEUED).order_by("pk").values_list("subject", flat=True))
+    assert sorted(told) == [f"Warning: Load {number} (host=erp1)" for number in range(4)]
+    assert len(suppressed()) == 3
+    at = list(Notice.objects.order_by("at").values_list("at", flat=True))
+    assert all(later - earlier >= timedelta(hours=1) for earlier, later in pairwise(at[-3:]))
+
+
+def test_limit__somebody_looks_after_it_meanwhile__not_told_later(application: Application, limited: Channel) -> None:
+    make_rule(name="Load")
+    make_rule("load > 2", name="High load")
+    fire(application)
+    tell(30)
+    for alert in Alert.objects.all():
+        acknowledge_alert(alert_id=alert.pk, by=Actor(name="Ada"))
+    for second in range(60, 2 * 3600, 60):
+        tell(second)
+    assert Delivery.objects.filter(state=State.QUEUED).count() == 1
+
+
+def test_limit__at_the_end_of_quiet_hours__told_when_it_allows(application: Application, receiver: Receiver) -> None:
+    channel = quiet(receiver, minutes=20)
+    Channel.objects.filter(pk=channel.pk).update(limit_count=1, limit_minutes=60)
+    make_rule(name="Load")
+    make_rule("load > 2", name="High load")
+    fire(application)
+    for second in range(30, 2 * 3600, 30):
+        tell(second)
+    assert Delivery.objects.filter(state=State.QUEUED).count() == 2
+
+
+def test_limit__news_of_the_end__does_not_count(application: Application, receiver: Receiver, load_rule: Any) -> None:
+    make_any(receiver, limit_count=2, limit_minutes=600)
+    fire(application)
+    fire(application, host="erp2")
+    tell(30)
+    fire(application, value=0, host="erp2", at=60)
+    fire(application, at=290)
+    tell(330)
+    assert ChannelMessage.objects.count() == 1
+
+
 def test_limit__critical__goes_out(application: Application, limited: Channel) -> None:
     make_rule(name="Load")
     make_rule("load > 2", name="High load", severity="critical")
@@ -423,6 +483,48 @@ def test_channels__test__arrives(caller: Caller, services: Services) -> None:
     assert (answer.status_code, answer.json()) == (202, {"recipients": 1})
     send()
     assert len(services.requests) == 1
+
+
+def test_channels__more_than_twenty_addresses__refused_and_nothing_stored(caller: Caller) -> None:
+    for kind, many in (
+        ("email", [f"p{n}@example.com" for n in range(21)]),
+        ("sms", [f"+49170123456{n:02}" for n in range(21)]),
+    ):
+        body = {"name": "Many", "kind": kind, "address": ",".join(many), **(TWILIO if kind == "sms" else {})}
+        (error,) = caller.send("post", "/api/v1/channels/", body).json()["errors"]
+        assert error["field"] == "address"
+        assert "20" in error["detail"]
+        assert "21" in error["detail"]
+    assert Channel.objects.count() == 0
+
+
+def test_channels__tested_too_often__wait_is_named_and_nothing_queued(caller: Caller) -> None:
+    channel = make_channel("ops@example.com", application=caller.application)
+    answers = [caller.send("post", f"/api/v1/channels/{channel.pk}/test/") for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [202] * 5 + [429]
+    assert 3500 < int(answers[-1]["Retry-After"]) <= 3600
+    assert "Deliveries shows" in answers[-1].json()["detail"]
+    assert Delivery.objects.count() == 5
+
+
+def test_test__new_channels_of_one_application__twenty_an_hour(application: Application) -> None:
+    for number in range(20):
+        send_test(channel=make_channel(f"p{number}@example.com", application=application), by=BY)
+    with pytest.raises(TooManyTests, match="too many tests"):
+        send_test(channel=make_channel("p20@example.com", application=application), by=BY)
+    assert send_test(channel=make_channel("ops@example.com"), by=BY) == 1
+
+
+def test_channel_page__tested_too_often__says_when_again(admin: Client) -> None:
+    channel = make_channel("ops@example.com")
+    address = reverse("admin:alerts_channel_try_out", args=[channel.pk])
+    pages = [admin.post(address, follow=True).content.decode() for _ in range(6)]
+    assert ["too many tests" in page for page in pages] == [False] * 5 + [True]
+    data = {"action": "send_tests", "_selected_action": [channel.pk]}
+    assert (
+        "too many tests" in admin.post(reverse("admin:alerts_channel_changelist"), data, follow=True).content.decode()
+    )
+    assert Delivery.objects.count() == 5
 
 
 def test_channels__of_all_applications__read_only(caller: Caller) -> None:

@@ -13,6 +13,7 @@ from alerts.enums import AlertState
 from alerts.models import Alert, AlertTransition, Rule
 from alerts.services import evaluating
 from alerts.services.applying import TRAIL_LENGTH
+from alerts.services.guarding import only_one
 from alerts.services.rules import draft_of, update_rule
 from config.actors import SYSTEM
 from config.deliveries.models import Delivery
@@ -59,6 +60,7 @@ def test_evaluate_rules__condition_over_time__pending_firing_resolved_and_told_o
     assert list(Event.objects.order_by("pk").values_list("type", "application_id")) == [
         ("alert.firing", application.pk),
         ("alert.resolved", application.pk),
+        ("alert.group_closed", application.pk),
     ]
 
 
@@ -470,7 +472,7 @@ def test_evaluate_rules__another_evaluation_running__leaves_the_work_to_it() -> 
     entered, leave = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with evaluating._only_one() as is_ours:
+        with only_one(evaluating.LOCK_KEY) as is_ours:
             assert is_ours
             entered.set()
             leave.wait(10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -9,12 +10,15 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth import get_user_model
+from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.enums import GroupState, HoldKind
-from alerts.models import Alert, AlertGroup, Hold, Notice, Policy, PolicyStep, Route, Rule, Silence
+from alerts.models import Alert, AlertGroup, Channel, Hold, Notice, Policy, PolicyStep, Route, Rule, Silence
+from alerts.services import notifying
 from alerts.services.alerts import acknowledge_alert, snooze_alert, unacknowledge_alert
+from alerts.services.guarding import only_one
 from config.actors import Actor
 from config.deliveries.models import Delivery
 from monitoring.applications.models import Application
@@ -309,6 +313,93 @@ def test_group__nobody_could_be_reached_at_first__who_can_be_later_is(applicatio
     assert [to for to, _ in mails()] == ["ops@example.com"]
 
 
+@pytest.mark.parametrize("deleted", [False, True])
+def test_group__channel_is_gone_meanwhile__hears_of_ends_only(application: Application, deleted: bool) -> None:
+    going, staying = make_channel("going@example.com"), make_channel("staying@example.com")
+    make_rule(name="Load", channel_ids=(going.pk, staying.pk))
+    report(application, 3, host="erp1")
+    evaluate(0)
+    tell(30)
+    if deleted:
+        going.delete()
+    else:
+        Channel.objects.filter(pk=going.pk).update(enabled=False)
+    report(application, 3, at=60, host="erp2")
+    evaluate(60)
+    tell(330)
+    for host in ("erp1", "erp2"):
+        report(application, 0, at=400, host=host)
+    evaluate(400)
+    tell(630)
+    told = Delivery.objects.filter(recipient="going@example.com").order_by("pk")
+    assert [(each.subject.split(":")[0], each.state) for each in told] == [
+        ("Warning", "queued"),
+        ("Warning", "suppressed"),
+        ("Resolved after 6 min 40 s", "queued"),
+    ]
+    assert "switched off or deleted" in told[1].suppressed_because
+    assert Delivery.objects.filter(recipient="staying@example.com").count() == 3
+
+
+def test_group__person_left_meanwhile__hears_of_ends_only(application: Application) -> None:
+    person = get_user_model().objects.create_user("ada", email="ada@example.com", is_staff=True)
+    use(make_policy({"kind": "person", "people": [person]}), make_rule(name="Load"))
+    report(application, 3, host="erp1")
+    evaluate(0)
+    tell(30)
+    get_user_model().objects.filter(pk=person.pk).update(is_active=False)
+    tell(30 + 5 * HOUR)
+    report(application, 0, at=5 * HOUR + 60, host="erp1")
+    evaluate(5 * HOUR + 60)
+    tell(6 * HOUR)
+    states = list(Delivery.objects.order_by("pk").values_list("state", flat=True))
+    assert states == ["queued", "suppressed", "queued"]
+
+
+def test_group__one_of_two_ends__only_who_was_told_of_it_hears(application: Application) -> None:
+    first, second = make_channel("first@example.com"), make_channel("second@example.com")
+    policy = make_policy(
+        {"kind": "channel", "channels": [first]},
+        {"kind": "wait", "seconds": 600},
+        {"kind": "channel", "channels": [second]},
+    )
+    use(policy, make_rule(name="Load"))
+    report(application, 3, host="erp1")
+    report(application, 3, host="erp2")
+    evaluate(0)
+    tell(30)
+    tell(330)
+    report(application, 3, at=400, host="erp2")
+    report(application, 0, at=400, host="erp1")
+    evaluate(400)
+    # The second one is called at 630 s, when erp1 is over; at 930 s nothing is new to anybody.
+    tell_until(1000, start=410)
+    assert [to for to, _ in mails()] == ["first@example.com", "first@example.com", "second@example.com"]
+
+
+def test_group__end_that_concerns_another__nothing_new_is_said(application: Application) -> None:
+    first, second = make_channel("first@example.com"), make_channel("second@example.com", enabled=False)
+    rule = make_rule(name="Load", channel_ids=(first.pk, second.pk))
+    policy = make_policy(
+        {"kind": "channel", "channels": [first]},
+        {"kind": "wait", "seconds": 60},
+        {"kind": "channel", "channels": [second]},
+    )
+    use(policy, rule)
+    Channel.objects.filter(pk=second.pk).update(enabled=True)
+    report(application, 3, host="erp1")
+    report(application, 3, host="erp2")
+    evaluate(0)
+    tell(30)
+    # Silenced before the second one is called: it never hears of erp2.
+    silence('{host="erp2"}', start=60)
+    tell_until(120, start=70)
+    report(application, 0, at=200, host="erp2")
+    evaluate(200)
+    tell(330)
+    assert [to for to, _ in mails()] == ["first@example.com", "second@example.com", "first@example.com"]
+
+
 def test_group__step_between_looks__tells_of_nothing_that_the_next_look_tells_again(application: Application) -> None:
     first, second = make_channel("first@example.com"), make_channel("second@example.com")
     policy = make_policy(
@@ -412,6 +503,18 @@ def test_routes__no_channels_of_its_own__goes_where_they_lead_each_policy_once(a
     assert sorted(to for to, _ in mails()) == ["all@example.com", "erp@example.com"]
 
 
+def test_route__of_one_application__takes_its_alerts_alone(application: Application) -> None:
+    make_channel("everyone@example.com", is_default=True)
+    policy = make_policy({"kind": "channel", "channels": [make_channel("shop@example.com")]}, application=application)
+    Route.objects.create(name="Shop", matchers='{severity=~".+"}', policy=policy, application=application)
+    make_rule(name="Load")
+    for each in (application, make_application(name="Other")):
+        report(each, 3)
+    evaluate(0)
+    tell(60)
+    assert sorted(recipient for recipient, _ in mails()) == ["everyone@example.com", "shop@example.com"]
+
+
 def test_routes__none_matches__goes_to_the_default_channels(application: Application) -> None:
     make_channel("default@example.com", is_default=True)
     policy = make_policy({"kind": "channel", "channels": [make_channel("erp@example.com")]})
@@ -464,6 +567,78 @@ def test_turn__taken_by_two_at_once__told_once(application: Application, twice: 
     for _ in range(2 if twice else 1):
         tell(30)
     assert len(mails()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_turn__another_is_being_taken__leaves_the_work_to_it(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule()
+    report(application, 3)
+    evaluate(0)
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with only_one(notifying.LOCK_KEY):
+            entered.set()
+            leave.wait(10)
+        connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    entered.wait(10)
+    assert tell(30).groups == 0
+    leave.set()
+    holder.join(10)
+    assert tell(30).groups == 1
+
+
+def test_turn__more_groups_than_a_round_takes__all_are_told(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifying, "MAX_GROUPS", 2)
+    make_channel(is_default=True)
+    for number in range(5):
+        make_rule(name=f"Load {number}")
+    report(application, 3)
+    evaluate(0)
+    assert tell(30).groups == 5
+    assert len(mails()) == 5
+
+
+def test_turn__one_application_fires_many_groups__another_is_told_after_one_of_them(application: Application) -> None:
+    make_channel(is_default=True)
+    for number in range(3):
+        make_rule(name=f"Load {number}", application_id=application.pk)
+    other = make_application(name="Quiet")
+    make_rule(name="Other", application_id=other.pk)
+    report(application, 3)
+    evaluate(0)
+    report(other, 3, at=1)
+    evaluate(1)
+    tell(31)
+    assert [subject.split(" (")[0] for subject in subjects()[:2]] == ["Warning: Load 0", "Warning: Other"]
+
+
+def test_group__same_name_in_another_environment__a_group_of_its_own(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    staging = make_application(name="Acme", slug=application.slug, environment="staging")
+    report(application, 3)
+    report(staging, 3)
+    evaluate(0)
+    groups = AlertGroup.objects.order_by("pk").values_list("application", "members__alert__application")
+    assert sorted(groups) == sorted([(application.pk, application.pk), (staging.pk, staging.pk)])
+
+
+def test_group__of_several_applications__its_messages_belong_to_none_of_them(application: Application) -> None:
+    use(make_policy({"kind": "channel", "channels": [make_channel()]}, group_by=["alertname"]), make_rule(name="Load"))
+    report(application, 3)
+    report(make_application(name="Other"), 3)
+    evaluate(0)
+    tell(30)
+    sent = Delivery.objects.get()
+    assert sent.application_id is None
+    assert "2 alerts" in sent.subject
 
 
 def test_turn__one_group_broken__others_are_told(application: Application) -> None:

@@ -9,10 +9,12 @@ import pytest
 
 from alerts.enums import HoldKind
 from alerts.inhibit_drafts import ComponentDraft, DraftInvalid, InhibitDraft
-from alerts.models import Alert, Component, Hold, InhibitRule
+from alerts.models import Alert, Component, Hold, InhibitRule, Policy, Route
 from alerts.services.builtin import install_rules
 from alerts.services.components import delete_component, save_component
 from alerts.services.evaluating import evaluate_rules
+from alerts.services.grouping import Signpost, label_alert
+from alerts.services.holding import find_holds
 from alerts.services.inhibitions import (
     BuiltinKept,
     delete_inhibition,
@@ -37,7 +39,7 @@ from monitoring.uptime.services.maintenance import (
     update_window,
 )
 from monitoring.uptime.window_drafts import WindowDraft
-from tests.support.alerts import evaluate, make_channel, make_rule, moment, report, tell
+from tests.support.alerts import evaluate, make_alert, make_channel, make_rule, moment, report, tell
 from tests.support.metrics import make_application, store
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +136,19 @@ def test_silence__over_while_silenced__nobody_hears_of_either(application: Appli
 
 
 # Inhibition.
+
+
+def test_inhibition__of_one_application__holds_its_alerts_alone(application: Application) -> None:
+    other = make_application()
+    make_rule(name="Load", condition="load > 1")
+    make_rule(name="Overload", condition="load > 5")
+    draft = InhibitDraft("Own", "alertname=Overload", "alertname=Load", application_id=application.pk)
+    save_inhibition(draft=draft)
+    for each in (application, other):
+        report(each, 9)
+    evaluate()
+    tell(60)
+    assert list(Hold.objects.values_list("alert__application_id", "alert__name")) == [(application.pk, "Load")]
 
 
 def test_inhibition__source_fires__target_is_held_and_told_when_it_is_over(application: Application) -> None:
@@ -405,3 +420,18 @@ def test_window__every_night_over_the_end_of_summer_time__holds_by_the_local_clo
         take_turn(now=now)
         held[text] = Hold.objects.filter(kind=HoldKind.MAINTENANCE, ended_at=None).exists()
     assert [text for text, is_held in held.items() if is_held] == ["25T00:15", "25T02:45", "26T01:15", "26T02:45"]
+
+
+def test_owner__same_name_in_another_environment__holds_and_routes_nothing_of_it() -> None:
+    production = make_application(slug="erp")
+    staging = make_application(slug="erp", environment="staging")
+    InhibitRule.objects.create(name="Mine", source_matchers='host="a"', target_matchers='host="b"', application=staging)
+    policy = Policy.objects.create(name="Staging", application=staging)
+    Route.objects.create(application=staging, policy=policy, matchers='{host="b"}', position=0)
+    for one in (production, staging):
+        make_alert(one, rule=make_rule(), labels={"host": "a"})
+    targets = [make_alert(one, rule=make_rule(), labels={"host": "b"}) for one in (production, staging)]
+    holds = find_holds(now=moment(0))
+    assert [holds.holds(alert.pk) for alert in targets] == [False, True]
+    found = [[each.name for each in Signpost(None).find(label_alert(alert))] for alert in targets]
+    assert found == [["Default channels"], ["Staging"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,8 +34,22 @@ def test_chat__very_many__bounded() -> None:
     assert lines[10] == "… and 15 more"
 
 
-def test_chat__summary_that_mentions_people__does_not() -> None:
-    assert "<at>" not in write_chat(news(Line("<at>Ada</at>", "Info", "x"))).body
+@pytest.mark.parametrize(
+    ("foreign", "shown"),
+    [
+        ("<at>Ada</at>", "‹at›Ada‹/at›"),
+        ("<!channel> <!here|x>", "‹!channel› ‹!here|x›"),
+        ("<@U123> <@&456>", "‹＠U123› ‹@&456›"),
+        ("@everyone, x@HERE", "＠everyone, x＠HERE"),
+        ("<users/all>", "‹users/all›"),
+        ("@ann wrote to ops@example.com", "＠ann wrote to ops@example.com"),
+        ("a < b > c @ 5", "a < b > c @ 5"),
+    ],
+)
+def test_chat__foreign_words_that_mention_people__do_not(foreign: str, shown: str) -> None:
+    written = write_chat(News(foreign, [Line(foreign, "Info", foreign)], (), LINK))
+    assert written.title == shown
+    assert written.body == f"Info: {shown} ({shown})\n{LINK}"
 
 
 def test_sms__one_alert__says_severity_summary_application_link() -> None:

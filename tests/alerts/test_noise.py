@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from alerts.models import Alert, AlertGroup, Hold, Notice
 from alerts.noise import NoisyRule, list_disturbed, list_noisy_rules
@@ -17,9 +18,9 @@ from tests.support.metrics import NOW, make_application
 pytestmark = pytest.mark.django_db
 
 
-def tell_of(alert: Alert, *, hour: int, number: int = 1) -> None:
-    """Have a message about an alert go to ops@example.com at an hour of the day."""
-    at = NOW.replace(hour=hour)
+def tell_of(alert: Alert, *, hour: int = 12, number: int = 1, at: datetime | None = None) -> None:
+    """Have a message about an alert go to ops@example.com at an hour of the day, or at a time."""
+    at = at or NOW.replace(hour=hour)
     group = AlertGroup.objects.create(
         key=f"{alert.pk}-{number}", destination="default", opened_at=at, due_at=at, look_at=at
     )
@@ -81,3 +82,11 @@ def test_page__nothing_fired__says_so_and_what_next(admin_client: Client) -> Non
     page = admin_client.get(reverse("admin:alerts_noise"), {"range": "nonsense"}).content.decode()
     assert "No alert fired in 7 days." in page
     assert reverse("admin:alerts_rule_changelist") in page
+
+
+def test_page__messages_went_out__counted(admin_client: Client) -> None:
+    alert = make_alert(make_application(), fired_at=timezone.now())
+    tell_of(alert, at=timezone.now())
+    page = admin_client.get(reverse("admin:alerts_noise")).content.decode()
+    assert "1 message," in page
+    assert "ops@example.com" in page

@@ -9,11 +9,11 @@ from django.test import Client
 from django.urls import reverse
 
 from alerts.escalation import StepKind
-from alerts.models import Channel, Policy, Route
+from alerts.models import Channel, Policy, Route, Rule
 from alerts.services.policies import PolicyInvalid, make_draft, save_policy
 from monitoring.applications.enums import KeyKind
 from monitoring.applications.services import issue_key
-from tests.support.alerts import make_channel
+from tests.support.alerts import make_channel, make_rule
 from tests.support.metrics import make_application
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +110,43 @@ def test_admin__route_below_itself__refused(admin_client: Client) -> None:
     assert "below itself" in page
 
 
+def test_admin__route_and_policy_of_one_application__kept_together(admin_client: Client) -> None:
+    application, policy = make_application(), make("Theirs")
+    Policy.objects.filter(pk=policy.pk).update(application=make_application())
+    data = {"name": "Shop", "matchers": '{a="b"}', "position": 0, "application": application.pk}
+
+    refused = admin_client.post(reverse("admin:alerts_route_add"), {**data, "policy": policy.pk})
+    Policy.objects.filter(pk=policy.pk).update(application=application)
+    taken = admin_client.post(reverse("admin:alerts_route_add"), {**data, "policy": policy.pk})
+
+    assert "for alerts of another application" in refused.content.decode()
+    assert taken.status_code == 302
+    assert (Route.objects.get().application, Route.objects.get().policy) == (application, policy)
+
+
+def test_admin__policy_that_others_name__stays_for_all(admin_client: Client) -> None:
+    policy = make()
+    rule = make_rule(name="Load", policy_id=policy.pk)
+    data = form({"kind": "channel", "channels": [make_channel().pk]}, application=make_application().pk)
+
+    page = admin_client.post(reverse("admin:alerts_policy_change", args=[policy.pk]), data).content.decode()
+
+    assert f"“{rule.name}” names this policy" in page
+    assert Policy.objects.get().application is None
+
+
+def test_admin__rule_naming_what_is_anothers__refused_at_its_fields(admin_client: Client) -> None:
+    policy = make()
+    Policy.objects.update(application=make_application())
+    channel = make_channel(application=make_application())
+    data = {"name": "Load", "condition": "load > 1", "severity": "info", "policy": policy.pk, "channels": [channel.pk]}
+
+    page = admin_client.post(reverse("admin:alerts_rule_add"), data).content.decode()
+
+    assert page.count("belongs to another application") == 2
+    assert Rule.objects.count() == 0
+
+
 def test_save_policy__impossible__changes_nothing() -> None:
     policy = make()
     policy.name = "Other"
@@ -125,7 +162,6 @@ def test_rest__policies__are_read_by_any_key(client: Client) -> None:
     headers = {"Authorization": f"Bearer {key}"}
     found = client.get(f"/api/v1/policies/{policy.pk}/", headers=headers).json()
     channel = Channel.objects.get(name="Ops On call")
-    assert found["steps"][0]["targets"] == [channel.pk]
+    assert found["steps"][0]["channels"] == [channel.pk]
     assert found["steps_in_words"][1] == "Wait 10 min"
     assert client.get("/api/v1/policies/").status_code == 401
-    assert client.post("/api/v1/policies/", {}, headers=headers).status_code == 405

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -23,13 +22,12 @@ from alerts.services.inhibitions import install_inhibitions, save_inhibition
 from alerts.services.silences import create_silence
 from alerts.silencing import SilenceDraft
 from config.actors import Actor
-from monitoring.applications.enums import KeyKind, Scope
 from monitoring.applications.models import Application
-from monitoring.applications.services import issue_key
 from monitoring.uptime.services.maintenance import create_window
 from monitoring.uptime.window_drafts import WindowDraft
 from tests.support.alerts import make_alert, make_rule, tell
 from tests.support.metrics import NOW, make_application
+from tests.support.rest import Api
 
 pytestmark = pytest.mark.django_db
 IN_TEN_MINUTES = timedelta(minutes=10)
@@ -82,6 +80,12 @@ def test_list__one_row_and_three__the_same_queries_and_empty_says_what_next(admi
             page(admin_client, address)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_silence_preview__nothing_filled_in_yet__says_what_to_do_and_not_what_is_wrong(admin_client: Client) -> None:
+    answer = admin_client.post(reverse("admin:alerts_silence_preview"), {"lasts": "1h"}).content.decode()
+    assert "Name a label" in answer
+    assert 'role="alert"' not in answer
 
 
 def test_queue__held_alerts__cost_no_more_queries(admin_client: Client) -> None:
@@ -185,23 +189,6 @@ def test_draw_tree__diamond_and_loop__each_below_what_it_needs() -> None:
     assert (lines[0].health, lines[0].alert_ids) == (Health.BROKEN, (9,))
 
 
-class Api:
-    """A program with a key."""
-
-    def __init__(self, application: Application) -> None:
-        key = issue_key(application=application, kind=KeyKind.SECRET, scopes=list(Scope))
-        self._headers = {"Authorization": f"Bearer {key.token}"}
-
-    def __call__(self, method: str, path: str, body: Any = None) -> Any:
-        return Client().generic(
-            method,
-            f"/api/v1/{path}",
-            b"" if body is None else json.dumps(body),
-            content_type="application/json",
-            headers=self._headers,
-        )
-
-
 def test_api__silence_as_alertmanager_writes_it__begun_extended_ended() -> None:
     application = make_application()
     api = Api(application)
@@ -255,6 +242,22 @@ def test_api__silences_of_others__are_not_there_and_general_ones_stay() -> None:
     assert [one["id"] for one in api("GET", "silences/").json()["results"]] == [general.pk]
     assert api("DELETE", f"silences/{theirs.pk}/").status_code == 404
     assert api("DELETE", f"silences/{general.pk}/").status_code == 409
+
+
+def test_api__held_because_of_another_application__says_so_and_no_more() -> None:
+    mine, other = make_application(), make_application()
+    make_component("Database", 'host="db1"', make_component("Host", 'host="erp1"'))
+    save_inhibition(draft=InhibitDraft("Net first", 'host="net"', 'host="client"'))
+    make_alert(other, rule=make_rule(), labels={"host": "erp1"}, annotations={"summary": "Secret of theirs"})
+    make_alert(other, rule=make_rule(), labels={"host": "net"}, annotations={"summary": "Secret of theirs"})
+    held = [make_alert(mine, rule=make_rule(), labels={"host": name}) for name in ("db1", "client")]
+    tell(5)
+    api = Api(mine)
+    answers = [api("GET", f"alerts/{alert.pk}/") for alert in held]
+    holds = [answer.json()["holds"][0] for answer in answers]
+    assert [(one["kind"], one["reference"]) for one in holds] == [("component", 0), ("inhibition", 0)]
+    assert [one["text"] for one in holds] == ["Host is broken.", "An alert of another application fires."]
+    assert "Secret" not in api("GET", "components-tree/").content.decode()
 
 
 def test_api__inhibitions_components_and_holds__can_be_read() -> None:

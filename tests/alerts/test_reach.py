@@ -18,7 +18,15 @@ from django.utils import timezone
 from alerts.models import ContactMethod, NotificationPreference, Policy, PolicyStep, Rule
 from alerts.selectors import list_people_recipients
 from alerts.services.channels import save_channel
-from alerts.services.people import ContactInvalid, add_contact, save_preference, send_code, verify_contact
+from alerts.services.people import (
+    ContactInvalid,
+    add_contact,
+    remove_contact,
+    save_preference,
+    send_code,
+    verify_contact,
+)
+from config.deliveries.api.serializers import DeliveryDetailOutput
 from config.deliveries.enums import State
 from config.deliveries.models import Delivery
 from config.deliveries.sending import send_due_deliveries
@@ -91,6 +99,48 @@ def test_code__old__is_void_and_a_new_one_waits_a_minute(ada: User) -> None:
         verify_contact(contact=contact, code=find_code(), now=now + timedelta(minutes=16))
     send_code(contact=contact, now=now + timedelta(minutes=16))
     verify_contact(contact=contact, code=find_code(), now=now + timedelta(minutes=17))
+
+
+def test_code__contact_taken_away_and_added_again__three_an_hour_to_one_address(ada: User) -> None:
+    make_sender()
+    now = timezone.now()
+    for minute in range(3):
+        remove_contact(contact=add_contact(user=ada, kind="sms", address=NUMBER, now=now + timedelta(minutes=minute)))
+    bo = User.objects.create_user("bo")
+    for user in (ada, bo):
+        with pytest.raises(ContactInvalid, match="in 57 min"):
+            add_contact(user=user, kind="sms", address="0049 170 1234567", now=now + timedelta(minutes=3))
+    assert (ContactMethod.objects.count(), Delivery.objects.count()) == (0, 3)
+    add_contact(user=bo, kind="sms", address=NUMBER, now=now + timedelta(hours=1))
+
+
+def test_code__many_addresses__five_an_hour_of_one_person(ada: User) -> None:
+    now = timezone.now()
+    for number in range(5):
+        add_contact(user=ada, kind="email", address=f"n{number}@example.com", now=now)
+    with pytest.raises(ContactInvalid, match="Too many codes"):
+        add_contact(user=ada, kind="email", address="n5@example.com", now=now)
+    assert Delivery.objects.count() == ContactMethod.objects.count() == 5
+    add_contact(user=User.objects.create_user("bo"), kind="email", address="n5@example.com", now=now)
+
+
+@pytest.mark.parametrize("kind", ["email", "sms", "phone"])
+def test_code__in_the_ledger__is_not_readable(
+    client: Client, ada: User, services: Services, mailbox: Mailbox, kind: str
+) -> None:
+    if kind != "email":
+        make_sender(kind)
+    services.answer = lambda asked: (201, {}, asked.body)
+    add_contact(user=ada, kind=kind, address="n@example.com" if kind == "email" else NUMBER, now=timezone.now())
+    send_due_deliveries(turn_seconds=30)
+    delivery, code = Delivery.objects.get(), find_code()
+    sign_in(client, "config.view_delivery")
+    text = client.get(reverse("admin:config_delivery_change", args=[delivery.pk])).content.decode()
+    text += client.get(reverse("admin:config_delivery_changelist")).content.decode()
+    text += str(DeliveryDetailOutput(delivery).data)
+    assert delivery.state == State.SENT
+    assert "for its recipient alone" in text
+    assert code not in re.sub(r"[\s,+]|%2C", "", text)
 
 
 @pytest.mark.parametrize(

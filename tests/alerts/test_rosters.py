@@ -34,6 +34,7 @@ from alerts.services.oncall_offers import OfferGone, offer_shift, take_over, wit
 from config.actors import Actor
 from config.deliveries.enums import State
 from config.deliveries.models import Delivery
+from monitoring.applications.models import Application
 from tests.support.alerts import evaluate, make_channel, make_rule, moment, report, tell
 from tests.support.metrics import NOW, make_application
 from tests.support.on_call import WEEKDAYS, utc, wall
@@ -170,6 +171,13 @@ def test_change__impossible_layer__refused_and_everything_stays(
     assert draft_of(schedule) == before
 
 
+def test_schedule__hands_over_a_thousand_times_a_day__refused(anna: User) -> None:
+    hours = tuple(Restriction(WEEKDAYS, time(8, minute), time(9, minute)) for minute in range(49))
+    with pytest.raises(ScheduleInvalid, match="1,200 a day; 1,000 are possible"):
+        make_roster(layers=(make_rota(anna, rotation=Rotation.HOURLY, restrictions=hours),))
+    assert make_roster(layers=(make_rota(anna, rotation=Rotation.HOURLY, interval=2, restrictions=hours),))
+
+
 def test_schedule__name_taken_or_account_off__refused_in_words(anna: User) -> None:
     schedule = make_roster(anna)
     anna.is_active = False
@@ -301,7 +309,9 @@ def test_offer__taken_over_by_oneself_or_withdrawn__refused(anna: User) -> None:
 
 
 @time_machine.travel(NOW, tick=False)
-@pytest.mark.parametrize(("start", "hours"), [(1, -1), (-5, 2), (1, 100)])
+@pytest.mark.parametrize(
+    ("start", "hours"), [(1, -1), (-5, 2), (1, 100), (1, 24 * 400), (24 * 400, 1), (1, 24 * 365 * 7000)]
+)
 def test_offer__not_ones_own_or_not_ahead__refused(anna: User, ben: User, start: int, hours: int) -> None:
     schedule = make_roster(anna, ben)
     first = NOW + timedelta(hours=start)
@@ -394,6 +404,74 @@ def test_escalation__handoff_between_two_steps__each_at_its_moment(anna: User, b
     assert len(mails()) == 1
     tell(931)
     assert mails()[1:] == [("ben@example.com", State.QUEUED)]
+
+
+@time_machine.travel(NOW, tick=False)
+def test_repeat__handed_over_meanwhile__goes_to_who_is_on_call_then(anna: User, ben: User) -> None:
+    schedule = make_roster(anna)
+    override(schedule, moment(HOUR), 24, ben)
+    fire(reach_schedule(schedule))
+    tell(30)
+    tell(30 + 4 * HOUR)
+    sent = list(Delivery.objects.order_by("pk").values_list("recipient", "state", "suppressed_because"))
+    assert sent == [
+        ("anna@example.com", State.QUEUED, ""),
+        ("anna@example.com", State.SUPPRESSED, "anna is no longer on call"),
+        ("ben@example.com", State.QUEUED, ""),
+    ]
+
+
+@time_machine.travel(NOW, tick=False)
+def test_repeat__nobody_is_on_call_by_then__goes_to_who_was(anna: User) -> None:
+    schedule = make_roster(layers=(make_rota(anna, ends_at=wall(2026, 3, 10, 14)),))
+    fire(reach_schedule(schedule))
+    tell(30)
+    tell(30 + 4 * HOUR)
+    assert mails() == [("anna@example.com", State.QUEUED)] * 2
+
+
+@time_machine.travel(NOW, tick=False)
+def test_repeat__whoever_has_it_now_cannot_be_reached__goes_to_who_was_told(anna: User, ben: User) -> None:
+    User.objects.filter(pk=ben.pk).update(email="")
+    schedule = make_roster(anna)
+    override(schedule, moment(HOUR), 24, ben)
+    fire(reach_schedule(schedule))
+    tell(30)
+    tell(30 + 4 * HOUR)
+    assert mails() == [("anna@example.com", State.QUEUED)] * 2
+
+
+@time_machine.travel(NOW, tick=False)
+def test_end__of_one_after_the_handover__the_former_hears_of_nothing_new(anna: User, ben: User) -> None:
+    schedule = make_roster(anna)
+    override(schedule, moment(HOUR), 24, ben)
+    fire(reach_schedule(schedule))
+    application = Application.objects.get()
+    tell(30)
+    for host in ("erp1", "erp2"):
+        report(application, 3, at=2 * HOUR, host=host)
+    evaluate(2 * HOUR)
+    tell(2 * HOUR + 300)
+    report(application, 0, at=2 * HOUR + 310, host="erp1")
+    report(application, 3, at=2 * HOUR + 310, host="erp2")
+    evaluate(2 * HOUR + 315)
+    tell(2 * HOUR + 700)
+    to_anna = Delivery.objects.filter(recipient="anna@example.com", state=State.QUEUED).order_by("pk")
+    assert [each.subject.split(" ")[0] for each in to_anna] == ["Warning:", "Resolved"]
+    assert "erp2" not in to_anna[1].text
+
+
+@time_machine.travel(NOW, tick=False)
+def test_end__handed_over_meanwhile__both_who_were_told_hear_of_it(anna: User, ben: User) -> None:
+    schedule = make_roster(anna)
+    override(schedule, moment(HOUR), 24, ben)
+    fire(reach_schedule(schedule))
+    tell(30)
+    tell(30 + 4 * HOUR)
+    report(Application.objects.get(), 0, at=5 * HOUR)
+    evaluate(5 * HOUR)
+    tell(6 * HOUR)
+    assert sorted(mails()[3:]) == [("anna@example.com", State.QUEUED), ("ben@example.com", State.QUEUED)]
 
 
 def test_escalation__nobody_on_call__nobody_told_and_the_reason_stands_in_the_ledger(anna: User) -> None:

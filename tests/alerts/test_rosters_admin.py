@@ -253,6 +253,8 @@ def test_swap__of_one_of_two__only_that_part(admin_client: Client, anna: User, b
         ({"starts_at": "2026-03-01T13:00", "ends_at": "2026-03-02T13:00"}, "It is over already"),
         ({"person": ""}, "This field is required"),
         ({"ends_at": "2029-03-10T13:00"}, "longer than 366 days"),
+        ({"starts_at": "0001-01-01T00:00"}, "Choose a day of the years 2000 to 2100"),
+        ({"ends_at": "9999-12-31T23:59"}, "Choose a day of the years 2000 to 2100"),
     ],
 )
 def test_override__impossible__said_and_nothing_stored(

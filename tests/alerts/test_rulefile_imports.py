@@ -15,9 +15,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from alerts.models import Rule
+from alerts.escalation import StepKind
+from alerts.models import Alert, Policy, Rule
 from alerts.rulefiles import RuleFileInvalid, read_rule_file
 from alerts.services.builtin import install_rules
+from alerts.services.policies import make_draft, save_policy
 from alerts.services.rulefiles import export_rule_file, import_rule_file, preview_rule_file
 from alerts.services.rules import draft_of, update_rule
 from config.actors import Actor
@@ -25,7 +27,7 @@ from monitoring.applications.enums import KeyKind
 from monitoring.applications.models import Application
 from monitoring.applications.services import issue_key
 from tests.support.admin import sign_in
-from tests.support.alerts import make_channel, make_rule
+from tests.support.alerts import make_alert, make_channel, make_rule
 from tests.support.metrics import make_application
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +50,12 @@ groups:
     expr: load > 9
     labels: {severity: critical}
 """
+CRITICAL = "{severity: critical}\n    annotations: "
+
+
+def make_policy(name: str, application: Application | None = None) -> Policy:
+    steps = [make_draft(StepKind.CHANNEL, [make_channel()])]
+    return save_policy(policy=Policy(name=name, application=application), steps=steps)
 
 
 def take(text: str = FILE, **options: Any) -> tuple[int, int, int]:
@@ -128,15 +136,69 @@ def test_import__edited_by_a_form__line_ends_are_no_difference() -> None:
     [
         FILE.replace("load > 9", "load >"),
         FILE + "- name: node\n",
-        FILE.replace("{severity: critical}", '{severity: critical}\n    annotations: {postlaunch_application: "gone"}'),
+        FILE.replace("{severity: critical}", f'{CRITICAL}{{postlaunch_application: "gone"}}'),
+        FILE.replace("{severity: critical}", f'{CRITICAL}{{postlaunch_policy: "gone"}}'),
+        FILE.replace("{severity: critical}", f'{CRITICAL}{{postlaunch_policy: "Theirs"}}'),
     ],
 )
 def test_import__anything_wrong__nothing_stored(text: str) -> None:
+    make_policy("Theirs", make_application())
     with pytest.raises(RuleFileInvalid) as caught:
         take(text)
 
     assert [error.line for error in caught.value.errors] in ([13], [15], [12])
     assert Rule.objects.count() == 0
+
+
+def test_import__what_only_the_database_knows_is_wrong__every_rule_named_and_nothing_stored() -> None:
+    make_channel(name="Theirs", application=make_application())
+    wrong = FILE.replace("{severity: critical}", f"{CRITICAL}{{postlaunch_channels: '[\"Theirs\"]'}}")
+    text = wrong + wrong.partition("rules:\n")[2].replace("alert: Load", "alert: Other")
+
+    with pytest.raises(RuleFileInvalid) as caught:
+        take(text)
+
+    assert [(error.line, error.where) for error in caught.value.errors] == [
+        (12, "group node, alert Load"),
+        (24, "group node, alert Other"),
+    ]
+    assert Rule.objects.count() == 0
+
+
+def test_import__many_rules__in_as_many_queries_as_few() -> None:
+    channel = make_channel(name="Ops")
+    make_rule()
+    counts = []
+    for rules in (3, 30):
+        written = "".join(
+            f"  - {{alert: Rule {number}, expr: load > {{}}, annotations: {{postlaunch_channels: '[\"Ops\"]'}}}}\n"
+            for number in range(rules)
+        ).replace("load > {}", "load > 1")
+        text = f"groups:\n- name: group {rules}\n  rules:\n{written}"
+        for limit in (1, 2):
+            with CaptureQueriesContext(connection) as found:
+                take(text.replace("load > 1", f"load > {limit}"))
+            counts.append(len(found))
+
+    assert counts[0] == counts[2]
+    assert counts[1] == counts[3]
+    assert Rule.objects.filter(channels=channel, condition="load > 2").count() == 33
+    assert len(set(Rule.objects.values_list("slug", flat=True))) == 34
+
+
+def test_import__rule_switched_off_by_the_file__its_alerts_end_and_its_evaluation_stays() -> None:
+    application = make_application()
+    take()
+    rules = list(Rule.objects.order_by("pk"))
+    for rule in rules:
+        make_alert(application, rule=rule)
+    Rule.objects.update(last_error="Too many series", last_duration_seconds=2.0)
+
+    take(FILE.replace("{severity: critical}", f'{CRITICAL}{{postlaunch_enabled: "false"}}'))
+
+    states = dict(Alert.objects.values_list("rule_id", "state"))
+    assert [states[rule.pk] for rule in rules] == ["firing", "firing", "resolved"]
+    assert set(Rule.objects.values_list("last_error", "last_duration_seconds")) == {("Too many series", 2.0)}
 
 
 def test_import__for_an_application__its_rules_beside_those_of_all() -> None:
@@ -186,7 +248,9 @@ def test_export__imported_elsewhere__the_same_rules(django_user_model: Any) -> N
     fields = {
         "application_id": application.pk,
         "clear_condition": "load < 1",
+        "no_data_after_seconds": 600,
         "channel_ids": (channel.pk,),
+        "policy_id": make_policy("Night, {{ and }} “day”", application).pk,
         "owner_id": owner.pk,
         "enabled": False,
         "labels": {"team": "erp"},
@@ -199,6 +263,18 @@ def test_export__imported_elsewhere__the_same_rules(django_user_model: Any) -> N
     assert take(text) == (1, 0, 0)
 
     assert draft_of(Rule.objects.get()) == before
+    assert export_rule_file(Rule.objects.all()) == text
+
+
+def test_import__policy__changed_taken_away_and_kept_where_the_file_does_not_say() -> None:
+    first, second = make_policy("First"), make_policy("Second")
+    found = []
+    for name in ("First", "Second", None, ""):
+        written = "{severity: critical}" if name is None else f'{CRITICAL}{{postlaunch_policy: "{name}"}}'
+        take(FILE.replace("{severity: critical}", written))
+        found.append(Rule.objects.get(severity="critical").policy)
+
+    assert found == [first, second, second, None]
 
 
 def test_import__names_that_are_not_here__left_out_with_a_warning() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,13 +14,15 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from apprise.manager_plugins import NotificationManager
 from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
 from config.deliveries import apprise_transport, services
-from config.deliveries.apprise_transport import ServiceInvalid, open_service
+from config.deliveries.apprise_transport import FILE_SETTINGS, ServiceInvalid, open_service
 from config.deliveries.enums import Channel, Outcome, State
+from config.deliveries.lanes import find_lane
 from config.deliveries.masking import MASK, mask_text
 from config.deliveries.models import Delivery
 from config.deliveries.sending import send_due_deliveries
@@ -244,6 +247,64 @@ def test_address__impossible__says_why_without_its_secrets(address: str, words: 
     assert TOKEN not in str(caught.value)
 
 
+DISCORD = f"discord://1234567890123456/{SECRET * 4}"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{DISCORD}/?template=/tmp/message.json",
+        f"{DISCORD}/?x=1;template=/tmp/message.json",
+        f"{DISCORD}/?%74emplate=/tmp/message.json",
+        f"{DISCORD}/?%2574emplate=/tmp/message.json",
+        f"{DISCORD}/?a&;;%3Btemplate=/tmp/message.json",
+        f"{DISCORD}/?:Template=/tmp/message.json",
+        f"{DISCORD}/?:content=file:///tmp/message.json",
+        DISCORD.replace("discord://", "https://discord.com/api/webhooks/") + "?x;%74emplate=/tmp/message.json",
+        f"{SLACK}?x=1;%74emplate=/tmp/message.json",
+        f"tgram://123456789:{SECRET * 2}/123/?x;template=/tmp/message.json",
+        "mailto://ops:secret@example.com?pgppub=/tmp/key.asc",
+        "mailto://ops:secret@example.com?wkd=yes",
+    ],
+)
+def test_address__names_a_file_however_spelled__is_refused(address: str) -> None:
+    with pytest.raises(ServiceInvalid, match="names a file"):
+        open_service(address)
+
+
+def test_address__service_holds_a_file_all_the_same__is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apprise_transport, "FILE_SETTINGS", frozenset())
+    with pytest.raises(ServiceInvalid, match="names a file"):
+        open_service(f"{DISCORD}/?template=/tmp/message.json")
+
+
+@pytest.mark.parametrize("schema", ["deltachat", "deltachats", "qt", "gio", "Syslog", "vapid"])
+def test_address__any_schema_of_a_local_service__is_refused(schema: str) -> None:
+    with pytest.raises(ServiceInvalid, match="this machine"):
+        open_service(f"{schema}://ops:secret@example.com/you@example.com")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{DISCORD}/?tts=no;avatar=no&thread=12",
+        "json://ops:secret@example.com/x?+X-Key=a&:key=v&-query=1",
+        "ntfys://topic?priority=5",
+    ],
+)
+def test_address__with_harmless_settings__is_taken(address: str) -> None:
+    assert open_service(address).enabled
+
+
+def test_settings__of_all_services__those_that_sound_of_files_are_judged() -> None:
+    plugins = NotificationManager().plugins()  # type: ignore[no-untyped-call]
+    names = {name for plugin in plugins for name in (plugin.template_args or {})}
+    suspects = {name for name in names if re.search("file|path|template|pgp|pem|cert|attach|wkd|include|config", name)}
+    # Names of fields and of files at the receiver, the path of an URL, addresses that the service itself fetches.
+    harmless = {"attach-as", "filename", "file_url", "path", "profile"}
+    assert suspects - harmless <= FILE_SETTINGS
+
+
 def test_secrets__service_repeats_them__are_nowhere(
     receiver: Receiver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +336,25 @@ def test_claim__service_busy__others_of_its_account_wait_and_the_rest_goes(recei
     other = queue(json_address(receiver))
     assert services_claim() == other.pk
     assert services_claim() is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_shared"),
+    [
+        ("https://hooks.example.com/one", "https://hooks.example.com/two?x=1", True),
+        ("https://hooks.example.com/one", "https://HOOKS.example.com:443/", True),
+        ("https://hooks.example.com/one", "https://hooks.example.com:8443/one", False),
+        ("https://hooks.example.com/one", "https://hooks.example.org/one", False),
+        ("jsons://ann:secret@hooks.example.com/", "xmls://bo@hooks.example.com/x", True),
+        ("json://localhost:8000/a", "json://user@localhost:8000/b", True),
+        (TWILIO, TWILIO.replace("+491701234567", "+491709999999"), True),
+        (TWILIO, TWILIO.replace(SID, f"AC{'1' * 32}"), False),
+        ("ntfys://topic", "ntfys://other", False),
+        ("json://[bad/", "json://[bad/x", True),
+    ],
+)
+def test_lane__two_addresses__shared_by_host_or_account(first: str, second: str, is_shared: bool) -> None:
+    assert (find_lane(first) == find_lane(second)) is is_shared
 
 
 def services_claim() -> int | None:

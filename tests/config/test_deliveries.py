@@ -28,6 +28,7 @@ from config.deliveries.addresses import is_public
 from config.deliveries.email import MailTransport
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
 from config.deliveries.models import Delivery, DeliveryAttempt
+from config.deliveries.retries import find_next_attempt_after_crash
 from config.deliveries.selectors import list_deliveries_of, measure_ledger
 from config.deliveries.sending import send_claimed, send_due_deliveries
 from config.deliveries.signatures import verify_signature
@@ -294,6 +295,57 @@ def test_claim__sender_was_killed__is_recovered_at_once(mailbox: Mailbox, handed
     assert send_deliveries() == 1
     assert outcomes(delivery) == [expected, Outcome.SENT]
     assert reread(delivery).state == State.SENT
+
+
+def claim() -> str:
+    found = services.claim_delivery()
+    return found.delivery.idempotency_key if found else ""
+
+
+def queue_hook(key: str, *, application_id: int | None, host: str = "") -> None:
+    services.queue_delivery(
+        channel=Channel.WEBHOOK,
+        recipient=f"https://{host or key}.example.com/{key}",
+        idempotency_key=key,
+        payload={},
+        application_id=application_id,
+    )
+
+
+def test_claim__host_busy__its_other_paths_wait_in_order() -> None:
+    for key, host in (("first", "slow"), ("second", "slow"), ("third", "slow"), ("other", "quick")):
+        queue_hook(key, application_id=1, host=host)
+    first = services.claim_delivery()
+    assert first is not None
+    assert (first.delivery.idempotency_key, claim(), claim()) == ("first", "other", "")
+    services.finish_delivery(claim=first, outcome=Outcome.SENT)
+    assert (claim(), claim()) == ("second", "")
+
+
+def test_claim__application_with_many_slow_hosts__leaves_room_for_others_and_for_mail() -> None:
+    for number in range(4):
+        queue_hook(f"slow{number}", application_id=1)
+    for number in range(2):
+        queue_hook(f"other{number}", application_id=2)
+    queue_mail(idempotency_key="mail", application_id=1)
+    assert [claim() for _ in range(5)] == ["slow0", "slow1", "other0", "mail", ""]
+
+
+def test_claim__threads_of_another_process__are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        queue_hook(f"hook{number}", application_id=number)
+    assert [claim() for _ in range(4)] == ["hook0", "hook1", "hook2", ""]
+    monkeypatch.setattr(services, "name_this_process", lambda: "elsewhere|-|1|1.0")
+    assert claim() == "hook3"
+
+
+def test_retries__senders_keep_ending__waits_begin_with_the_shortest() -> None:
+    now = timezone.now()
+    found = [
+        find_next_attempt_after_crash(now=now, attempts=attempts, give_up_at=now + timedelta(days=1))
+        for attempts in range(1, 7)
+    ]
+    assert found == [now + timedelta(seconds=seconds) for seconds in (0, 0, 0, 10, 30, 120)]
 
 
 @pytest.mark.django_db(transaction=True)

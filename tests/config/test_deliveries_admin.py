@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config.deliveries.enums import Channel, Outcome, State
+from config.deliveries.masking import MASK
 from config.deliveries.models import Delivery, DeliveryAttempt
 from config.deliveries.services import queue_delivery
 from config.outbox.enums import EventState
@@ -82,6 +83,16 @@ def test_delivery__page__shows_the_mail_in_a_sandbox_and_its_attempts(staff: Cli
     assert f"postlaunch.{delivery.fingerprint}@localhost" in content.replace("&lt;", "<")
     assert "Send again" in content
     assert "Try now" not in content
+
+
+def test_delivery__page_of_a_mail_with_a_link_that_acts__shows_it_masked(staff: Client) -> None:
+    token = ".eJxTYmBgYM1MsWLw:1vP2xQ:aNfM5u1rQ0-_Jd3yVtGkPz"
+    delivery = make_delivery()
+    words = f'<a href="http://127.0.0.1:8000/a/{token}/">Acknowledge</a>'
+    Delivery.objects.filter(pk=delivery.pk).update(text=words, html=words)
+    content = staff.get(reverse("admin:config_delivery_change", args=[delivery.pk])).content.decode()
+    assert content.count(f"/a/{MASK}/") == 2
+    assert token not in content
 
 
 def test_delivery__send_again__queues_a_copy_by_that_person(staff: Client) -> None:

@@ -9,11 +9,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from config.deliveries.enums import Channel, State
+from config.deliveries.masking import MASK
 from config.deliveries.models import Delivery
+from config.deliveries.sending import send_due_deliveries
 from config.deliveries.services import queue_delivery
 from monitoring.applications.enums import KeyKind
 from monitoring.applications.models import Application
 from monitoring.applications.services import create_application, issue_key
+from tests.support.smtp import Mailbox
 
 pytestmark = pytest.mark.django_db
 
@@ -101,3 +104,36 @@ def test_resend__still_queued__is_a_conflict(client: Client, application: Applic
 def test_retrieve__another_application_s__is_not_there(client: Client, headers: dict[str, str]) -> None:
     delivery = make(create_application(name="Other").pk)
     assert client.get(f"/api/v1/deliveries/{delivery.pk}/", headers=headers).status_code == 404
+
+
+LINK = "http://127.0.0.1:8000/a/.eJxTYmBgYM1MsWLw:1vP2xQ:aNfM5u1rQ0-_Jd3yVtGkPz/"
+
+
+def test_retrieve__text_with_a_link_that_acts__masked_and_sent_as_it_is(
+    client: Client, application: Application, headers: dict[str, str], mailbox: Mailbox
+) -> None:
+    mail = queue_delivery(
+        channel=Channel.EMAIL,
+        recipient="ops@example.com",
+        idempotency_key="k",
+        text=f"Acknowledge: {LINK} or look: http://127.0.0.1:8000/admin/a/b/",
+        application_id=application.pk,
+    )
+    shown = client.get(f"/api/v1/deliveries/{mail.pk}/", headers=headers).json()
+    assert shown["text"] == f"Acknowledge: http://127.0.0.1:8000/a/{MASK}/ or look: http://127.0.0.1:8000/admin/a/b/"
+    send_due_deliveries(turn_seconds=30)
+    (message,) = mailbox.messages
+    assert LINK in message.get_content()
+
+
+def test_list__application_with_few_among_many__goes_by_the_index(application: Application) -> None:
+    make(application.pk)
+    rows = [
+        Delivery(channel=Channel.EMAIL, recipient="p@example.com", idempotency_key=f"many{number}", application_id=999)
+        for number in range(2_000)
+    ]
+    Delivery.objects.bulk_create(rows)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE config_delivery")
+    own = Delivery.objects.filter(application_id=application.pk).order_by("-id")[:51]
+    assert "delivery_application" in own.explain()

@@ -176,17 +176,18 @@ def test_log__odd_bytes__stay_one_line_each(stage: Stage) -> None:
     assert sum(line.count("x") for line in lines) == 100000
 
 
-@given(st.lists(st.floats(min_value=0, max_value=59), min_size=1, max_size=20))
-def test_backoff__any_short_runs__doubles_to_its_limit(runs: list[float]) -> None:
-    """From half a second to half a minute, and from the beginning after a stable minute."""
-    backoff = Backoff()
+@given(st.lists(st.floats(min_value=0, max_value=59), min_size=1, max_size=20), st.integers(1, 3600))
+def test_backoff__any_short_runs__doubles_to_its_limit(runs: list[float], longest: int) -> None:
+    """From half a second to the longest that was set, and from the beginning after a stable minute."""
+    backoff = Backoff(longest)
     delays = [backoff.next_delay(ran_seconds=run) for run in runs]
-    assert delays == [min(0.5 * 2**index, 30) for index in range(len(runs))]
+    assert delays == [min(0.5 * 2**index, longest) for index in range(len(runs))]
     assert backoff.next_delay(ran_seconds=60) == 0.5
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "http"), ("PORT", "70000"), ("WEB_WORKERS", "0"), ("WEB_THREADS", "-1")]
+    ("name", "value"),
+    [("PORT", "http"), ("PORT", "70000"), ("WEB_WORKERS", "0"), ("WEB_THREADS", "-1"), ("RESTART_MAX_SECONDS", "0")],
 )
 def test_read_plan__bad_number__names_the_setting(name: str, value: str) -> None:
     """The operator reads which variable is wrong and what it may be."""

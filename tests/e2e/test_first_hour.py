@@ -150,6 +150,7 @@ def test_pages__phone_and_dark__fit_and_are_quiet(
         ("policy", "/admin/alerts/policy/1/change/"),
         ("routes", "/admin/alerts/route/"),
         ("unusual", "/admin/alerts/rule/unusual/"),
+        ("alerts-board", "/admin/alerts/board/"),
         ("noise", "/admin/alerts/noise/"),
         ("deliveries", "/admin/config/delivery/"),
         ("events", "/admin/config/event/"),

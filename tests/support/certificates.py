@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,7 +54,10 @@ class Authority:
             signed = _begin(host, self.certificate.subject, key).add_extension(names, critical=False)
             issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
             certificate = signed.add_extension(issuer, critical=False).sign(self.key, hashes.SHA256())
-            path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + _write_key(key))
+            # Servers ask from several threads: whoever finds the file finds all of it.
+            unfinished = path.with_name(f"{host}.{threading.get_ident()}")
+            unfinished.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + _write_key(key))
+            unfinished.replace(path)
         return path
 
 

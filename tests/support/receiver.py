@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,17 @@ class Receiver:
     answer: Callable[[Received], tuple[int, dict[str, str], bytes]] = lambda _: (200, {}, b"ok")
 
 
+class _Server(ThreadingHTTPServer):
+    """Says nothing of clients that break off: they are what is tested."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report what is not a broken connection."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def run_receiver(certificate: Path | None = None) -> Iterator[Receiver]:
     """Run the receiver on a free port of 127.0.0.1; over TLS with a file that holds a certificate and its key."""
@@ -38,7 +50,12 @@ def run_receiver(certificate: Path | None = None) -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:
+                # Whoever sent it went away in the middle: that is no request.
+                self.close_connection = True
+                return
             request = Received(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
             receiver.requests.append(request)
             status, headers, content = receiver.answer(request)
@@ -56,13 +73,11 @@ def run_receiver(certificate: Path | None = None) -> Iterator[Receiver]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        server.handle_error = lambda *_: None  # clients that break off the handshake are what is tested
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     receiver.url = f"{'http' if certificate is None else 'https'}://127.0.0.1:{server.server_address[1]}/hook"

@@ -38,6 +38,8 @@ class Services:
     authority: Path = Path()
     requests: list[Asked] = field(default_factory=list)
     answer: Callable[[Asked], tuple[int, dict[str, str], bytes]] = lambda _: (200, {}, b"ok")
+    #: Called with the host before the way to it is opened.
+    on_connect: Callable[[str], None] = lambda _: None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -85,6 +87,7 @@ def _make_handler(services: Services, authority: Authority) -> type[BaseHTTPRequ
 
         def do_CONNECT(self) -> None:
             self.host = self.path.rpartition(":")[0]
+            services.on_connect(self.host)
             self.send_response(200)
             self.end_headers()
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -92,13 +95,21 @@ def _make_handler(services: Services, authority: Authority) -> type[BaseHTTPRequ
             self.connection = context.wrap_socket(self.connection, server_side=True)
             self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
             self.close_connection = False
-            self.handle_one_request()
-            self.close_connection = True
-            with suppress(OSError):
-                self.connection.close()
+            try:
+                self.handle_one_request()
+            finally:
+                # Clients that went away meanwhile leave nothing open here.
+                self.close_connection = True
+                with suppress(OSError):
+                    self.connection.close()
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:
+                # Whoever sent it went away in the middle: that is no request.
+                self.close_connection = True
+                return
             asked = Asked(self.host, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
             services.requests.append(asked)
             status, headers, content = services.answer(asked)

@@ -22,6 +22,8 @@ function show(select) {
     const row = field?.closest(".field-line, .form-row, [class*='field-']");
     if (row) row.hidden = !needed.has(name);
   }
+  const help = select.closest(".field-line, .form-row, [class*='field-']")?.querySelector("[data-kind-help]");
+  if (help) help.hidden = help.dataset.kindHelp !== select.value;
 }
 
 function showAll(root) {

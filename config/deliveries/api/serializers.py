@@ -44,8 +44,9 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
 
 
 class DeliveryDetailOutput(DeliveryOutput):
-    """A message with its text and its attempts. Webhooks have no text."""
+    """A message with its attempts and its text, in which links that act without a login lead nowhere. Webhooks have no text."""
 
+    text = serializers.CharField(source="shown_text", read_only=True)
     attempts = AttemptOutput(many=True, read_only=True)
 
     class Meta(DeliveryOutput.Meta):

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 
 from config.actors import Actor, actor_of_user
 from config.admin.pages import admin_page
+from config.ids import read_id
 from config.related import find_related
 from monitoring.applications.links import find_person_url, find_release_url, find_trace_url
 from monitoring.applications.views import find_base_url
@@ -80,7 +81,7 @@ def describe_issue(request: HttpRequest, issue: ErrorIssue) -> dict[str, Any]:
     groups = list(issue.groups.order_by("pk"))
     ids = [group.pk for group in groups]
     chosen = request.GET.get("event", "")
-    event = find_event(group_ids=ids, pk=int(chosen) if chosen.isdecimal() and len(chosen) < 19 else None)
+    event = find_event(group_ids=ids, pk=read_id(chosen) or None)
     now = timezone.now()
     return {
         "title": issue.title,
@@ -225,7 +226,7 @@ def unmerge(request: HttpRequest, pk: int) -> HttpResponseBase:
 def assign(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Give it to someone."""
     chosen = request.POST.get("assignee", "")
-    person = _list_assignees().filter(pk=chosen).first() if chosen.isdecimal() else None
+    person = _list_assignees().filter(pk=read_id(chosen)).first()
     if chosen and person is None:
         messages.error(request, "This person can't be given errors (any more).")
         return redirect("admin:monitoring_errorissue_change", pk)
@@ -270,7 +271,7 @@ def _find(pk: int | str) -> ErrorIssue:
         "merged_into",
         "critical_pattern",
     )
-    issue = issues.filter(pk=pk).first() if str(pk).isdecimal() and len(str(pk)) < 19 else None
+    issue = issues.filter(pk=read_id(pk)).first()
     if issue is None:
         raise Http404("There is no such error.")
     return issue

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from config.admin.pages import admin_page
+from config.ids import read_id
 from monitoring.applications.current import find_current_application
 from monitoring.performance.admin.cases import describe_request
 from monitoring.performance.admin.parts import VIEW
@@ -87,7 +88,7 @@ def read_wanted(request: HttpRequest) -> tuple[Wanted, dict[str, str]]:
         key = make_user_key(user)
     endpoint = shown["endpoint"]
     wanted = Wanted(
-        endpoint_id=int(endpoint) if endpoint.isdecimal() and len(endpoint) < 19 else None,
+        endpoint_id=read_id(endpoint) or None,
         status=shown["status"],
         at_least=float(shown["slower"]) if shown["slower"] in SLOWER and shown["slower"] else None,
         failed=shown["failed"] == "1",

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from config.actors import actor_of_user
 from config.admin.pages import admin_page
+from config.ids import read_id
 from config.related import find_related
 from config.sections import find_sections
 from config.settings import OPTION
@@ -247,8 +248,7 @@ def _people(health: Health) -> str:
 
 
 def _find(object_id: str) -> Release:
-    is_id = str(object_id).isascii() and str(object_id).isdecimal() and len(str(object_id)) < 19
-    release = Release.objects.select_related("application").filter(pk=object_id).first() if is_id else None
+    release = Release.objects.select_related("application").filter(pk=read_id(object_id)).first()
     if release is None:
         raise Http404("There is no such release.")
     return release

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from config.admin.pages import admin_page
+from config.ids import read_id
 from monitoring.uptime.admin.forms import CheckForm
 from monitoring.uptime.cron_lines import find_zone, list_cron_times
 from monitoring.uptime.drafts import CheckDraft
@@ -40,7 +41,7 @@ def try_now(request: HttpRequest) -> HttpResponseBase:
 def _find_original(request: HttpRequest) -> Check:
     """Return the check that is being changed, whose hidden values are sent with the look; a new one where there is none."""
     pk = request.POST.get("own_check", "")
-    known = Check.objects.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
+    known = Check.objects.filter(pk=read_id(pk)).first()
     return known or Check()
 
 
