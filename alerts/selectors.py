@@ -101,12 +101,6 @@ def annotate_open_counts(rules: RuleQuerySet, *, application_id: int | None = No
     )
 
 
-def list_recipients(rule: Rule) -> list[Recipient]:
-    """Return whom a rule tells now: through its channels, or the default ones if it names none; switched-off ones rest."""
-    channels = list(rule.channels.all()) or list(Channel.objects.filter(is_default=True))
-    return list_channel_recipients([channel for channel in channels if channel.enabled])
-
-
 def list_channel_recipients(channels: Iterable[Channel]) -> list[Recipient]:
     """Return the addresses that channels lead to, each once."""
     return merge_recipients(recipient for channel in channels for recipient in _recipients_of(channel))
