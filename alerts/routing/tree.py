@@ -16,6 +16,7 @@ Receiver = int | str
 
 MAX_DEPTH = 20
 MAX_ROUTES = 1_000
+"""Of one application, or for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

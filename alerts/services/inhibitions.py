@@ -26,8 +26,9 @@ def save_inhibition(*, draft: InhibitDraft, rule: InhibitRule | None = None) -> 
     check_inhibition(draft)
     with connection.cursor() as cursor:
         cursor.execute(_LOCK)
-    if rule is None and InhibitRule.objects.count() >= MAX_INHIBITIONS:
-        raise DraftInvalid({"name": f"{MAX_INHIBITIONS:,} inhibitions are possible at most."})
+    others = InhibitRule.objects.exclude(pk=rule.pk if rule is not None else 0)
+    if sum(other.application_id == draft.application_id for other in others) >= MAX_INHIBITIONS:
+        raise DraftInvalid({"name": f"There can be {MAX_INHIBITIONS:,} of one application, or for all, at most."})
     row = InhibitRule() if rule is None else InhibitRule.objects.select_for_update().get(pk=rule.pk)
     if InhibitRule.objects.filter(name=draft.name.strip()).exclude(pk=row.pk).exists():
         raise DraftInvalid({"name": "There is an inhibition of this name."})

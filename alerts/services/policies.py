@@ -106,8 +106,9 @@ def check_policy(*, policy: Policy, steps: Sequence[StepDraft]) -> None:
         errors.append(("group_by", "A label can make groups once only."))
     if len(policy.group_by) > MAX_GROUP_LABELS:
         errors.append(("group_by", f"{MAX_GROUP_LABELS} labels can make groups at most."))
-    if policy._state.adding and Policy.objects.count() >= MAX_POLICIES:
-        errors.append(("name", f"There can be {MAX_POLICIES:,} policies at most."))
+    others = Policy.objects.filter(application=policy.application).exclude(pk=policy.pk)
+    if others.count() >= MAX_POLICIES:
+        errors.append(("name", f"There can be {MAX_POLICIES:,} policies of one application, or for all, at most."))
     if policy.application_id is not None:
         errors += _find_strangers(policy, steps)
     if errors:
@@ -168,8 +169,9 @@ def check_route(draft: RouteDraft, *, route_id: int | None) -> None:
 def _find_place_errors(draft: RouteDraft, route_id: int | None) -> Iterator[tuple[str, str]]:
     """Yield why a route can't hang where it is to: loops, depth, count, and whose alerts those around it take."""
     rows = {row.pk: row for row in Route.objects.all()}
-    if route_id is None and len(rows) >= tree.MAX_ROUTES - 1:
-        yield "name", f"There can be {tree.MAX_ROUTES - 1:,} routes at most."
+    others = sum(row.application_id == draft.application_id for row in rows.values() if row.pk != route_id)
+    if others >= tree.MAX_ROUTES:
+        yield "name", f"There can be {tree.MAX_ROUTES:,} routes of one application, or for all, at most."
     parent = rows.get(draft.parent_id or 0)
     owner = parent.application_id if parent is not None else None
     if (draft.parent_id is not None and parent is None) or owner not in (None, draft.application_id):
