@@ -200,6 +200,14 @@ def read_policy_steps(policy: Policy) -> tuple[Step, ...]:
     return tuple(_read_step(step) for step in steps)
 
 
+def read_policies_named(names: Iterable[str]) -> dict[str, tuple[Policy, tuple[Step, ...]]]:
+    """Return the policies of these names with their steps, by name."""
+    found = Policy.objects.filter(name__in=list(names)).prefetch_related(
+        "steps__channels", "steps__people", "steps__teams", "steps__schedules"
+    )
+    return {policy.name: (policy, tuple(_read_step(step) for step in policy.steps.all())) for policy in found}
+
+
 def _read_step(step: PolicyStep) -> Step:
     people = [person.pk for person in step.people.all()]
     targets = {

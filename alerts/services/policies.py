@@ -81,7 +81,7 @@ def save_policy(*, policy: Policy, steps: Sequence[StepDraft]) -> Policy:
 
     Groups that are open go on as they began.
     """
-    _lock(_LOCK_POLICIES)
+    lock_policies()
     check_policy(policy=policy, steps=steps)
     try:
         policy.full_clean(exclude=["builtin_key"])
@@ -115,10 +115,15 @@ def check_policy(*, policy: Policy, steps: Sequence[StepDraft]) -> None:
         raise PolicyInvalid(errors)
 
 
+def lock_policies() -> None:
+    """Keep everybody else from changing policies until the transaction ends: for what is decided by several of them."""
+    _lock(_LOCK_POLICIES)
+
+
 @transaction.atomic
 def delete_policy(*, policy: Policy) -> None:
     """Delete a policy; raise PolicyInUse while a rule or a route names it. Groups that are open go on as they began."""
-    _lock(_LOCK_POLICIES)
+    lock_policies()
     users = [*policy.rules.order_by("pk")[:3], *policy.routes.order_by("pk")[:3]]
     if users:
         names = ", ".join(f"“{user.name}”" for user in users)
