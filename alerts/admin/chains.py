@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_http_methods
 
 from alerts.admin.policies import ADD, CHANGE
@@ -59,7 +60,8 @@ def import_policies(request: HttpRequest) -> HttpResponseBase:
     """Show the form; show what the document would do (or all that is wrong with it); with `confirm` in the body, do it."""
     if not request.user.has_perm(CHANGE):
         raise PermissionDenied
-    context: dict[str, Any] = {"applications": list_applications(), "text": ""}
+    commands = render_to_string("alerts/collect_oncall.sh")
+    context: dict[str, Any] = {"applications": list_applications(), "text": "", "commands": str(commands)}
     if request.method == "POST":
         form = ChainForm(request.POST, request.FILES)
         context |= {"text": request.POST.get("text", ""), "replace": "replace" in request.POST}

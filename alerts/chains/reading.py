@@ -219,7 +219,7 @@ _PERSONS: Mapping[str, tuple[StepKind, str]] = {
 _WITHOUT_COUNTERPART: Mapping[str, str] = {
     _UNDECIDED: "Nobody chose in OnCall what this step does; it is left out.",
     "notify_one_person": "OnCall does not say whom this step of an older version tells; it is left out. Add a step that tells them.",
-    "notify_whole_channel": "OnCall does not say which room this step means; it is left out. Add a step that tells a channel.",
+    "notify_whole_channel": "OnCall does not say which channel of Slack this step means; it is left out. Add a step that tells a channel.",
     "resolve": "Alerts end here when what they are about is over, not by a step; it is left out, with what follows it and was never "
     "reached.",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Outcome(StrEnum):
 class ImportedPolicy:
     """One chain of the document: what becomes of it, its steps in words, and what of it is not taken over.
 
-    `kept`: a policy of this name is here and stays as it is; `refused`: none can be made of it. The last remark says why.
+    `kept`: a policy of this name is here and stays as it is; `refused`: none can be made of it. The first remark says why.
     """
 
     name: str
@@ -149,8 +150,13 @@ def _plan_chain(
     elif found is not None:
         outcome, why = _compare(found, drafts, application_id, replace)
     if why:
-        remarks.append(Remark(chain.path, why))
-    return _Plan(chain, policy, tuple(drafts), outcome, tuple(remarks))
+        remarks.insert(0, Remark(chain.path, why))
+    return _Plan(chain, policy, tuple(drafts), outcome, tuple(sorted(remarks, key=_order_remark)))
+
+
+def _order_remark(remark: Remark) -> list[tuple[int, str]]:
+    """Sort what is said of the chain before what is said of its steps, and these as they stand in the document."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", remark.path)]
 
 
 def _compare(

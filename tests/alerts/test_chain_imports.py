@@ -145,7 +145,7 @@ def test_import__chain_that_reaches_nobody__not_created(steps: list[dict[str, An
     imported = take(*steps)
 
     assert (outcomes(imported), Policy.objects.count()) == (["refused"], 0)
-    assert "reach anybody" in messages_of(imported)[-1]
+    assert "reach anybody" in messages_of(imported)[0]
 
 
 @pytest.mark.usefixtures("surroundings")
@@ -153,7 +153,7 @@ def test_import__more_steps_than_a_policy_has__not_created() -> None:
     imported = take(*[ADA] * 51)
 
     assert (outcomes(imported), Policy.objects.count()) == (["refused"], 0)
-    assert "50 steps at most" in messages_of(imported)[-1]
+    assert "50 steps at most" in messages_of(imported)[0]
 
 
 @pytest.mark.usefixtures("surroundings")
@@ -281,6 +281,17 @@ def test_preview__one_chain_and_three__the_same_queries() -> None:
         counts.append(len(found))
 
     assert counts[0] == counts[1]
+
+
+def test_preview__several_remarks__why_first_then_by_step() -> None:
+    found = preview_chains(document=make_document(PAGER, *[WAIT] * 9, {**ADA, "important": True}), application_id=None)
+
+    assert [remark.path for remark in found.policies[0].remarks] == [
+        "escalation_chains[0]",
+        "escalation_chains[0]",
+        "escalation_policies[0]",
+        "escalation_policies[10]",
+    ]
 
 
 def page(client: Client, **body: Any) -> str:

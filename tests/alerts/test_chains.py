@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given
@@ -21,10 +25,13 @@ from alerts.chains import (
 )
 from alerts.escalation import Step, StepKind
 from tests.support.oncall_chains import USERS, make_document, make_page
+from tests.support.product import ROOT
+from tests.support.receiver import Received, run_receiver
 
 ADA = Target(("ada",), "ada@example.com")
 BO = Target(("bo",), "bo@example.com")
 PATH = "escalation_policies[0]"
+COMMANDS = ROOT / "templates/alerts/collect_oncall.sh"
 
 
 def read_one(*steps: dict[str, Any], **lists: Any) -> Chain:
@@ -299,3 +306,32 @@ WAIT, TELL, AGAIN = Step(StepKind.WAIT, seconds=60), Step(StepKind.PERSON, targe
 )
 def test_repeat__not_last_or_without_a_wait__misplaced(steps: list[Step], places: list[int]) -> None:
     assert list(find_misplaced(steps)) == places
+
+
+def test_commands__of_the_page_and_the_documentation__the_same() -> None:
+    assert COMMANDS.read_text() in (ROOT / "docs/alerts.md").read_text()
+
+
+def test_commands__lists_of_several_pages__a_document_that_is_read(tmp_path: Path) -> None:
+    steps = [{"escalation_chain_id": "F1", "position": place, "type": "wait", "duration": 60} for place in range(5)]
+    lists = make_document(escalation_policies=steps, users=[{"id": "U1", "username": '"next":null, é\n%s\\'}])
+
+    def answer(request: Received) -> tuple[int, dict[str, str], bytes]:
+        address = urlsplit(request.path)
+        items, page = lists[address.path.split("/")[-2]], int(parse_qs(address.query)["page"][0])
+        body = make_page(items[2 * page - 2 : 2 * page], is_last=len(items) <= 2 * page)
+        return 200, {}, json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
+    with run_receiver() as receiver:
+        receiver.answer = answer
+        done = subprocess.run(
+            ["sh", str(COMMANDS)],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "ONCALL": receiver.url.rstrip("/"), "TOKEN": "a key"},
+            check=True,
+            timeout=60,
+        )
+
+    assert done.returncode == 0
+    assert {request.headers["authorization"] for request in receiver.requests} == {"a key"}
+    assert len(read_chains(decode_chains((tmp_path / "oncall.json").read_bytes())).chains[0].steps) == 5
