@@ -106,7 +106,7 @@ def check_policy(*, policy: Policy, steps: Sequence[StepDraft]) -> None:
         errors.append(("group_by", "A label can make groups once only."))
     if len(policy.group_by) > MAX_GROUP_LABELS:
         errors.append(("group_by", f"{MAX_GROUP_LABELS} labels can make groups at most."))
-    others = Policy.objects.filter(application=policy.application).exclude(pk=policy.pk)
+    others = Policy.objects.filter(Q(application_id=policy.application_id)).exclude(pk=policy.pk)
     if others.count() >= MAX_POLICIES:
         errors.append(("name", f"There can be {MAX_POLICIES:,} policies of one application, or for all, at most."))
     if policy.application_id is not None:

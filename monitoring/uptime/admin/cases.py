@@ -100,8 +100,7 @@ def describe_case(request: HttpRequest, check: Check) -> dict[str, Any]:
         "results": list(list_results(check, limit=SHOWN_RESULTS)),
         "windows": list_coming_windows(check, now=now),
         "chart": draw_durations(check, downtimes),
-        "ping_url": request.user.has_perm(CHANGE)
-        and f"{settings.PUBLIC_URL}{reverse('check-ping', args=[check.ping_key])}",
+        "ping_url": f"{settings.PUBLIC_URL}{reverse('check-ping', args=[check.ping_key])}",
         "interval": describe_seconds(check.interval_seconds),
         "grace": describe_seconds(check.grace_seconds),
         "timeout": describe_seconds(check.timeout_seconds),

@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.authentication import KeyGrant
+from monitoring.applications.enums import Scope
 from monitoring.uptime.dns_records import RECORD_MATCH_CHOICES, RECORD_TYPE_CHOICES, RecordMatch, RecordType
 from monitoring.uptime.drafts import (
     MAX_ADDRESS_CHARACTERS,
@@ -100,7 +101,7 @@ class CheckOutput(serializers.ModelSerializer[Check]):
     def get_ping_url(self, check: Check) -> str | None:
         """Return the address of a heartbeat."""
         grant = getattr(self.context.get("request"), "auth", None)
-        if check.kind != "heartbeat" or not isinstance(grant, KeyGrant) or "write" not in grant.scopes:
+        if check.kind != "heartbeat" or not isinstance(grant, KeyGrant) or Scope.WRITE not in grant.scopes:
             return None
         return f"{settings.PUBLIC_URL}{reverse('check-ping', args=[check.ping_key])}"
 
