@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
@@ -12,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_http_methods
 
+from alerts.admin.imports import ImportForm
 from alerts.admin.policies import ADD, CHANGE
 from alerts.chains import MAX_BYTES, ChainFileInvalid, Remark, decode_chains
 from alerts.services.chains import ImportedChains, Outcome, import_chains, preview_chains
@@ -28,32 +28,6 @@ CHIPS = {
 }
 
 
-class ChainForm(forms.Form):
-    """A document, uploaded or pasted, and whose its policies are to be."""
-
-    file = forms.FileField(required=False, allow_empty_file=True)
-    text = forms.CharField(required=False, strip=False)
-    application: forms.ModelChoiceField[Any] = forms.ModelChoiceField(queryset=None, required=False)
-    replace = forms.BooleanField(required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["application"].queryset = list_applications()  # type: ignore[attr-defined]  # of this field's class
-
-    def read(self) -> tuple[dict[str, Any], str]:
-        """Return what the services take, and the text; raise ChainFileInvalid. An uploaded file comes first."""
-        data = self.cleaned_data
-        upload, application = data.get("file"), data.get("application")
-        # One byte more than is read is enough to be refused for its size. Browsers send pasted lines with a byte more each.
-        content = upload.read(MAX_BYTES + 1) if upload else data.get("text", "").replace("\r\n", "\n").encode()
-        chosen = {
-            "document": decode_chains(content),
-            "application_id": application.pk if application else None,
-            "replace": data["replace"],
-        }
-        return chosen, content.decode("utf-8-sig")
-
-
 @admin_page("alerts/policy/import/", name="alerts_policy_import", permission=ADD)
 @require_http_methods(["GET", "POST"])
 def import_policies(request: HttpRequest) -> HttpResponseBase:
@@ -63,13 +37,15 @@ def import_policies(request: HttpRequest) -> HttpResponseBase:
     commands = render_to_string("alerts/collect_oncall.sh")
     context: dict[str, Any] = {"applications": list_applications(), "text": "", "commands": str(commands)}
     if request.method == "POST":
-        form = ChainForm(request.POST, request.FILES)
+        form = ImportForm(request.POST, request.FILES)
         context |= {"text": request.POST.get("text", ""), "replace": "replace" in request.POST}
         try:
             if not form.is_valid():
                 raise ChainFileInvalid(Remark(name, str(errors[0])) for name, errors in form.errors.items())
             context["application_id"] = getattr(form.cleaned_data["application"], "pk", None)
-            chosen, context["text"] = form.read()
+            content = form.read_content(most=MAX_BYTES)
+            chosen = {"document": decode_chains(content), **form.read_choices()}
+            context["text"] = content.decode("utf-8-sig")
             if "confirm" in request.POST:
                 messages.success(request, _describe(import_chains(**chosen)))
                 return redirect("admin:alerts_policy_changelist")
