@@ -218,7 +218,7 @@ class PolicyAdmin(BaseAdmin):
         words = [(step.describe(),) for step in policy.steps.all()]
         if not words:
             return format_html('<span class="pl-quiet">none: it reaches nobody</span>')
-        return format_html('<ol class="pl-steps">{}</ol>', format_html_join("", "<li>{}</li>", words))
+        return format_html('<ol class="pl-escalation">{}</ol>', format_html_join("", "<li>{}</li>", words))
 
     @admin.display(description="Used by")
     def show_use(self, policy: Any) -> str:
