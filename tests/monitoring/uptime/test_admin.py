@@ -112,6 +112,7 @@ def test_case__heartbeat_for_whoever_only_looks__keeps_its_address(client: Clien
 
     assert "How it reports" in page
     assert str(check.ping_key) not in page
+    assert "Related" not in page, "nothing that this account may see"
 
 
 def test_case__buttons__do_what_they_say(admin_client: Client) -> None:
