@@ -47,10 +47,9 @@ def of_channels(*, key: str, name: str, channel_ids: Sequence[int], timings: Tim
 
 
 def pick_group_labels(labels: Mapping[str, str], group_by: Sequence[str]) -> dict[str, str]:
-    """Return what an alert has in common with the others of its group."""
-    if EVERY_LABEL in group_by:
-        return dict(sorted(labels.items()))
-    return {name: labels[name] for name in sorted(group_by) if labels.get(name)}
+    """Return what an alert has in common with the others of its group; a label without a value is none."""
+    names = labels if EVERY_LABEL in group_by else group_by
+    return {name: labels[name] for name in sorted(names) if labels.get(name)}
 
 
 def hash_group(destination_key: str, group_labels: Mapping[str, str], *, owner: int | None = None) -> str:

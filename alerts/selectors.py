@@ -101,12 +101,6 @@ def annotate_open_counts(rules: RuleQuerySet, *, application_id: int | None = No
     )
 
 
-def list_recipients(rule: Rule) -> list[Recipient]:
-    """Return whom a rule tells now: through its channels, or the default ones if it names none; switched-off ones rest."""
-    channels = list(rule.channels.all()) or list(Channel.objects.filter(is_default=True))
-    return list_channel_recipients([channel for channel in channels if channel.enabled])
-
-
 def list_channel_recipients(channels: Iterable[Channel]) -> list[Recipient]:
     """Return the addresses that channels lead to, each once."""
     return merge_recipients(recipient for channel in channels for recipient in _recipients_of(channel))
@@ -204,6 +198,14 @@ def read_policy_steps(policy: Policy) -> tuple[Step, ...]:
     """Return a policy's steps, in order, ready to be snapshotted."""
     steps = policy.steps.prefetch_related("channels", "people", "teams", "schedules").order_by("position", "id")
     return tuple(_read_step(step) for step in steps)
+
+
+def read_policies_named(names: Iterable[str]) -> dict[str, tuple[Policy, tuple[Step, ...]]]:
+    """Return the policies of these names with their steps, by name."""
+    found = Policy.objects.filter(name__in=list(names)).prefetch_related(
+        "steps__channels", "steps__people", "steps__teams", "steps__schedules"
+    )
+    return {policy.name: (policy, tuple(_read_step(step) for step in policy.steps.all())) for policy in found}
 
 
 def _read_step(step: PolicyStep) -> Step:

@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.forms.widgets import Script
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -34,6 +34,7 @@ from config.admin.base import BaseAdmin
 from config.admin.fields import SecondsField
 from config.admin.pages import admin_page
 
+ADD, CHANGE = "alerts.add_policy", "alerts.change_policy"
 WEEKDAYS = [(0, "Mon"), (1, "Tue"), (2, "Wed"), (3, "Thu"), (4, "Fri"), (5, "Sat"), (6, "Sun")]
 
 
@@ -177,6 +178,7 @@ class PolicyAdmin(BaseAdmin):
     search_fields = ["name"]
     search_help_text = "Name"
     sortable_by = ()
+    change_list_template = "alerts/policy_list.html"
     empty_title = "No escalation policies yet"
     empty_text = "A policy says whom an alert reaches first, and who is called if nobody acknowledges it in time."
     fieldsets = [
@@ -204,13 +206,19 @@ class PolicyAdmin(BaseAdmin):
             rule_count=Count("rules", distinct=True), route_count=Count("routes", distinct=True)
         ).prefetch_related("steps__channels", "steps__people", "steps__teams", "steps__schedules")
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Add the way in from elsewhere."""
+        context = {"can_import": request.user.has_perms([ADD, CHANGE]), **(extra_context or {})}
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
+
     @admin.display(description="Steps")
     def show_steps(self, policy: Policy) -> SafeString:
         """What happens, in order."""
         words = [(step.describe(),) for step in policy.steps.all()]
         if not words:
             return format_html('<span class="pl-quiet">none: it reaches nobody</span>')
-        return format_html('<ol class="pl-steps">{}</ol>', format_html_join("", "<li>{}</li>", words))
+        return format_html('<ol class="pl-escalation">{}</ol>', format_html_join("", "<li>{}</li>", words))
 
     @admin.display(description="Used by")
     def show_use(self, policy: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
@@ -13,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 from unfold.admin import ModelAdmin
 
+from alerts.admin.imports import ImportForm
 from alerts.models import Rule
 from alerts.rulefiles import MAX_BYTES, FileError, RuleFileInvalid, decode_rule_file
 from alerts.services.rulefiles import Imported, export_rule_file, import_rule_file, preview_rule_file
@@ -25,30 +25,6 @@ SHOWN_LINE = 120
 MEDIA_TYPE = "application/yaml; charset=utf-8"
 
 
-class RuleFileForm(forms.Form):
-    """A rule file, uploaded or pasted, and where its rules go."""
-
-    file = forms.FileField(required=False, allow_empty_file=True)
-    text = forms.CharField(required=False, strip=False)
-    application: forms.ModelChoiceField[Any] = forms.ModelChoiceField(queryset=None, required=False)
-    replace = forms.BooleanField(required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["application"].queryset = list_applications()  # type: ignore[attr-defined]  # of this field's class
-
-    def read(self) -> dict[str, Any]:
-        """Return what the services take; raise RuleFileInvalid for a file that is no text. An uploaded file comes first."""
-        data = self.cleaned_data
-        upload, application = data.get("file"), data.get("application")
-        return {
-            # One byte more than is read is enough to be refused for its size.
-            "text": decode_rule_file(upload.read(MAX_BYTES + 1)) if upload else data.get("text", ""),
-            "application_id": application.pk if application else None,
-            "replace": data["replace"],
-        }
-
-
 @admin_page("alerts/rule/import/", name="alerts_rule_import", permission=ADD)
 @require_http_methods(["GET", "POST"])
 def import_rules(request: HttpRequest) -> HttpResponseBase:
@@ -57,12 +33,13 @@ def import_rules(request: HttpRequest) -> HttpResponseBase:
         raise PermissionDenied
     context: dict[str, Any] = {"replace": True, "applications": list_applications(), "text": ""}
     if request.method == "POST":
-        form = RuleFileForm(request.POST, request.FILES)
+        form = ImportForm(request.POST, request.FILES)
         context["text"] = request.POST.get("text", "")
         try:
             if not form.is_valid():
                 raise RuleFileInvalid([FileError(1, name, str(errors[0])) for name, errors in form.errors.items()])
-            chosen = form.read()
+            text = decode_rule_file(form.read_content(most=MAX_BYTES))
+            chosen = {"text": text, **form.read_choices()}
             context |= chosen
             if "confirm" in request.POST:
                 imported = import_rule_file(**chosen, by=actor_of_user(request.user))

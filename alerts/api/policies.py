@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alerts.api.bodies import grant_of, read_body, read_change, refuse
+from alerts.api.chains import ChainImportMixin
 from alerts.api.policy_serializers import PolicyInput, PolicyOutput, draft_steps
 from alerts.models import Policy
 from alerts.selectors import list_policies
@@ -20,7 +21,9 @@ from config.api.errors import Conflict
 from config.api.idempotency import answer_once
 
 
-class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Policy]):
+class PolicyViewSet(
+    ChainImportMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Policy]
+):
     """Policies: those of the key's application can be changed; those of all can be read, and named by rules and routes."""
 
     queryset = Policy.objects.none()

@@ -47,11 +47,6 @@ def check_schedule(name: str, schedule: Schedule) -> None:
     _raise(errors)
 
 
-def check_layer(layer: Layer) -> None:
-    """Raise ScheduleInvalid, with all that is wrong by the layer's fields, unless it can be saved."""
-    _raise(dict(_find_layer_errors(layer)))
-
-
 def check_override(override: Override) -> None:
     """Raise ScheduleInvalid, with all that is wrong by the override's fields, unless it can be saved."""
     _raise(dict(_find_override_errors(override)))

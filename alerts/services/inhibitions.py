@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from alerts.builtin import BUILTIN_INHIBITIONS, BuiltinInhibition
 from alerts.inhibit_drafts import MAX_INHIBITIONS, DraftInvalid, InhibitDraft, check_inhibition
@@ -26,8 +27,9 @@ def save_inhibition(*, draft: InhibitDraft, rule: InhibitRule | None = None) -> 
     check_inhibition(draft)
     with connection.cursor() as cursor:
         cursor.execute(_LOCK)
-    if rule is None and InhibitRule.objects.count() >= MAX_INHIBITIONS:
-        raise DraftInvalid({"name": f"{MAX_INHIBITIONS:,} inhibitions are possible at most."})
+    others = InhibitRule.objects.filter(Q(application_id=draft.application_id))
+    if others.exclude(Q(pk=rule and rule.pk)).count() >= MAX_INHIBITIONS:
+        raise DraftInvalid({"name": f"There can be {MAX_INHIBITIONS:,} of one application, or for all, at most."})
     row = InhibitRule() if rule is None else InhibitRule.objects.select_for_update().get(pk=rule.pk)
     if InhibitRule.objects.filter(name=draft.name.strip()).exclude(pk=row.pk).exists():
         raise DraftInvalid({"name": "There is an inhibition of this name."})

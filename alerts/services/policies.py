@@ -81,7 +81,7 @@ def save_policy(*, policy: Policy, steps: Sequence[StepDraft]) -> Policy:
 
     Groups that are open go on as they began.
     """
-    _lock(_LOCK_POLICIES)
+    lock_policies()
     check_policy(policy=policy, steps=steps)
     try:
         policy.full_clean(exclude=["builtin_key"])
@@ -106,18 +106,24 @@ def check_policy(*, policy: Policy, steps: Sequence[StepDraft]) -> None:
         errors.append(("group_by", "A label can make groups once only."))
     if len(policy.group_by) > MAX_GROUP_LABELS:
         errors.append(("group_by", f"{MAX_GROUP_LABELS} labels can make groups at most."))
-    if policy._state.adding and Policy.objects.count() >= MAX_POLICIES:
-        errors.append(("name", f"There can be {MAX_POLICIES:,} policies at most."))
+    others = Policy.objects.filter(Q(application_id=policy.application_id)).exclude(pk=policy.pk)
+    if others.count() >= MAX_POLICIES:
+        errors.append(("name", f"There can be {MAX_POLICIES:,} policies of one application, or for all, at most."))
     if policy.application_id is not None:
         errors += _find_strangers(policy, steps)
     if errors:
         raise PolicyInvalid(errors)
 
 
+def lock_policies() -> None:
+    """Keep everybody else from changing policies until the transaction ends: for what is decided by several of them."""
+    _lock(_LOCK_POLICIES)
+
+
 @transaction.atomic
 def delete_policy(*, policy: Policy) -> None:
     """Delete a policy; raise PolicyInUse while a rule or a route names it. Groups that are open go on as they began."""
-    _lock(_LOCK_POLICIES)
+    lock_policies()
     users = [*policy.rules.order_by("pk")[:3], *policy.routes.order_by("pk")[:3]]
     if users:
         names = ", ".join(f"“{user.name}”" for user in users)
@@ -168,8 +174,9 @@ def check_route(draft: RouteDraft, *, route_id: int | None) -> None:
 def _find_place_errors(draft: RouteDraft, route_id: int | None) -> Iterator[tuple[str, str]]:
     """Yield why a route can't hang where it is to: loops, depth, count, and whose alerts those around it take."""
     rows = {row.pk: row for row in Route.objects.all()}
-    if route_id is None and len(rows) >= tree.MAX_ROUTES - 1:
-        yield "name", f"There can be {tree.MAX_ROUTES - 1:,} routes at most."
+    others = sum(row.application_id == draft.application_id for row in rows.values() if row.pk != route_id)
+    if others >= tree.MAX_ROUTES:
+        yield "name", f"There can be {tree.MAX_ROUTES:,} routes of one application, or for all, at most."
     parent = rows.get(draft.parent_id or 0)
     owner = parent.application_id if parent is not None else None
     if (draft.parent_id is not None and parent is None) or owner not in (None, draft.application_id):

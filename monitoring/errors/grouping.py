@@ -39,11 +39,6 @@ class Grouping:
     hash: bytes
 
 
-def group_event(event: ErrorData, *, version: int) -> Grouping:
-    """Return the group of an event by one version of the algorithm. Raises KeyError for a version that never was."""
-    return ALGORITHMS[version](event)
-
-
 def list_groupings(event: ErrorData) -> list[Grouping]:
     """Return the group of an event by every version, the present one first."""
     return [ALGORITHMS[version](event) for version in sorted(ALGORITHMS, reverse=True)]

@@ -58,14 +58,6 @@ def parse_search(text: str) -> Search:
     return Search(words=tuple(words), tags=tuple(tags.items()), **named)
 
 
-def write_term(name: str, value: str) -> str:
-    """Return the term that finds a value; empty for one that can't be asked for."""
-    if not value or '"' in value or not re.fullmatch(r"[A-Za-z_][\w.-]{0,59}", name):
-        return ""
-    needs_quotes = bool(re.search(r"\s", value)) or value.startswith("//")
-    return f'{name}:"{value}"' if needs_quotes else f"{name}:{value}"
-
-
 def list_user_keys(text: str) -> list[bytes]:
     """Return the keys of whoever is called so, whether that is an id, an e-mail address, a name or an IP address."""
     cleaned = text.strip()

@@ -190,11 +190,6 @@ def find_neighbours(*, group_ids: Sequence[int], pk: int) -> tuple[int | None, i
     return before, after
 
 
-def find_event_by_id(*, application_id: int, event_id: UUID) -> ErrorEvent | None:
-    """Return the event with a client's id."""
-    return ErrorEvent.objects.filter(application_id=application_id, event_id=event_id).first()
-
-
 _GROUPS_OF_EVENTS_SQL = """
 SELECT application_id, event_id, group_id FROM monitoring_errorevent
 WHERE (application_id, event_id) IN (SELECT * FROM unnest(%(applications)s::int[], %(events)s::uuid[]))

@@ -285,11 +285,6 @@ def find_release_after(release: Release) -> Release | None:
     return later.order_by("first_seen").first()
 
 
-def find_release(*, application_id: int, pk: int) -> Release | None:
-    """Return one of an application's releases."""
-    return Release.objects.filter(application_id=application_id, pk=pk).first()
-
-
 def find_release_link(*, application_id: int, version: str) -> tuple[str, str] | None:
     """Return version and address of the release that a label names; None where none has that name."""
     if not version:

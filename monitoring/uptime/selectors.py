@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
@@ -40,11 +39,6 @@ def is_private_allowed() -> bool:
 def list_checks(*, application_id: int) -> CheckQuerySet:
     """Return an application's checks."""
     return Check.objects.filter(application_id=application_id).select_related("application")
-
-
-def find_check_by_ping_key(ping_key: UUID) -> Check | None:
-    """Return the heartbeat with this key."""
-    return Check.objects.filter(ping_key=ping_key, kind="heartbeat").first()
 
 
 def measure_standing(*, application_id: int | None = None) -> Standing:

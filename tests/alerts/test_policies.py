@@ -156,6 +156,20 @@ def test_save_policy__impossible__changes_nothing() -> None:
     assert (policy.name, policy.steps.count()) == ("On call", 3)
 
 
+def test_save_policy__too_many_of_one_application__refused_and_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alerts.services.policies.MAX_POLICIES", 1)
+    full, other = make_application(), make_application()
+    steps = [make_draft(StepKind.CHANNEL, [make_channel()])]
+    saved = save_policy(policy=Policy(name="One", application=full), steps=steps)
+
+    with pytest.raises(PolicyInvalid, match="at most"):
+        save_policy(policy=Policy(name="Two", application=full), steps=steps)
+
+    save_policy(policy=saved, steps=steps)
+    save_policy(policy=Policy(name="Two", application=other), steps=steps)
+    make()
+
+
 def test_rest__policies__are_read_by_any_key(client: Client) -> None:
     policy = make()
     key = issue_key(application=make_application(), kind=KeyKind.SECRET).token

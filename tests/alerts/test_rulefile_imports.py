@@ -266,6 +266,22 @@ def test_export__imported_elsewhere__the_same_rules(django_user_model: Any) -> N
     assert export_rule_file(Rule.objects.all()) == text
 
 
+def test_export__one_application_in_two_environments__each_rule_to_its_own() -> None:
+    production = make_application()
+    staging = make_application(slug=production.slug, environment="staging")
+    for place, application in enumerate([production, staging], 1):
+        policy = make_policy(f"Night {place}", application)
+        make_rule(f"load > {place}", name="Load", application_id=application.pk, policy_id=policy.pk)
+    before = [draft_of(rule) for rule in Rule.objects.order_by("condition")]
+    text = export_rule_file(Rule.objects.all())
+    Rule.objects.all().delete()
+
+    assert take(text) == (2, 0, 0)
+
+    assert [draft_of(rule) for rule in Rule.objects.order_by("condition")] == before
+    assert take(text) == (0, 0, 2)
+
+
 def test_import__policy__changed_taken_away_and_kept_where_the_file_does_not_say() -> None:
     first, second = make_policy("First"), make_policy("Second")
     found = []

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from alerts import builtin
 from alerts.drafts import RuleDraft, RuleInvalid
 from alerts.models import Alert, Channel, Rule
-from alerts.selectors import list_recipients
+from alerts.selectors import list_channel_recipients
 from alerts.services import builtin as shipping
 from alerts.services.channels import ChannelInvalid, check_channel, send_test
 from alerts.services.rules import (
@@ -175,24 +175,15 @@ def test_reset_rule__edited__as_shipped_with_its_channels() -> None:
     assert shipping.list_edited_fields(rule) == []
 
 
-def test_list_recipients__no_channel_of_its_own__default_ones(
+def test_list_channel_recipients__mail_channel_without_an_address__setting_or_else_administrators(
     django_user_model: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     django_user_model.objects.create_superuser("root", "root@example.com", "x")  # type: ignore[attr-defined]
-    make_channel("", is_default=True)
-    make_channel("other@example.com")
-    rule = make_rule()
+    channel = make_channel("")
 
-    assert [one.address for one in list_recipients(rule)] == ["root@example.com"]
+    assert [one.address for one in list_channel_recipients([channel])] == ["root@example.com"]
     monkeypatch.setitem(OPTION, "ALERT_EMAILS", ["a@example.com", "b@example.com"])
-    assert [one.address for one in list_recipients(rule)] == ["a@example.com", "b@example.com"]
-
-
-def test_list_recipients__its_channel_switched_off__nobody_instead_of_the_default() -> None:
-    make_channel(is_default=True)
-    rule = make_rule(channel_ids=(make_channel("x@example.com", enabled=False).pk,))
-
-    assert list_recipients(rule) == []
+    assert [one.address for one in list_channel_recipients([channel])] == ["a@example.com", "b@example.com"]
 
 
 @pytest.mark.parametrize(

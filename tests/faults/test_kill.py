@@ -15,10 +15,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,11 @@ from alerts.enums import ChannelKind
 from config.deliveries.enums import Outcome, State
 from tests.support.channels import (
     FIRING,
-    LONGEST_ANSWER_SECONDS,
     RESOLVED,
     Arrival,
     Channels,
     News,
+    Stage,
     Tally,
     read_news,
     run_channels,
@@ -61,6 +61,8 @@ SHARE_OF_PAIRS = 0.15
 #: Processes that are still starting are killed, too, but seldom: else nothing would ever be at work.
 SHARE_OF_STARTING = 0.2
 LONGEST_WORK_SECONDS = 10.0
+#: Where a message is when deliveries are hit; None: wherever.
+AIMS = (Stage.ON_ITS_WAY, Stage.TAKEN, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +204,18 @@ class Killer:
     def __init__(self, product: Product, tally: Tally, chance: random.Random) -> None:
         self.killed: Counter[str] = Counter()
         self._product, self._tally, self._chance = product, tally, chance
-        self._turns = self._shuffle(VICTIMS)
+        #: At first everything is ended while it is at work, deliveries in each way.
+        self._opening = [Turn(name, 0.0) for name in [*VICTIMS, *["deliver"] * (len(AIMS) - 1)]]
+        chance.shuffle(self._opening)
+        self._turns = list(self._opening)
+        self._aims = cycle(AIMS)
         #: Since when (monotonic seconds) the process of a number is at work.
         self._at_work: dict[str, tuple[int, float]] = {}
         self._pause = threading.Event()
 
     def kill(self, kills: int) -> None:
-        """End so many processes."""
+        """End so many processes, from the first message on."""
+        assert self._tally.wait_for_any(seconds=SETTLE_SECONDS), "nobody was told of anything"
         while (left := kills - self.killed.total()) > 0 and not self._tally.complaints:
             self._pause.wait(self._chance.expovariate(1 / MEAN_PAUSE_SECONDS))
             for _ in range(2 if left > 1 and self._chance.random() < SHARE_OF_PAIRS else 1):
@@ -219,19 +226,18 @@ class Killer:
         while (turn := self._find_turn()) is None:
             assert time.monotonic() < deadline, f"nothing is at work:\n{self._product.log_path.read_text()[-4000:]}"
             self._pause.wait(0.25)
-        if turn.name == "deliver" and turn.worked_seconds is not None and self._chance.random() < 0.5:
-            # About when a receiver has a message and did not answer yet: that is what deliveries are most likely to suffer from.
-            self._tally.wait_for_any(seconds=5)
-            self._pause.wait(self._chance.random() * LONGEST_ANSWER_SECONDS)
-        if found := self._product.find_processes(*VICTIMS[turn.name].words):
-            self._turns.remove(turn)
-            with suppress(psutil.NoSuchProcess):
-                self._chance.choice(found).kill()
-                self.killed[turn.name] += 1
+        stage = next(self._aims) if turn.name == "deliver" and turn.worked_seconds is not None else None
+        with self._tally.hold(stage, seconds=LONGEST_WORK_SECONDS) if stage else nullcontext():
+            if found := self._product.find_processes(*VICTIMS[turn.name].words):
+                self._turns.remove(turn)
+                with suppress(psutil.NoSuchProcess):
+                    self._chance.choice(found).kill()
+                    self.killed[turn.name] += 1
 
     def _find_turn(self) -> Turn | None:
         """Return the first turn whose victim can be ended now, None if there is none."""
-        if len(self._turns) < len(VICTIMS):
+        is_opening = self.killed.total() < len(self._opening)
+        if len(self._turns) < (1 if is_opening else len(VICTIMS)):
             self._turns += self._shuffle(name for name, victim in VICTIMS.items() for _ in range(victim.share))
         alive = {name: self._product.find_processes(*victim.words) for name, victim in VICTIMS.items()}
         now = time.monotonic()

@@ -15,8 +15,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.message import EmailMessage
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -30,7 +31,9 @@ from tests.support.smtp import take_mail
 SIGNING_SECRET = "a secret that signs webhooks"
 MAIL_ADDRESS = "oncall@example.com"
 FIRING, RESOLVED = "firing", "resolved"
-LONGEST_ANSWER_SECONDS = 0.5
+LONGEST_STAY_SECONDS = 0.5
+#: Less than any sender waits for an answer.
+LONGEST_HOLD_SECONDS = 8.0
 
 _SID, _TOKEN = "AC" + "0123456789abcdef" * 2, "fedcba9876543210" * 2
 _TWILIO = {"account_sid": _SID, "auth_token": _TOKEN, "from_number": "+15005550006"}
@@ -40,6 +43,13 @@ _TEAMS = (
     "/paths/invoke?api-version=2016-06-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=KODuebWbDGYFr0z0eu"
 )
 _SWITCH = re.compile(r"switch (\d+) is on")
+
+
+class Stage(Enum):
+    """Where a message is: nobody took it yet; somebody took it and did not answer yet."""
+
+    ON_ITS_WAY = auto()
+    TAKEN = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,10 @@ class Tally:
         self.complaints: list[str] = []
         self._told: set[tuple[ChannelKind, News]] = set()
         self._changed = threading.Condition()
+        self._reached = Counter[Stage]()
+        self._is_open = {stage: threading.Event() for stage in Stage}
+        for opened in self._is_open.values():
+            opened.set()
 
     def note(self, kind: ChannelKind, text: str, *, name: str = "") -> None:
         """Count a message if it is about a switch."""
@@ -104,10 +118,30 @@ class Tally:
         with self._changed:
             return self._changed.wait_for(lambda: not self.list_missing(told), timeout=seconds)
 
-    def wait_for_any(self, *, seconds: float) -> None:
-        """Return when the next message comes, after so many seconds at the latest."""
+    def wait_for_any(self, *, seconds: float) -> bool:
+        """Return whether anything came within so many seconds."""
         with self._changed:
-            self._changed.wait(timeout=seconds)
+            return self._changed.wait_for(lambda: bool(self.arrived), timeout=seconds)
+
+    def stay(self, stage: Stage) -> None:
+        """Say that a message is at a stage; return after a random time, and not while the stage is held."""
+        with self._changed:
+            self._reached[stage] += 1
+            self._changed.notify_all()
+        time.sleep(random.random() * LONGEST_STAY_SECONDS)
+        self._is_open[stage].wait(timeout=LONGEST_HOLD_SECONDS)
+
+    @contextmanager
+    def hold(self, stage: Stage, *, seconds: float) -> Iterator[None]:
+        """Keep messages at a stage; begin when the next one is there, after so many seconds at the latest."""
+        with self._changed:
+            self._is_open[stage].clear()
+            before = self._reached[stage]
+            self._changed.wait_for(lambda: self._reached[stage] > before, timeout=seconds)
+        try:
+            yield
+        finally:
+            self._is_open[stage].set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +156,17 @@ class Channels:
 @contextmanager
 def run_channels(directory: Path) -> Iterator[Channels]:
     """Run a receiver for each kind of channel; each answers after a random time."""
-    tally, patience = Tally(), _Patience()
+    tally = Tally()
 
     def on_mail(message: EmailMessage) -> None:
         tally.note(ChannelKind.EMAIL, message["Subject"], name=message["Message-ID"])
-        patience.wait()
+        tally.stay(Stage.TAKEN)
 
     with take_mail() as mailbox, run_receiver() as receiver, run_services(directory) as services:
         mailbox.on_data = on_mail
-        receiver.answer = _answer_http(tally, patience)
-        services.answer = _answer_service(tally, patience)
-        services.on_connect = lambda _: patience.wait()
+        receiver.answer = _answer_http(tally)
+        services.answer = _answer_service(tally)
+        services.on_connect = lambda _: tally.stay(Stage.ON_ITS_WAY)
         environment = {
             **services.environment,
             "EMAIL_URL": f"smtp://127.0.0.1:{mailbox.port}",
@@ -141,18 +175,7 @@ def run_channels(directory: Path) -> Iterator[Channels]:
         yield Channels(tally, environment, _write_bodies(receiver.url))
 
 
-@dataclass(slots=True)
-class _Patience:
-    """How long receivers take for an answer."""
-
-    chance: random.Random = field(default_factory=random.Random)
-    never: threading.Event = field(default_factory=threading.Event)
-
-    def wait(self) -> None:
-        self.never.wait(self.chance.random() * LONGEST_ANSWER_SECONDS)
-
-
-def _answer_http(tally: Tally, patience: _Patience) -> Callable[[Received], tuple[int, dict[str, str], bytes]]:
+def _answer_http(tally: Tally) -> Callable[[Received], tuple[int, dict[str, str], bytes]]:
     def answer(request: Received) -> tuple[int, dict[str, str], bytes]:
         body = json.loads(request.body)
         if request.path.startswith("/apprise"):
@@ -164,23 +187,23 @@ def _answer_http(tally: Tally, patience: _Patience) -> Callable[[Received], tupl
             tally.note(
                 ChannelKind.WEBHOOK, f"{state} {' '.join(summaries)}", name=request.headers.get("idempotency-key", "")
             )
-        patience.wait()
+        tally.stay(Stage.TAKEN)
         return 200, {}, b"ok"
 
     return answer
 
 
-def _answer_service(tally: Tally, patience: _Patience) -> Callable[[Asked], tuple[int, dict[str, str], bytes]]:
+def _answer_service(tally: Tally) -> Callable[[Asked], tuple[int, dict[str, str], bytes]]:
     def answer(asked: Asked) -> tuple[int, dict[str, str], bytes]:
         if asked.host == "api.twilio.com":
             form = parse_qs(asked.body.decode())
             is_call = asked.path.endswith("/Calls.json")
             tally.note(ChannelKind.PHONE if is_call else ChannelKind.SMS, form["Twiml" if is_call else "Body"][0])
-            patience.wait()
+            tally.stay(Stage.TAKEN)
             return 201, {}, b'{"sid": "SM1"}'
         kind = ChannelKind.SLACK if asked.host == "hooks.slack.com" else ChannelKind.TEAMS
         tally.note(kind, asked.body.decode())
-        patience.wait()
+        tally.stay(Stage.TAKEN)
         return 200, {}, b"ok"
 
     return answer

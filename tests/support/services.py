@@ -92,6 +92,8 @@ def _make_handler(services: Services, authority: Authority) -> type[BaseHTTPRequ
             self.end_headers()
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(authority.vouch_for(self.host))
+            # Wrapping the socket of a client that is gone already would leave it open: that fails here.
+            self.connection.getpeername()
             self.connection = context.wrap_socket(self.connection, server_side=True)
             self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
             self.close_connection = False

@@ -89,6 +89,7 @@ class Chart {
         headers: { Accept: "application/json" },
       });
       if (response.redirected) return this.say("You are signed out. Reload the page to sign in.", "bad");
+      if (response.status === 403) return this.say("Your account can't see figures. Ask an administrator for the right to view applications.");
       const body = await response.json();
       if (!response.ok) return this.say(body.error ?? "The server could not answer. It is asked again shortly.", "bad");
       this.show(body);

@@ -9,6 +9,8 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from config.api.authentication import KeyGrant
+from monitoring.applications.enums import Scope
 from monitoring.uptime.dns_records import RECORD_MATCH_CHOICES, RECORD_TYPE_CHOICES, RecordMatch, RecordType
 from monitoring.uptime.drafts import (
     MAX_ADDRESS_CHARACTERS,
@@ -60,7 +62,10 @@ WISHES = [
 
 
 class CheckOutput(serializers.ModelSerializer[Check]):
-    """A check: what it looks at and where it stands. `ping_url` is what a heartbeat calls, null for other kinds."""
+    """A check: what it looks at and where it stands.
+
+    `ping_url` is what a heartbeat calls; null for other kinds, and for keys that can't write: whoever knows it can report.
+    """
 
     ping_url = serializers.SerializerMethodField()
     kind = serializers.ChoiceField(choices=KIND_CHOICES, read_only=True)
@@ -95,7 +100,8 @@ class CheckOutput(serializers.ModelSerializer[Check]):
     @extend_schema_field({"type": "string", "nullable": True})
     def get_ping_url(self, check: Check) -> str | None:
         """Return the address of a heartbeat."""
-        if check.kind != "heartbeat":
+        grant = getattr(self.context.get("request"), "auth", None)
+        if check.kind != "heartbeat" or not isinstance(grant, KeyGrant) or Scope.WRITE not in grant.scopes:
             return None
         return f"{settings.PUBLIC_URL}{reverse('check-ping', args=[check.ping_key])}"
 

@@ -190,7 +190,7 @@ class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
             for name, period in PERIODS.items()
             for found in [measure_availabilities([check.pk], period=period, now=now)[check.pk]]
         ]
-        return dict(CheckDetailOutput(check).data)
+        return dict(CheckDetailOutput(check, context=self.get_serializer_context()).data)
 
 
 def _read(serializer: Serializer[Any]) -> dict[str, Any]:

@@ -140,6 +140,9 @@ def _write(check: Check, draft: CheckDraft) -> None:
             setattr(check, name, getattr(draft, name))
     for name in EXPECTED_FIELDS:
         setattr(check, name, getattr(draft.expected, name))
+    if check.kind != CheckKind.HTTP:
+        # Nobody looked at what only a web address is asked with; kept, it would be shown as if it were right.
+        check.request_headers = check.request_body = ""
     check.name, check.address = draft.name.strip(), draft.address.strip() if _is_probed(check) else ""
     check.schedule, check.resolver = " ".join(draft.schedule.split()), draft.resolver.strip()
     check.updated_at = timezone.now()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from alerts.oncall.drafts import ScheduleInvalid, check_layer, check_override, check_schedule
+from alerts.oncall.drafts import ScheduleInvalid, check_override, check_schedule
 from alerts.oncall.rotations import Layer, Restriction
 from alerts.oncall.schedule import Override, Schedule
 from tests.support.on_call import ANNA, BEN, WEEKDAYS, layers, make_layer, make_schedule, utc, wall
@@ -65,11 +65,11 @@ SATURDAY = frozenset({5})
         ),
     ],
 )
-def test_check_layer__a_mistake__told_by_its_field(changes: dict[str, Any], errors: dict[str, str]) -> None:
+def test_check_schedule__a_layers_mistake__told_by_its_field(changes: dict[str, Any], errors: dict[str, str]) -> None:
     with pytest.raises(ScheduleInvalid) as refused:
-        check_layer(make_layer(**changes))
+        check_schedule("Payments", make_schedule(make_layer(**changes)))
 
-    assert refused.value.errors == errors
+    assert refused.value.errors == {f"layers.0.{field}": message for field, message in errors.items()}
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_check_layer__a_mistake__told_by_its_field(changes: dict[str, Any], erro
     [{}, {"restrictions": (NIGHT, Restriction(SATURDAY, time(0), time(0)))}, {"ends_at": wall(2026, 1, 5, 10)}],
     ids=["always", "nights and Saturdays", "an hour"],
 )
-def test_check_layer__nothing_wrong__passes(changes: dict[str, Any]) -> None:
-    check_layer(make_layer(**changes))
+def test_check_schedule__nothing_wrong_with_a_layer__passes(changes: dict[str, Any]) -> None:
+    check_schedule("Payments", make_schedule(make_layer(**changes)))
 
 
 @pytest.mark.parametrize(
@@ -135,5 +135,5 @@ def test_check_schedule__no_or_too_many_layers__refused(count: int, message: str
 
 
 @given(layer=layers().filter(lambda each: each.ends_at is None))
-def test_check_layer__any_layer_without_end__has_somebody_some_day(layer: Layer) -> None:
-    check_layer(layer)
+def test_check_schedule__any_layer_without_end__has_somebody_some_day(layer: Layer) -> None:
+    check_schedule("Payments", make_schedule(layer))

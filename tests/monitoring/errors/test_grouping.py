@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.errors.events import EventInvalid, decode_document, encode_document, read_event
-from monitoring.errors.grouping import Grouping, group_event, list_groupings
+from monitoring.errors.grouping import Grouping, list_groupings
 from monitoring.errors.parameters import parameterise
 from tests.support.errors import make_event, make_frame
 
@@ -27,7 +27,8 @@ MEMBERS = st.sampled_from(
 
 
 def group(event: dict[str, Any]) -> Grouping:
-    return group_event(read_event(event, received_at=NOW), version=1)
+    (only,) = list_groupings(read_event(event, received_at=NOW))
+    return only
 
 
 @pytest.mark.parametrize(

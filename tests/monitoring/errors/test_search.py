@@ -13,7 +13,7 @@ from monitoring.applications.enums import KeyKind
 from monitoring.applications.models import Application
 from monitoring.applications.services import issue_key
 from monitoring.errors.models import ErrorIssue
-from monitoring.errors.search import Search, parse_search, write_term
+from monitoring.errors.search import Search, parse_search
 from tests.support.admin import sign_in
 from tests.support.errors import make_event, make_issue, report
 from tests.support.metrics import make_application
@@ -42,13 +42,6 @@ def test_search__any_text__loses_no_word(text: str) -> None:
         [*found.words, *(f"{name}{value}" for name, value in found.tags), found.release, found.environment, found.user]
     )
     assert all(letter in text for letter in said)
-
-
-@given(name=st.from_regex(r"[a-z_][a-z0-9_.-]{0,20}", fullmatch=True), value=st.text(min_size=1, max_size=40))
-def test_term__of_a_tag__finds_that_value(name: str, value: str) -> None:
-    term = write_term(name, value)
-    if term and name not in {"release", "environment", "env", "user"} and "\x00" not in value:
-        assert parse_search(f"some {term} words").tags == ((name, value),)
 
 
 @pytest.fixture

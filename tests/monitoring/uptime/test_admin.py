@@ -104,6 +104,17 @@ def test_case__heartbeat__shows_what_the_job_calls(admin_client: Client) -> None
     assert "Check now" not in page
 
 
+def test_case__heartbeat_for_whoever_only_looks__keeps_its_address(client: Client) -> None:
+    check = make_check(kind="heartbeat", address="")
+    sign_in(client, "monitoring.view_check")
+
+    page = text_of(client, "admin:monitoring_check_case", check.pk)
+
+    assert "How it reports" in page
+    assert str(check.ping_key) not in page
+    assert "Related" not in page, "nothing that this account may see"
+
+
 def test_case__buttons__do_what_they_say(admin_client: Client) -> None:
     check = make_check()
     Check.objects.update(due_at=None)

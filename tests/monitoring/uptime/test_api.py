@@ -62,6 +62,29 @@ def test_create__valid__stored_for_the_keys_application(api: Api, application: A
     assert [each["period"] for each in answer.json()["availability"]] == ["24 h", "7 d", "30 d"]
 
 
+@pytest.mark.parametrize(("scopes", "is_told"), [([Scope.READ], False), ([Scope.READ, Scope.WRITE], True)])
+def test_read__heartbeat__address_that_anyone_can_report_to_needs_a_key_that_writes(
+    application: Application, scopes: list[Scope], is_told: bool
+) -> None:
+    check = make_check(application, kind="heartbeat", address="")
+    ask = Api(application, *scopes)
+
+    told = [ask("GET").json()["results"][0]["ping_url"], ask("GET", f"{check.pk}/").json()["ping_url"]]
+
+    assert [str(check.ping_key) in str(each) for each in told] == [is_told, is_told]
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls", "dns", "heartbeat"])
+def test_create__headers_that_its_kind_does_not_send__are_not_kept(api: Api, kind: str) -> None:
+    body = {"name": "Port", "kind": kind, "address": "erp.example.com:443", "request_headers": "no header"}
+    if kind == "dns":
+        body["address"] = "erp.example.com"
+
+    assert api("POST", body=body).status_code == 201
+
+    assert [each["request_headers"] for each in api("GET").json()["results"]] == [""]
+
+
 def test_create__same_idempotency_key__once(api: Api) -> None:
     first = api("POST", body=BODY, **{"Idempotency-Key": "1"})
     again = api("POST", body=BODY, **{"Idempotency-Key": "1"})
