@@ -13,7 +13,8 @@ from alerts.dispatch import Reason
 from alerts.enums import TRANSITIONS, AlertState
 from alerts.models import AlertGroup, AlertTransition, Hold, Notice
 from config.deliveries.models import Delivery
-from tests.alerts.weeks.reference import Group, Reference, Told
+from tests.alerts.weeks.records import Group, Told
+from tests.alerts.weeks.reference import Reference
 
 #: The summary of every alert, so that messages say which ones they are about: its value is its own.
 SUMMARY = "No. {{ $value }}."
@@ -186,7 +187,7 @@ def check_news_is_new(ledger: Ledger, messages: Iterable[Message], reference: Re
             assert all(each.at - one.at >= plan.repeat for one in earlier if one.firing and one.reason in _LOOKS)
         if each.reason == "first notification":
             assert not [one for one in earlier if one.reason in _LOOKS]
-        if each.reason == "quiet hours over":
+        if each.reason == Reason.LATER:
             assert not all(any(pk in one.firing for one in earlier) for pk in each.firing)
         if each.over:
             assert not each.over & {pk for one in earlier for pk in one.over}, "an end is told once"
@@ -202,7 +203,7 @@ def check_end(ledger: Ledger, reference: Reference) -> None:
     assert len(keys) == len(set(keys))
     assert not reference.open_groups()
     assert not AlertGroup.objects.filter(state="open").exists()
-    began: set[tuple[int, str, tuple[str, str, str]]] = set()
+    began: set[tuple[int, str, tuple[str, int, str]]] = set()
     ended: set[Any] = set()
     for each in ledger.messages:
         if each.state != "sent" or each.reason == Reason.REMINDER:

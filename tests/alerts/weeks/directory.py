@@ -29,7 +29,6 @@ class Channel:
     pk: int
     addresses: tuple[str, ...]
     is_on: bool = True
-    is_deleted: bool = False
     limit: tuple[int, timedelta] | None = None
     quiet: Hours | None = None
     sent: list[datetime] = field(default_factory=list)

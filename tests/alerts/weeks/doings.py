@@ -11,7 +11,6 @@ from hypothesis.stateful import precondition, rule
 from alerts.models import Channel as ChannelRow
 from alerts.models import OnCallSchedule
 from alerts.services.alerts import acknowledge_alert, close_alert, snooze_alert, unacknowledge_alert
-from alerts.services.channels import delete_channel
 from alerts.services.oncall import cancel_override
 from alerts.services.silences import create_silence, end_silence, extend_silence
 from alerts.silencing import SilenceDraft
@@ -72,6 +71,9 @@ class Doings(Machine):
             assert close_alert(alert_id=alert.pk, by=BY)
             self.follow()
 
+    @precondition(
+        lambda self: self.is_sound and sum(each.end > self.now for each in self.reference.holding.silences) < 2
+    )
     @rule(
         labels=st.sampled_from(
             [{"alertname": name} for name in RULES] + [{"alertname": name, "host": "erp1"} for name in RULES]
@@ -84,13 +86,13 @@ class Doings(Machine):
         matchers = ", ".join(f'{name}="{value}"' for name, value in labels.items())
         start = self.now + later
         row = create_silence(draft=SilenceDraft(matchers, start, start + span, "Known"), by=BY, now=self.now)
-        self.reference.silences.append(Silence(row.pk, labels, start, start + span))
+        self.reference.holding.silences.append(Silence(row.pk, labels, start, start + span))
 
-    @precondition(lambda self: self.is_sound and any(each.end > self.now for each in self.reference.silences))
+    @precondition(lambda self: self.is_sound and any(each.end > self.now for each in self.reference.holding.silences))
     @rule(place=places, span=st.none() | spans)
     def change_silence(self, place: int, span: timedelta | None) -> None:
         """Somebody ends a silence early, or moves its end."""
-        lasting = [silence for silence in self.reference.silences if silence.end > self.now]
+        lasting = [silence for silence in self.reference.holding.silences if silence.end > self.now]
         chosen = lasting[place % len(lasting)]
         if span is None:
             end_silence(silence_id=chosen.pk, by=BY, now=self.now)
@@ -99,6 +101,7 @@ class Doings(Machine):
             extend_silence(silence_id=chosen.pk, ends_at=self.now + span, now=self.now)
             chosen.end = self.now + span
 
+    @precondition(lambda self: self.is_sound and self._count_coming_windows() < 1)
     @rule(
         name=st.sampled_from(["", *RULES]),
         span=st.sampled_from([30 * MINUTE, 5 * HOUR]),
@@ -112,10 +115,12 @@ class Doings(Machine):
         row = self._create_window(
             labels, start, start + span, end_action=EndAction.DROP if drops else EndAction.RELEASE
         )
-        labels = {**labels, "application": self.slugs[0]}
-        self.reference.windows.append(Window(row.pk, labels, once=(start, start + span), drops=drops))
+        where = self.applications[self.slugs[0]]
+        self.reference.holding.windows.append(Window(row.pk, where, labels, once=(start, start + span), drops=drops))
 
-    @precondition(lambda self: self.is_sound and sum(each.hours is not None for each in self.reference.windows) < 2)
+    @precondition(
+        lambda self: self.is_sound and sum(each.hours is not None for each in self.reference.holding.windows) < 2
+    )
     @rule(when=hours, name=st.sampled_from(["", "Load"]), weekdays=st.sampled_from([(), (5, 6), (0, 6)]))
     def maintain_often(self, when: Hours, name: str, weekdays: tuple[int, ...]) -> None:
         """A maintenance window that comes again by the clock on the wall."""
@@ -129,20 +134,24 @@ class Doings(Machine):
             row = self._create_window(labels, start, end, time_zone=when.zone, recurrence=recurrence)
         except WindowInvalid:
             return
-        labels = {**labels, "application": self.slugs[0]}
+        where = self.applications[self.slugs[0]]
         shown = when._replace(weekdays=weekdays or EVERY_DAY)
-        self.reference.windows.append(Window(row.pk, labels, hours=shown, since=start))
+        self.reference.holding.windows.append(Window(row.pk, where, labels, hours=shown, since=start))
+
+    def _count_coming_windows(self) -> int:
+        windows = self.reference.holding.windows
+        return sum(each.once is not None and each.once[1] > self.now and not each.is_cancelled for each in windows)
 
     def _create_window(self, labels: dict[str, str], start: datetime, end: datetime, **fields: Any) -> Any:
         matchers = ", ".join(f'{name}="{value}"' for name, value in labels.items())
         draft = WindowDraft(self.applications[self.slugs[0]], start, end, matchers=matchers, **fields)
         return create_window(draft=draft, now=self.now)
 
-    @precondition(lambda self: self.is_sound and self.reference.windows)
+    @precondition(lambda self: self.is_sound and self.reference.holding.windows)
     @rule(place=places, cancels=st.booleans())
     def end_window(self, place: int, cancels: bool) -> None:
         """Somebody takes a window back, or lets it be over for this time."""
-        window = self.reference.windows[place % len(self.reference.windows)]
+        window = self.reference.holding.windows[place % len(self.reference.holding.windows)]
         row = MaintenanceWindow.objects.get(pk=window.pk)
         opened = window.find_open(self.now)
         if cancels:
@@ -154,10 +163,10 @@ class Doings(Machine):
     @rule(roster=places, who=places, whom=st.none() | places, later=spans, span=spans)
     def take_over(self, roster: int, who: int, whom: int | None, later: timedelta, span: timedelta) -> None:
         """Somebody is on call instead of everybody, or of one."""
-        active = [user for user in self.users.values() if self.reference.people[user.pk].is_active]
+        active = [user for user in self.users.values() if self.reference.directory.people[user.pk].is_active]
         if not active:
             return
-        chosen = list(self.reference.rosters.values())[roster % 2]
+        chosen = list(self.reference.directory.rosters.values())[roster % 2]
         person, replaced = active[who % len(active)], None if whom is None else list(self.users.values())[whom % 5]
         if replaced == person:
             return
@@ -183,16 +192,16 @@ class Doings(Machine):
     def switch_account(self, who: int) -> None:
         """An account is switched off, or on again."""
         user = list(self.users.values())[who % len(self.users)]
-        person = self.reference.people[user.pk]
+        person = self.reference.directory.people[user.pk]
         user.is_active = person.is_active = not person.is_active
         user.save()
 
     @rule(place=places)
     def switch_channel(self, place: int) -> None:
         """A channel is switched off, or on again."""
-        chosen = list(self.reference.channels.values())[place % len(self.reference.channels)]
-        chosen.enabled = not chosen.enabled
-        ChannelRow.objects.filter(pk=chosen.pk).update(enabled=chosen.enabled)
+        chosen = list(self.reference.directory.channels.values())[place % len(self.reference.directory.channels)]
+        chosen.is_on = not chosen.is_on
+        ChannelRow.objects.filter(pk=chosen.pk).update(enabled=chosen.is_on)
 
 
 def _override(schedule_id: int, start: datetime, span: timedelta, person: Any, replaced: Any) -> Any:

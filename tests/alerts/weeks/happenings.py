@@ -67,7 +67,7 @@ class Happenings(Machine):
     @rule(host=st.sampled_from(HOSTS))
     def break_by_night(self, host: str) -> None:
         """Let something break, or recover, in a channel's quiet hours, and time go on until they are over."""
-        quiet = next(channel.quiet for channel in self.reference.channels.values() if channel.quiet)
+        quiet = next(channel.quiet for channel in self.reference.directory.channels.values() if channel.quiet)
         self.move(quiet.find_opening(self.now) + MINUTE)
         self.turn()
         self.switch("Direct", self.slugs[0], host)

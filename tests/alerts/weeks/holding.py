@@ -66,7 +66,9 @@ class Holding:
         found: Reasons = {alert.pk: set() for alert in firing}
         self.dropped = {(pk, window) for pk, window in self.dropped if pk in found}
         for alert in firing:
-            if any(each.start <= now < each.end and each.labels.items() <= alert.labels.items() for each in self.silences):
+            if any(
+                each.start <= now < each.end and each.labels.items() <= alert.labels.items() for each in self.silences
+            ):
                 found[alert.pk].add("silence")
             if alert.snoozed_until is not None and now < alert.snoozed_until:
                 found[alert.pk].add("snooze")

@@ -88,7 +88,7 @@ class Machine(RuleBasedStateMachine):
     def find_next_event(self) -> datetime:
         """Return the next moment at which something is due or ends."""
         moments = [group.due_at for group in self.reference.open_groups()]
-        moments += [edge for silence in self.reference.silences for edge in (silence.start, silence.end)]
+        moments += [edge for silence in self.reference.holding.silences for edge in (silence.start, silence.end)]
         moments += [edge for row in MaintenanceWindow.objects.all() for edge in (row.opens_at, row.closes_at) if edge]
         moments += Hold.objects.filter(ended_at=None, until__isnull=False).values_list("until", flat=True)
         for alert in self.reference.alerts.values():
@@ -128,8 +128,8 @@ class Machine(RuleBasedStateMachine):
             self.ledger.check_transition(step)
             row = step.alert
             if step.to_state == "firing":
-                series = (row.name, row.application.slug, row.labels["host"])
-                self.reference.begin(Alert(row.pk, series, row.severity, step.at), _find_group)
+                where = row.application.pk, row.application.slug, row.labels["host"]
+                self.reference.begin(Alert(row.pk, row.name, *where, row.severity, step.at), _find_group)
             elif step.to_state == "resolved":
                 self.reference.alerts[row.pk].is_firing = False
 

@@ -143,7 +143,7 @@ class Reference:
             everybody = group.engaged | called | (coming if reason != RESOLVED else set())
             self._send(group, News(reason, firing, over), everybody, now, called=called, leaving=leaving)
             held = {each.alert.pk for each in seen if each.alert.is_firing} - firing
-            group.known, group.notified_at = firing | (held & group.known), now
+            group.known, group.notified_at = {*firing, *(held & group.known)}, now
         else:
             everybody = group.engaged | called
             if called and firing:

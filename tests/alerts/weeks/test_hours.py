@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from alerts.channel_limits import QuietHours, find_quiet_end
 from alerts.escalation import Step, StepKind, find_next_opening, is_within
-from tests.alerts.weeks.reference import EVERY_DAY, Hours
+from tests.alerts.weeks.clocks import EVERY_DAY, Hours
 from tests.support.on_call import BERLIN, NEW_YORK, clock_times, instants
 
 spans = st.tuples(clock_times, clock_times).filter(lambda pair: pair[0] != pair[1])

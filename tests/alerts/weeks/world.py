@@ -18,7 +18,11 @@ from alerts.services.inhibitions import save_inhibition
 from alerts.services.policies import make_draft, save_policy
 from config.settings import OPTION
 from tests.alerts.weeks import checks
-from tests.alerts.weeks.reference import EVERY_DAY, Channel, Hours, Person, Plan, Reference, Roster
+from tests.alerts.weeks.clocks import EVERY_DAY, Hours
+from tests.alerts.weeks.directory import Channel, Directory, Person, Roster
+from tests.alerts.weeks.holding import Holding
+from tests.alerts.weeks.records import Plan
+from tests.alerts.weeks.reference import Reference
 from tests.support.alerts import make_channel, make_rule
 from tests.support.metrics import make_application
 from tests.support.on_call import BERLIN, NEW_YORK, WEEKDAYS, Watcher, utc
@@ -113,19 +117,22 @@ class World:
     def __init__(self, data: st.DataObject, now: datetime) -> None:
         """Draw and store a world; nothing of it has happened before `now`."""
         self.now = now
-        applications = [make_application(), make_application()]
-        self.applications = {application.slug: application.pk for application in applications}
+        first = make_application()
+        second = make_application(slug=first.slug, environment="staging")
+        self.applications = {f"{each.slug}/{each.environment}": each.pk for each in (first, second)}
         people = [make_person(name) for name in ("anna", "ben", "carla", "david")]
         people.append(make_person("eve", email=""))
         self.users = {user.pk: user for user in people}
         self.reference = Reference(
-            people={user.pk: Person(user.pk, user.username, user.email) for user in people},
-            teams=self._build_teams(people),
-            channels=self._build_channels(data),
-            rosters={},
-            destinations={},
-            inhibitions=[("Overload", "Load")],
-            needs={"Host down": ["Site down"], "Service down": ["Site down", "Host down"]},
+            Directory(
+                people={user.pk: Person(user.pk, user.username, user.email) for user in people},
+                teams=self._build_teams(people),
+                channels=self._build_channels(data),
+            ),
+            Holding(
+                inhibitions=[("Overload", "Load")],
+                needs={"Host down": ["Site down"], "Service down": ["Site down", "Host down"]},
+            ),
         )
         self.rules: dict[str, Rule] = {}
         self._build_rosters(data)
@@ -163,7 +170,7 @@ class World:
             rota = tuple(data.draw(st.lists(layers(list(self.users), first), min_size=1, max_size=2), "layers"))
             row = make_roster(layers=rota)
             watched = [Watcher(layer) for layer in rota]
-            self.reference.rosters[row.pk] = Roster(row.pk, row.name, watched, first - 2 * DAY)
+            self.reference.directory.rosters[row.pk] = Roster(row.pk, row.name, watched, first - 2 * DAY)
 
     def _build_policy(self, data: st.DataObject, name: str) -> Plan:
         patience = {
@@ -208,7 +215,7 @@ class World:
         usual = {"wait": OPTION["GROUP_WAIT_SECONDS"], "interval": OPTION["GROUP_INTERVAL_SECONDS"]}
         patience = {name: timedelta(seconds=seconds) for name, seconds in usual.items()}
         patience["repeat"] = timedelta(seconds=OPTION["REPEAT_INTERVAL_SECONDS"])
-        channels = list(self.reference.channels)
+        channels = list(self.reference.directory.channels)
         for name, (severity, hold) in RULES.items():
             chosen = severity or data.draw(st.sampled_from(["info", "critical"]), name)
             made = make_rule(
