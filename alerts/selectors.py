@@ -33,7 +33,7 @@ from alerts.models import (
     RuleQuerySet,
 )
 from alerts.recipients import Recipient, merge_recipients, split_addresses
-from alerts.routing import tree
+from alerts.routing import inhibition, tree
 from alerts.routing.matchers import Matcher, MatcherInvalid, parse_matchers
 from config.crypto import SecretUnreadable
 from config.settings import OPTION
@@ -286,6 +286,24 @@ def match_owner(row: Component | InhibitRule | Route) -> tuple[Matcher, ...]:
     if owner is None:
         return ()
     return (Matcher("application", "=", owner.slug), Matcher("environment", "=", owner.environment))
+
+
+def read_inhibitions() -> list[tuple[str, inhibition.InhibitRule]]:
+    """Return the inhibitions that are on, each with its name, ready to be judged.
+
+    Whoever compares applications compares their environments as well: a short name alone is not one application.
+    """
+    found = []
+    for row in InhibitRule.objects.filter(enabled=True).select_related("application").order_by("pk"):
+        try:
+            sources, targets = parse_matchers(row.source_matchers), parse_matchers(row.target_matchers)
+        except MatcherInvalid:
+            logger.exception("inhibition %s can't be read and holds nothing", row.pk)
+            continue
+        own = match_owner(row)
+        equal = {*row.equal, "environment"} if "application" in row.equal else row.equal
+        found.append((row.name, inhibition.InhibitRule(sources + own, targets + own, tuple(sorted(equal)))))
+    return found
 
 
 def read_ack_limits(*, alert_id: int) -> tuple[timedelta | None, timedelta | None]:

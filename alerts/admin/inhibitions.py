@@ -17,9 +17,8 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from alerts.held import Matching, list_matching
 from alerts.inhibit_drafts import DraftInvalid, InhibitDraft, check_inhibition, warn_of_loops
 from alerts.models import InhibitRule
-from alerts.routing.inhibition import InhibitRule as Judged
 from alerts.routing.matchers import MatcherInvalid, parse_matchers
-from alerts.selectors import match_owner
+from alerts.selectors import read_inhibitions
 from alerts.services.inhibitions import delete_inhibition, save_inhibition, set_inhibitions_enabled
 from config.admin.base import BaseAdmin
 from config.admin.pages import admin_page
@@ -191,12 +190,4 @@ def preview(request: HttpRequest) -> HttpResponseBase:
 
 def list_warnings() -> list[str]:
     """Return warnings of rings among the inhibitions that are on."""
-    judged = []
-    for rule in InhibitRule.objects.filter(enabled=True).select_related("application").order_by("pk"):
-        try:
-            sources, targets = parse_matchers(rule.source_matchers), parse_matchers(rule.target_matchers)
-        except MatcherInvalid:
-            continue
-        own = match_owner(rule)
-        judged.append((rule.name, Judged(sources + own, targets + own, tuple(rule.equal))))
-    return warn_of_loops(judged)
+    return warn_of_loops(read_inhibitions())

@@ -13,10 +13,10 @@ from django.db import connection, transaction
 from alerts.enums import AlertState, GroupState, HoldKind
 from alerts.flapping import WINDOW
 from alerts.holds import Circumstances, Firing, Quiet, Reason, find_reasons
-from alerts.models import Alert, AlertGroup, Component, GroupMember, Hold, InhibitRule, Silence
-from alerts.routing import components, inhibition
+from alerts.models import Alert, AlertGroup, Component, GroupMember, Hold, Silence
+from alerts.routing import components
 from alerts.routing.matchers import MatcherInvalid, parse_matchers
-from alerts.selectors import match_owner
+from alerts.selectors import match_owner, read_inhibitions
 from alerts.services.grouping import label_alert
 from monitoring.uptime.selectors import describe_open_windows, find_dropping_windows
 
@@ -94,7 +94,7 @@ def read_circumstances(*, now: datetime) -> Circumstances:
     return Circumstances(
         silences=_read_silences(now),
         windows=_read_windows(now),
-        inhibitions=_read_inhibitions(),
+        inhibitions=[rule for _, rule in read_inhibitions()],
         components=read_components(),
     )
 
@@ -178,19 +178,6 @@ def _read_lasting() -> dict[int, list[Reason]]:
         released_at = released.get(hold.reference)
         if hold.reference in released and (released_at is None or hold.began_at > released_at):
             found[hold.alert_id].append(Reason(hold.kind, hold.reference, hold.text, lasts=True))
-    return found
-
-
-def _read_inhibitions() -> list[inhibition.InhibitRule]:
-    found = []
-    for rule in InhibitRule.objects.filter(enabled=True).select_related("application").order_by("pk"):
-        try:
-            sources, targets = parse_matchers(rule.source_matchers), parse_matchers(rule.target_matchers)
-        except MatcherInvalid:
-            logger.exception("inhibition %s can't be read and holds nothing", rule.pk)
-            continue
-        own = match_owner(rule)
-        found.append(inhibition.InhibitRule(sources + own, targets + own, tuple(rule.equal)))
     return found
 
 

@@ -151,6 +151,20 @@ def test_inhibition__of_one_application__holds_its_alerts_alone(application: App
     assert list(Hold.objects.values_list("alert__application_id", "alert__name")) == [(application.pk, "Load")]
 
 
+def test_inhibition__application_of_the_same_name_in_another_environment__holds_nothing(
+    application: Application,
+) -> None:
+    staging = make_application(slug=application.slug, environment="staging")
+    make_rule("load > 1", name="Load")
+    make_rule("load > 5", name="Overload")
+    inhibit("alertname=Overload", "alertname=Load", "application")
+    report(staging, 9)
+    report(application, 2)
+    evaluate()
+    tell(60)
+    assert list(Hold.objects.values_list("alert__application_id", "alert__name")) == [(staging.pk, "Load")]
+
+
 def test_inhibition__source_fires__target_is_held_and_told_when_it_is_over(application: Application) -> None:
     make_rule("load > 1", name="Load", severity="warning")
     make_rule("load > 5", name="Overload", severity="critical")
