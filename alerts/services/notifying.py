@@ -250,8 +250,8 @@ def _queue(
         if plan.held is not None and plan.held.until is not None:
             defer(group, plan.recipient, plan.held.until)
     if notice.reason is Reason.LATER:
-        # Whoever goes on waiting was noted when the wait began.
-        plans = [plan for plan in plans if plan.held is None]
+        # Whoever goes on waiting was noted when the wait began; who is gone by now was not.
+        plans = [plan for plan in plans if plan.held is None or plan.held.until is None]
     if not plans:
         return 0
     group.notice_count += 1

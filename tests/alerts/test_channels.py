@@ -421,6 +421,19 @@ def test_quiet__still_firing_at_the_end__told_then_once(
     assert AlertGroup.objects.get().deferred == []
 
 
+def test_quiet__channel_switched_off_before_the_end__not_told_and_the_reason_recorded(
+    application: Application, receiver: Receiver, load_rule: Any
+) -> None:
+    channel = quiet(receiver, minutes=20)
+    fire(application)
+    tell(30)
+    Channel.objects.filter(pk=channel.pk).update(enabled=False)
+    for second in range(60, 3600, 30):
+        tell(second)
+    assert not Delivery.objects.filter(state=State.QUEUED).exists()
+    assert [reason.partition(" ")[0] for reason in suppressed()] == ["quiet", f"“{channel.name}”"]
+
+
 def test_quiet__over_before_the_end__nobody_is_told(
     application: Application, receiver: Receiver, load_rule: Any
 ) -> None:
