@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+#: See Recipient.way.
+Way = tuple[str, str, int, int, int]
+
 _SEPARATORS = re.compile(r"[,;\s]+")
 
 
@@ -33,6 +36,11 @@ class Recipient:
         """What tells recipients apart: by which way, to which address."""
         return self.kind, self.address.lower()
 
+    @property
+    def way(self) -> Way:
+        """What tells apart why an address is told: by which channel, or as which person, by name or for being on call."""
+        return *self.key, self.channel_id, self.person_id, self.roster_id
+
     def as_told(self) -> dict[str, Any]:
         """Return what an alert remembers of someone it told."""
         told = {"channel": self.channel_id, "name": self.channel_name, "kind": self.kind, "to": self.address}
@@ -45,11 +53,14 @@ def split_addresses(text: str) -> list[str]:
     return list(dict.fromkeys(part for part in _SEPARATORS.split(text) if part))
 
 
-def merge_recipients(recipients: Iterable[Recipient]) -> list[Recipient]:
-    """Return each address once, although several channels lead to it; a person's own way wins over a channel's, and
-    whoever is told by name over who is on call."""
-    ordered = sorted(recipients, key=lambda each: (each.channel_id == 0, each.roster_id == 0))
-    return list({each.key: each for each in ordered}.values())
+def merge_ways(recipients: Iterable[Recipient]) -> list[Recipient]:
+    """Return each way to each address once."""
+    return list({each.way: each for each in recipients}.values())
+
+
+def rank_way(recipient: Recipient) -> tuple[bool, bool]:
+    """Of several ways to one address the highest wins: a person's own over a channel's, by name over being on call."""
+    return recipient.channel_id == 0, recipient.roster_id == 0
 
 
 def recipient_of_told(told: dict[str, Any], *, secret: str = "", obstacle: str = "") -> Recipient:

@@ -32,7 +32,7 @@ from alerts.models import (
     Rule,
     RuleQuerySet,
 )
-from alerts.recipients import Recipient, merge_recipients, split_addresses
+from alerts.recipients import Recipient, merge_ways, split_addresses
 from alerts.routing import inhibition, tree
 from alerts.routing.matchers import Matcher, MatcherInvalid, parse_matchers
 from config.crypto import SecretUnreadable
@@ -102,8 +102,8 @@ def annotate_open_counts(rules: RuleQuerySet, *, application_id: int | None = No
 
 
 def list_channel_recipients(channels: Iterable[Channel]) -> list[Recipient]:
-    """Return the addresses that channels lead to, each once."""
-    return merge_recipients(recipient for channel in channels for recipient in _recipients_of(channel))
+    """Return the addresses that channels lead to, each once for each channel."""
+    return merge_ways(recipient for channel in channels for recipient in _recipients_of(channel))
 
 
 class ChannelSecrets:

@@ -14,18 +14,18 @@ from alerts.channel_limits import Held, QuietHours, RateLimit, judge_message
 from alerts.enums import Severity
 from alerts.models import Alert, AlertGroup, Channel, ChannelMessage
 from alerts.models import Notice as NoticeRow
-from alerts.recipients import Recipient, recipient_of_told
+from alerts.recipients import Recipient, Way, rank_way, recipient_of_told
 
 
 class Gate:
     """Judges one notice for each recipient it goes to, in the caller's transaction. Channels with a limit are locked."""
 
     def __init__(
-        self, recipients: Iterable[Recipient], *, now: datetime, relieved: frozenset[tuple[str, str]] = frozenset()
+        self, recipients: Iterable[Recipient], *, now: datetime, relieved: frozenset[Way] = frozenset()
     ) -> None:
         """Read limits and quiet hours of the recipients' channels, what went out lately, and who is still there.
 
-        `relieved` are the keys of those who are no longer on call.
+        `relieved` are the ways of those who are no longer on call.
         """
         self._now, self._relieved = now, relieved
         everyone = list(recipients)
@@ -49,14 +49,16 @@ class Gate:
             for channel_id, at in lately.values_list("channel_id", "at"):
                 self._sent[channel_id].append(at)
 
+    def choose_ways(self, recipients: Sequence[Recipient]) -> list[Recipient]:
+        """Return each address once, by the best of the ways to it that are still open; by one that is not, if none is."""
+        ranked = sorted(recipients, key=lambda each: (self._find_gone(each) is None, *rank_way(each)))
+        best = {each.key: each for each in ranked}
+        return [best[key] for key in dict.fromkeys(each.key for each in recipients)]
+
     def judge(self, recipient: Recipient, firing: Sequence[Alert]) -> Held | None:
         """Return why a recipient is not told now that alerts fire, None if it is."""
-        if recipient.channel_id and recipient.channel_id not in self._on:
-            return Held(f"“{recipient.channel_name}” was switched off or deleted since it was first told")
-        if recipient.person_id and recipient.person_id not in self._active:
-            return Held(f"{recipient.channel_name} is no longer active")
-        if recipient.key in self._relieved:
-            return Held(f"{recipient.channel_name} is no longer on call")
+        if gone := self._find_gone(recipient):
+            return gone
         channel = self._channels.get(recipient.channel_id)
         if channel is None or not firing:
             return None
@@ -69,6 +71,15 @@ class Gate:
             sent=self._sent[channel.pk],
             quiet=quiet_hours_of(channel),
         )
+
+    def _find_gone(self, recipient: Recipient) -> Held | None:
+        if recipient.channel_id and recipient.channel_id not in self._on:
+            return Held(f"“{recipient.channel_name}” was switched off or deleted since it was first told")
+        if recipient.person_id and recipient.person_id not in self._active:
+            return Held(f"{recipient.channel_name} is no longer active")
+        if recipient.way in self._relieved:
+            return Held(f"{recipient.channel_name} is no longer on call")
+        return None
 
     def count(self, recipient: Recipient, notice: NoticeRow) -> None:
         """Count a notice that a recipient is told of, once for its channel."""

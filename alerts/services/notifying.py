@@ -25,7 +25,7 @@ from alerts.enums import AlertState, GroupState
 from alerts.escalation import Cursor, Step, StepKind
 from alerts.models import Alert, AlertGroup, GroupMember
 from alerts.models import Notice as NoticeRow
-from alerts.recipients import Recipient, merge_recipients, recipient_of_told
+from alerts.recipients import Recipient, Way, merge_ways, recipient_of_told
 from alerts.runs import has_listened
 from alerts.services.alerts import expire_acknowledgements
 from alerts.services.failing import tell_owners_of_failures
@@ -155,28 +155,24 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
     if notice is not None and not engaged and group.step_at is None:
         # It reached nobody so far: whoever can be reached by now is called.
         group.covered = []
-    called = merge_recipients(_escalate(group, steps, members, now) if is_look or group.step_at is not None else [])
+    called = merge_ways(_escalate(group, steps, members, now) if is_look or group.step_at is not None else [])
     change = hand_over(engaged, group=group, now=now) if notice is not None else HandOver()
     if notice is not None and notice.reason is Reason.RESOLVED:
         # An end calls nobody.
         change = replace(change, fresh=())
-    keys = {recipient.key for recipient in engaged}
-    fresh = [each for each in merge_recipients([*change.fresh, *called]) if each.key not in keys]
-    again = [each for each in called if each.key in keys]
-    by_name = {each.key for each in again if not each.roster_id}
-    engaged = [replace(each, roster_id=0) if each.key in by_name else each for each in engaged]
+    everyone = merge_ways([*engaged, *change.fresh, *called])
     # Who has no way to be reached is noted once and not told again; channels may be mended meanwhile.
-    group.engaged = [one.as_told() for one in (*engaged, *fresh) if one.channel_id or not one.obstacle]
+    group.engaged = [one.as_told() for one in everyone if one.channel_id or not one.obstacle]
     firing = frozenset(one.alert_id for one in members if one.is_firing and not one.is_held)
     sent = 0
     if notice is not None:
-        relieved = change.relieved - {each.key for each in called}
-        sent = _queue(group, notice, [*engaged, *fresh], rows, now, relieved=relieved)
+        called_keys = frozenset(each.key for each in called)
+        sent = _queue(group, notice, everyone, rows, now, called=called_keys, relieved=change.relieved)
         # What is held now stays known: whether it is told of anew is decided when nothing holds it any more.
         held = frozenset(one.alert_id for one in members if one.is_firing and one.is_held) & known.firing
         group.known_firing, group.notified_at = sorted(notice.firing | held), now
     elif called and firing:
-        sent = _queue(group, Notice(Reason.ESCALATION, firing, frozenset()), [*fresh, *again], rows, now)
+        sent = _queue(group, Notice(Reason.ESCALATION, firing, frozenset()), called, rows, now)
     sent += _tell_deferred(group, firing, rows, now)
     group.due_at = min(at for at in (group.look_at, group.step_at, find_next_deferred(group)) if at is not None)
     return sent
@@ -239,13 +235,21 @@ def _queue(
     rows: Sequence[GroupMember],
     now: datetime,
     *,
-    relieved: frozenset[tuple[str, str]] = frozenset(),
+    called: frozenset[tuple[str, str]] = frozenset(),
+    relieved: frozenset[Way] = frozenset(),
 ) -> int:
-    """Queue one message for each recipient, about what fires and about the ends of what that recipient was told of."""
+    """Queue one message for each address, about what fires and about the ends of what that recipient was told of.
+
+    `called` are the keys of those whom the policy reaches now: they are told although they know what fires.
+    """
     firing = [row for row in rows if row.alert_id in notice.firing]
     ended = [row for row in rows if row.alert_id in notice.resolved]
     gate = Gate(recipients, now=now, relieved=relieved)
-    plans = [plan for each in recipients if (plan := _plan(notice, each, firing, ended, gate))]
+    plans = [
+        plan
+        for each in gate.choose_ways(recipients)
+        if (plan := _plan(notice, each, firing, ended, gate, is_called=each.key in called))
+    ]
     for plan in plans:
         if plan.held is not None and plan.held.until is not None:
             defer(group, plan.recipient, plan.held.until)
@@ -301,11 +305,18 @@ class _Plan:
 
 
 def _plan(
-    notice: Notice, recipient: Recipient, firing: Sequence[GroupMember], ended: Sequence[GroupMember], gate: Gate
+    notice: Notice,
+    recipient: Recipient,
+    firing: Sequence[GroupMember],
+    ended: Sequence[GroupMember],
+    gate: Gate,
+    *,
+    is_called: bool,
 ) -> _Plan | None:
     """Return what a recipient hears of, None if nothing is new to it."""
     over = [row for row in ended if recipient.key in _told_keys(row)]
-    if notice.reason is Reason.RESOLVED and all(recipient.key in _told_keys(row) for row in firing):
+    is_known = all(recipient.key in _told_keys(row) for row in firing)
+    if notice.reason is Reason.RESOLVED and is_known and not is_called:
         # What fires is known: it stands beside the news, if there are any.
         return _Plan(recipient, over, None, is_news=False) if over else None
     held = gate.judge(recipient, [row.alert for row in firing]) if firing else None

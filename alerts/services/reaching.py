@@ -14,7 +14,7 @@ from alerts.channel_parts import BY_APPRISE
 from alerts.enums import AlertState, ChannelKind, Severity
 from alerts.escalation import Step, StepKind
 from alerts.models import Alert, AlertGroup, Channel, ContactMethod, OnCallSchedule, Policy
-from alerts.recipients import Recipient, merge_recipients
+from alerts.recipients import Recipient, Way, merge_ways
 from alerts.rosters import find_on_call
 from alerts.selectors import ChannelSecrets, list_channel_recipients, list_people_recipients, read_contact_secret
 
@@ -37,7 +37,7 @@ def reach(step: Step, *, group: AlertGroup, now: datetime) -> list[Recipient]:
             return _reach_people([_take_turn(there, group)] if there else [], group, now)
         case StepKind.SCHEDULE:
             severity = _find_severity(group)
-            return merge_recipients(found for each in step.targets for found in _reach_on_call(each, severity, now))
+            return merge_ways(found for each in step.targets for found in _reach_on_call(each, severity, now))
     return []
 
 
@@ -46,7 +46,7 @@ class HandOver:
     """What became of those who were told because they were on call: who came after them, who need hear of nothing new."""
 
     fresh: Sequence[Recipient] = ()
-    relieved: frozenset[tuple[str, str]] = frozenset()
+    relieved: frozenset[Way] = frozenset()
 
 
 def hand_over(engaged: Iterable[Recipient], *, group: AlertGroup, now: datetime) -> HandOver:
@@ -54,24 +54,20 @@ def hand_over(engaged: Iterable[Recipient], *, group: AlertGroup, now: datetime)
 
     While nobody is on call who can be reached, those who were told go on being told.
     """
-    everyone = list(engaged)
     by_roster: dict[int, list[Recipient]] = defaultdict(list)
-    for each in everyone:
+    for each in engaged:
         if each.roster_id:
             by_roster[each.roster_id].append(each)
     severity = _find_severity(group) if by_roster else ""
-    fresh: dict[tuple[str, str], Recipient] = {}
-    left: set[tuple[str, str]] = set()
-    staying = {each.key for each in everyone if not each.roster_id}
+    fresh: list[Recipient] = []
+    relieved: set[Way] = set()
     for roster_id, told in by_roster.items():
         current = [each for each in _reach_on_call(roster_id, severity, now) if each.roster_id and not each.obstacle]
         on_call, known = {each.person_id for each in current}, {each.person_id for each in told}
         # Somebody who is on call still goes on being told the way it was begun.
-        fresh |= {each.key: each for each in current if each.person_id not in known}
-        left |= {each.key for each in told}
-        staying |= {each.key for each in told if not current or each.person_id in on_call}
-    taken = {each.key for each in everyone}
-    return HandOver([each for key, each in fresh.items() if key not in taken], frozenset(left - staying))
+        fresh += [each for each in current if each.person_id not in known]
+        relieved |= {each.way for each in told if current and each.person_id not in on_call}
+    return HandOver(fresh, frozenset(relieved))
 
 
 def read_secrets(recipients: Iterable[Recipient]) -> Callable[[Recipient], Recipient]:

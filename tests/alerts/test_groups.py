@@ -341,6 +341,26 @@ def test_group__channel_is_gone_meanwhile__hears_of_ends_only(application: Appli
     assert Delivery.objects.filter(recipient="staying@example.com").count() == 3
 
 
+def test_group__one_of_two_ways_to_an_address_is_gone__told_by_the_other(application: Application) -> None:
+    ada = get_user_model().objects.create_user("ada", email="ada@example.com")
+    channel = make_channel("ada@example.com, ops@example.com")
+    first, later = {"kind": "channel", "channels": [channel]}, {"kind": "person", "people": [ada]}
+    use(make_policy(first, {"kind": "wait", "seconds": 60}, later), make_rule(name="Load"))
+    report(application, 3)
+    evaluate(0)
+    tell_until(120)
+    Channel.objects.filter(pk=channel.pk).update(enabled=False)
+    report(application, 3, at=150, host="erp2")
+    evaluate(150)
+    tell(330)
+    news = Notice.objects.get(reason="new alerts")
+    told = Delivery.objects.filter(source_id=str(news.pk)).order_by("recipient")
+    assert list(told.values_list("recipient", "state")) == [
+        ("ada@example.com", "queued"),
+        ("ops@example.com", "suppressed"),
+    ]
+
+
 def test_group__person_left_meanwhile__hears_of_ends_only(application: Application) -> None:
     person = get_user_model().objects.create_user("ada", email="ada@example.com", is_staff=True)
     use(make_policy({"kind": "person", "people": [person]}), make_rule(name="Load"))

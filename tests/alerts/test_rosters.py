@@ -422,6 +422,20 @@ def test_repeat__handed_over_meanwhile__goes_to_who_is_on_call_then(anna: User, 
 
 
 @time_machine.travel(NOW, tick=False)
+def test_repeat__on_call_in_two_schedules_and_one_handed_over__each_goes_its_way(anna: User, ben: User) -> None:
+    kept, handed_over = make_roster(anna, name="First"), make_roster(anna, name="Second")
+    override(handed_over, moment(HOUR), 24, ben)
+    fire(reach_schedule(kept, handed_over))
+    tell(30)
+    tell(30 + 4 * HOUR)
+    assert mails() == [
+        ("anna@example.com", State.QUEUED),
+        ("anna@example.com", State.QUEUED),
+        ("ben@example.com", State.QUEUED),
+    ]
+
+
+@time_machine.travel(NOW, tick=False)
 def test_repeat__nobody_is_on_call_by_then__goes_to_who_was(anna: User) -> None:
     schedule = make_roster(layers=(make_rota(anna, ends_at=wall(2026, 3, 10, 14)),))
     fire(reach_schedule(schedule))
