@@ -39,14 +39,15 @@ class Doings(Machine):
         firing = [alert for alert in self.reference.alerts.values() if alert.is_firing]
         return firing[place % len(firing)] if firing else None
 
-    @rule(place=places, who=places)
-    def acknowledge(self, place: int, who: int) -> None:
-        """Somebody looks after an alert."""
+    @rule(place=places, who=places, turns=st.integers(0, 5))
+    def acknowledge(self, place: int, who: int, turns: int) -> None:
+        """Somebody looks after an alert, for a while."""
         if (alert := self.pick(place)) is None:
             return
         user = list(self.users.values())[who % len(self.users)]
         if acknowledge_alert(alert_id=alert.pk, by=Actor(name=user.username, user_id=user.pk)):
             self.reference.acknowledge(alert.pk, user.pk, self.now)
+            self.pass_turns(turns)
 
     @rule(place=places)
     def unacknowledge(self, place: int) -> None:

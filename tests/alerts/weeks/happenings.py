@@ -20,9 +20,7 @@ class Happenings(Machine):
     @rule(turns=st.integers(1, 12))
     def go_on(self, turns: int) -> None:
         """Take the next turns, each at the moment at which something is due."""
-        for _ in range(turns):
-            self.move(min(self.find_next_event(), self.now + DAY))
-            self.turn()
+        self.pass_turns(turns)
 
     @rule(seconds=st.integers(1, 20_000))
     def look_in(self, seconds: int) -> None:
@@ -55,14 +53,14 @@ class Happenings(Machine):
             for host in HOSTS:
                 if (name, self.slugs[0], host) not in self.up:
                     self.switch(name, self.slugs[0], host)
-        self.go_on(turns)
+        self.pass_turns(turns)
 
     @rule(share=st.integers(1, 4), turns=st.integers(1, 4))
     def recover(self, share: int, turns: int) -> None:
         """Let some of what is broken recover."""
         for name, slug, host in sorted(self.up)[::share]:
             self.switch(name, slug, host)
-        self.go_on(turns)
+        self.pass_turns(turns)
 
     @rule(host=st.sampled_from(HOSTS))
     def break_by_night(self, host: str) -> None:
@@ -71,7 +69,7 @@ class Happenings(Machine):
         self.move(quiet.find_opening(self.now) + MINUTE)
         self.turn()
         self.switch("Direct", self.slugs[0], host)
-        self.go_on(8)
+        self.pass_turns(8)
 
     @rule(name=st.sampled_from(list(RULES)))
     def look_again(self, name: str) -> None:

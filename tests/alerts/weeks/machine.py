@@ -85,6 +85,12 @@ class Machine(RuleBasedStateMachine):
         self.seen.update(kind for kinds in self.reference.held.values() for kind in kinds)
         assert (done.failed, self.errors) == (0, [])
 
+    def pass_turns(self, turns: int) -> None:
+        """Take the next turns, each at the moment at which something is due."""
+        for _ in range(turns):
+            self.move(min(self.find_next_event(), self.now + DAY))
+            self.turn()
+
     def find_next_event(self) -> datetime:
         """Return the next moment at which something is due or ends."""
         moments = [group.due_at for group in self.reference.open_groups()]

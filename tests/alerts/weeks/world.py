@@ -178,7 +178,8 @@ class World:
             "interval": data.draw(st.sampled_from([1200, 4 * 3600, 10 * 3600])),
             "repeat": data.draw(st.sampled_from([3600, 5 * 3600, 86_400])),
         }
-        reminder, expiry = data.draw(st.sampled_from([(None, None), (7200, None), (None, 5400), (5400, 40_000)]))
+        patient = [(None, None), (None, 5400)] if name == "Third" else [(7200, None), (5400, 40_000)]
+        reminder, expiry = data.draw(st.sampled_from(patient))
         group_by = data.draw(st.sampled_from([(), ("application",), ("alertname", "host")]))
         policy = Policy(
             name=name,
