@@ -46,6 +46,12 @@ RULES = {
 }
 HOURS = ((time(22), time(6)), (time(8), time(18)), (time(2, 30), time(5)), (time(0, 45), time(2, 15)))
 
+#: The first steps of policies: everybody on call; every channel, and somebody whose address one of them has as well.
+BEGIN_WITH: dict[str, list[tuple[StepKind, list[int], dict[str, Any]]]] = {
+    "First": [(StepKind.SCHEDULE, [0, 1], {})],
+    "Second": [(StepKind.CHANNEL, [0, 1, 2, 3], {}), (StepKind.PERSON, [0], {})],
+}
+
 zones = st.sampled_from(ZONES)
 spans = st.sampled_from([MINUTE, 7 * MINUTE, HOUR, 3 * HOUR, 5 * HOUR, DAY])
 hours = st.builds(lambda pair, zone: Hours(*pair, zone), st.sampled_from(HOURS), zones)
@@ -189,7 +195,7 @@ class World:
             **{f"group_{each}_seconds": patience[each] for each in ("wait", "interval")},
             repeat_interval_seconds=patience["repeat"],
         )
-        drafts = [self._draft_step(*step) for step in data.draw(step_lists(), name)]
+        drafts = [self._draft_step(*step) for step in [*BEGIN_WITH.get(name, []), *data.draw(step_lists(), name)]]
         save_policy(policy=policy, steps=drafts)
         return Plan(
             f"policy:{policy.pk}",
