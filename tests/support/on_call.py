@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from alerts.oncall.rotations import Layer, Restriction, Rotation
+from alerts.oncall.rotations import Layer, People, Restriction, Rotation
 from alerts.oncall.schedule import Override, Schedule
 
 BERLIN, NEW_YORK, LORD_HOWE, KATHMANDU = (
@@ -22,6 +23,7 @@ BERLIN, NEW_YORK, LORD_HOWE, KATHMANDU = (
 ZONES = (BERLIN, NEW_YORK, LORD_HOWE, KATHMANDU)
 ANNA, BEN, CARLA, DAVID = 1, 2, 3, 4
 STEP = timedelta(minutes=15)
+DAY = timedelta(days=1)
 WEEKDAYS = frozenset(range(5))
 EVERY_DAY = frozenset(range(7))
 #: Days before changes of summer time in the zones above: New York, Berlin, Lord Howe; then the same in autumn.
@@ -118,3 +120,44 @@ def overrides(draw: st.DrawFn) -> Override:
 def schedules(draw: st.DrawFn) -> Schedule:
     """Schedules of a few layers and overrides."""
     return Schedule(tuple(draw(st.lists(layers(), max_size=3))), tuple(draw(st.lists(overrides(), max_size=4))))
+
+
+def take_over(people: People, others: People, replaces: int | None) -> People:
+    """Return who is on call once others have taken over, from everybody or from one."""
+    if replaces is None:
+        return others
+    named = [each for one in people for each in (others if one == replaces else [one])]
+    return tuple(dict.fromkeys(named))
+
+
+class Watcher:
+    """Somebody who looks at a layer's clock and counts; a time has come once the clock has shown it or a later one."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+        self.zone = ZoneInfo(layer.zone)
+        self.shown = datetime.min  # noqa: DTZ901
+        self.began: datetime | None = None
+
+    def look(self, at: datetime) -> People:
+        layer = self.layer
+        self.shown = max(self.shown, at.astimezone(self.zone).replace(tzinfo=None))
+        if self.shown < layer.starts_at:
+            return ()
+        self.began = self.began or at
+        if layer.ends_at is not None and self.shown >= layer.ends_at:
+            return ()
+        if layer.restrictions and not any(self.is_open(each) for each in layer.restrictions):
+            return ()
+        passed = at - self.began if layer.rotation == Rotation.HOURLY else self.shown - layer.starts_at
+        length = {Rotation.HOURLY: DAY / 24, Rotation.DAILY: DAY, Rotation.WEEKLY: 7 * DAY}[layer.rotation]
+        return layer.participants[passed // (length * layer.interval) % len(layer.participants)]
+
+    def is_open(self, restriction: Restriction) -> bool:
+        today, now = self.shown.weekday(), self.shown.time()
+        yesterday = (today - 1) % 7
+        if restriction.begins < restriction.ends:
+            return today in restriction.weekdays and restriction.begins <= now < restriction.ends
+        return (today in restriction.weekdays and restriction.begins <= now) or (
+            yesterday in restriction.weekdays and now < restriction.ends
+        )

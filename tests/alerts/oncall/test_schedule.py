@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta, timezone
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.oncall.rotations import Layer, People, Restriction, Rotation, Span
+from alerts.oncall.rotations import People, Restriction, Rotation, Span
 from alerts.oncall.schedule import (
     HANDOFF_HORIZON,
     Handoff,
@@ -31,11 +30,13 @@ from tests.support.on_call import (
     EVERY_DAY,
     STEP,
     WEEKDAYS,
+    Watcher,
     instants,
     make_layer,
     make_schedule,
     overrides,
     schedules,
+    take_over,
     utc,
     wall,
 )
@@ -259,45 +260,6 @@ def step_through(schedule: Schedule, end: datetime) -> Iterator[tuple[datetime, 
         people: People = next((each for each in seen if each), ())
         for override in schedule.overrides:
             if override.starts_at <= at < override.ends_at:
-                if override.replaces is None:
-                    people = override.people
-                elif override.replaces in people:
-                    named = [
-                        each for one in people for each in (override.people if one == override.replaces else [one])
-                    ]
-                    people = tuple(dict.fromkeys(named))
+                people = take_over(people, override.people, override.replaces)
         yield at, people
         at += STEP
-
-
-class Watcher:
-    """Somebody who looks at a layer's clock and counts; a time has come once the clock has shown it or a later one."""
-
-    def __init__(self, layer: Layer) -> None:
-        self.layer = layer
-        self.zone = ZoneInfo(layer.zone)
-        self.shown = datetime.min  # noqa: DTZ901
-        self.began: datetime | None = None
-
-    def look(self, at: datetime) -> People:
-        layer = self.layer
-        self.shown = max(self.shown, at.astimezone(self.zone).replace(tzinfo=None))
-        if self.shown < layer.starts_at:
-            return ()
-        self.began = self.began or at
-        if layer.ends_at is not None and self.shown >= layer.ends_at:
-            return ()
-        if layer.restrictions and not any(self.is_open(each) for each in layer.restrictions):
-            return ()
-        passed = at - self.began if layer.rotation == Rotation.HOURLY else self.shown - layer.starts_at
-        length = {Rotation.HOURLY: DAY / 24, Rotation.DAILY: DAY, Rotation.WEEKLY: 7 * DAY}[layer.rotation]
-        return layer.participants[passed // (length * layer.interval) % len(layer.participants)]
-
-    def is_open(self, restriction: Restriction) -> bool:
-        today, now = self.shown.weekday(), self.shown.time()
-        yesterday = (today - 1) % 7
-        if restriction.begins < restriction.ends:
-            return today in restriction.weekdays and restriction.begins <= now < restriction.ends
-        return (today in restriction.weekdays and restriction.begins <= now) or (
-            yesterday in restriction.weekdays and now < restriction.ends
-        )
