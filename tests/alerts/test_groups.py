@@ -564,6 +564,17 @@ def test_flutter__for_hours__paged_twice_at_most(application: Application, perio
     assert Hold.objects.filter(kind=HoldKind.FLAPPING).exists()
 
 
+def test_flutter__for_a_day__paged_twice_at_most(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    for number, second in enumerate(range(0, 24 * HOUR, 450)):
+        report(application, 3 * (number % 2 == 0), at=second)
+        evaluate(second)
+        for later in (0, 30, 300):
+            tell(second + later)
+    assert sum(1 for subject in subjects() if not subject.startswith("Resolved")) <= 2
+
+
 def test_flutter__then_fires_for_good__is_told(application: Application) -> None:
     make_channel(is_default=True)
     make_rule(name="Load")
