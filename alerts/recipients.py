@@ -84,3 +84,8 @@ def write_delivery_key(*, notice_id: int, recipient: Recipient) -> str:
     if len(address) > 150:
         address = hashlib.sha256(address.encode()).hexdigest()
     return f"notice:{notice_id}:{recipient.kind}:{address}"
+
+
+def write_thread_key(*, group_key: str, recipient: Recipient) -> str:
+    """Return what messages of one group to one recipient have in common, also over several groups after each other."""
+    return f"{group_key}:{recipient.kind}:{recipient.address.lower()}"

@@ -15,6 +15,10 @@ EVENT_LATE = timedelta(minutes=2)
 QUEUE_SILENT = timedelta(minutes=1)
 #: Messages that failed for good within this time and none that went out: the way itself is broken.
 FAILED_WITHIN = timedelta(hours=1)
+#: A message that was tried and has not gone out for this long; the way is broken if nothing went out by it for
+#: STUCK_WITHIN, in which every waiting message was tried at least once.
+STUCK_AFTER = timedelta(minutes=5)
+STUCK_WITHIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Facts:
     oldest_event: datetime | None = None
     queues: Mapping[str, datetime | None] = field(default_factory=dict)
     failed_ways: tuple[str, ...] = ()
+    stuck_ways: tuple[str, ...] = ()
 
 
 def find_problems(facts: Facts, *, now: datetime) -> list[str]:
@@ -51,6 +56,7 @@ def find_problems(facts: Facts, *, now: datetime) -> list[str]:
         if seen is None or now - seen > QUEUE_SILENT:
             problems.append(f"No task of the queue “{queue}” has ended {_since(seen, now)}.")
     problems += [f"Every {way} message of the last hour failed." for way in facts.failed_ways]
+    problems += [f"Messages by {way} are tried again and again; none has gone out lately." for way in facts.stuck_ways]
     return problems
 
 

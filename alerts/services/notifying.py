@@ -288,7 +288,7 @@ def _queue(
             if plan.is_news:
                 gate.count(plan.recipient, stored)
         if bulletin.alerts:
-            press.queue(bulletin, recipient=ready)
+            press.queue(bulletin, recipient=ready, is_whole=plan.held is None)
             sent += 1
     _remember_told(firing, told)
     return sent

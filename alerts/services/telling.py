@@ -16,7 +16,7 @@ from alerts.dispatch import Reason
 from alerts.enums import AlertState, ChannelKind, Severity
 from alerts.links import write_link
 from alerts.models import Alert, AlertGroup, AlertTransition
-from alerts.recipients import Recipient, write_delivery_key
+from alerts.recipients import Recipient, write_delivery_key, write_thread_key
 from alerts.services.composing import OwnWords, Told, fill_mail, read_own_words, write_message
 from alerts.services.grouping import label_alert
 from alerts.wording import write_firing_subject, write_group_subject, write_resolved_subject
@@ -59,8 +59,14 @@ class Press:
     mails: dict[tuple[int, ...], RenderedMail] = field(default_factory=dict)
     own_words: dict[int, OwnWords] = field(default_factory=dict)
 
-    def queue(self, bulletin: Bulletin, *, recipient: Recipient, held_because: str = "") -> None:
-        """Queue a bulletin to one recipient, in the caller's transaction; held, it is only recorded with the reason."""
+    def queue(
+        self, bulletin: Bulletin, *, recipient: Recipient, held_because: str = "", is_whole: bool = False
+    ) -> None:
+        """Queue a bulletin to one recipient, in the caller's transaction; held, it is only recorded with the reason.
+
+        `is_whole`: it names everything of its group that fires, so that older news of the group, if they could not be sent
+        so far, need not arrive after it.
+        """
         key = write_delivery_key(notice_id=bulletin.notice_id, recipient=recipient)
         common: dict[str, Any] = {
             "recipient": recipient.address,
@@ -68,6 +74,10 @@ class Press:
             "source": SOURCE,
             "source_id": str(bulletin.notice_id),
             "application_id": bulletin.group.application_id,
+            "thread": write_thread_key(group_key=bulletin.group.key, recipient=recipient),
+            "supersedes": is_whole,
+            # An end is told once, so it has to arrive whatever comes after it.
+            "supersedable": not bulletin.resolved,
             "suppressed_because": recipient.obstacle or held_because,
         }
         if recipient.obstacle:

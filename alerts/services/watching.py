@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from alerts.enums import GroupState
 from alerts.models import AlertGroup, Rule
 from alerts.selectors import measure_standing
-from alerts.watching import FAILED_WITHIN, STEP_LATE, Facts, find_problems
+from alerts.watching import FAILED_WITHIN, STEP_LATE, STUCK_AFTER, STUCK_WITHIN, Facts, find_problems
 from config.deliveries.enums import Channel as Way
 from config.deliveries.enums import State
 from config.deliveries.models import Delivery
@@ -84,6 +84,7 @@ def find_facts(*, now: datetime) -> Facts:
         oldest_event=outbox.oldest,
         queues=_read_queues(),
         failed_ways=tuple(_list_failed_ways(now)),
+        stuck_ways=tuple(_list_stuck_ways(now)),
     )
 
 
@@ -103,6 +104,29 @@ def _list_failed_ways(now: datetime) -> list[str]:
         .annotate(sent=Count("pk", filter=Q(state=State.SENT)), failed=Count("pk", filter=Q(state=State.FAILED)))
     )
     return [str(Way(row["channel"]).label).lower() for row in counts if row["failed"] and not row["sent"]]
+
+
+def _list_stuck_ways(now: datetime) -> list[str]:
+    """Return by which ways messages are tried without success: mail and webhooks each as a whole, services one by one."""
+    waiting = Delivery.objects.filter(
+        state__in=[State.QUEUED, State.SENDING], attempt_count__gt=0, created_at__lt=now - STUCK_AFTER
+    )
+    stuck = {
+        (row["channel"], row["lane"] if row["channel"] == Way.APPRISE else ""): row["name"]
+        for row in waiting.order_by().values("channel", "lane").annotate(name=Min("recipient"))
+    }
+    if not stuck:
+        return []
+    sent = Delivery.objects.filter(state=State.SENT, finished_at__gt=now - STUCK_WITHIN)
+    well = {
+        (channel, lane if channel == Way.APPRISE else "")
+        for channel, lane in sent.order_by().values_list("channel", "lane").distinct()
+    }
+    return sorted(
+        name if channel == Way.APPRISE else str(Way(channel).label).lower()
+        for (channel, lane), name in stuck.items()
+        if (channel, lane) not in well
+    )
 
 
 def _ping(address: str) -> tuple[bool, str]:

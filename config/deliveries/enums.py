@@ -34,8 +34,8 @@ class Outcome(models.TextChoices):
 
 #: Every change of state there is. Services change a row only from the state they read, so racing workers cannot add others.
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.SENDING}),
-    State.SENDING: frozenset({State.SENT, State.QUEUED, State.FAILED}),
+    State.QUEUED: frozenset({State.SENDING, State.SUPPRESSED}),
+    State.SENDING: frozenset({State.SENT, State.QUEUED, State.FAILED, State.SUPPRESSED}),
     State.FAILED: frozenset({State.QUEUED}),
     State.SENT: frozenset(),
     State.SUPPRESSED: frozenset(),

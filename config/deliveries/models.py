@@ -57,6 +57,17 @@ class Delivery(models.Model):
     lane = models.CharField(
         max_length=40, blank=True, editable=False, help_text="One at a time goes out of those with the same lane."
     )
+    thread = models.CharField(
+        max_length=40, blank=True, editable=False, help_text="Those of one thread go out in the order they were made."
+    )
+    supersedes = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="It says all that is true now of its thread: older news need not go out.",
+    )
+    supersedable = models.BooleanField(
+        default=False, editable=False, help_text="It need not go out once a newer one of its thread says what is true."
+    )
     source = models.CharField(max_length=50, blank=True, help_text="What it tells of, for example alert.")
     source_id = models.CharField(max_length=100, blank=True)
 
@@ -107,6 +118,12 @@ class Delivery(models.Model):
             models.Index(fields=["due_at", "id"], name="delivery_due", condition=Q(state=State.QUEUED)),
             # Recovery of leases that ran out; and "is this receiver busy?" in the claim.
             models.Index(fields=["lease_until"], name="delivery_sending", condition=Q(state=State.SENDING)),
+            # The claim and the queueing: what of a thread has not gone out yet.
+            models.Index(
+                fields=["thread", "id"],
+                name="delivery_thread",
+                condition=Q(state__in=[State.QUEUED, State.SENDING]) & ~Q(thread=""),
+            ),
             # Admin home and Deliveries: failed ones, newest first.
             models.Index(fields=["-id"], name="delivery_failed", condition=Q(state=State.FAILED)),
             # An alert's or incident's page: what was sent because of it.

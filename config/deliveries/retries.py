@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-#: Waiting time after the first, second, ... failed attempt; the last one repeats.
-DELAYS_SECONDS = (10, 30, 120, 600, 1800, 3600)
+#: Waiting time after the first, second, ... failed attempt; the last one repeats. It is short because what waits may be
+#: somebody's alarm: once the receiver is back, it is no later than this.
+DELAYS_SECONDS = (10, 30, 120, 300)
 #: A receiver may ask for more time than that, up to this.
 LONGEST_WAIT = timedelta(hours=6)
 #: After a crash the first attempts follow at once: the message is late already and nobody refused it.

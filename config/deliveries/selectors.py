@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 
 from config.deliveries.enums import State
 from config.deliveries.models import Delivery
@@ -28,12 +28,18 @@ class LedgerState:
 
 def measure_ledger() -> LedgerState:
     """Return what waits and what failed; deliveries that went through are not counted, so this stays cheap."""
-    unfinished = [State.QUEUED, State.SENDING, State.FAILED]
-    found = Delivery.objects.filter(state__in=unfinished).aggregate(
-        queued=Count("pk", filter=Q(state=State.QUEUED)),
-        sending=Count("pk", filter=Q(state=State.SENDING)),
-        failed=Count("pk", filter=Q(state=State.FAILED)),
-        oldest_due=Min("due_at", filter=Q(state__in=[State.QUEUED, State.SENDING])),
+    unfinished = Q(state__in=[State.QUEUED, State.SENDING])
+    # What waits for an older one of its thread is not late: that one is, if anything is.
+    older = Delivery.objects.filter(unfinished, thread=OuterRef("thread"), pk__lt=OuterRef("pk")).exclude(thread="")
+    found = (
+        Delivery.objects.filter(unfinished | Q(state=State.FAILED))
+        .annotate(is_next=~Exists(older))
+        .aggregate(
+            queued=Count("pk", filter=Q(state=State.QUEUED)),
+            sending=Count("pk", filter=Q(state=State.SENDING)),
+            failed=Count("pk", filter=Q(state=State.FAILED)),
+            oldest_due=Min("due_at", filter=unfinished & Q(is_next=True)),
+        )
     )
     return LedgerState(**found)
 

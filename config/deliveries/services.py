@@ -35,19 +35,26 @@ PREPARE_LEASE = timedelta(seconds=30)
 DETAIL_CHARACTERS = 2_000
 PRUNE_SIZE = 2_000
 KEY_CHARACTERS = 300
+SUPERSEDED = "Message {} is newer and says what is true by now."
 
 _sender = Nudge("config.deliveries.tasks.send_deliveries", "deliver")
 
 #: One claims at a time, so that each sees what the others took.
 _CLAIM_LOCK = 0x64656C76
-#: Takes the one delivery that is due longest. Webhooks and messages wait while another one is in their lane, while their
+#: Takes the one delivery that is due longest, after those of its thread that are older. Webhooks and messages wait while another one is in their lane, while their
 #: application has as many on their way as it may, and while this process has no thread for them: see lanes.py.
 _CLAIM_SQL = """
 UPDATE config_delivery SET
     state = 'sending', claim_token = %(token)s, claimed_by = %(worker)s, claimed_at = %(now)s, lease_until = %(lease)s
 WHERE id = (
-    SELECT id FROM config_delivery
-    WHERE state = 'queued' AND due_at <= %(now)s AND CASE WHEN channel = 'email' THEN %(with_mail)s ELSE
+    SELECT id FROM config_delivery AS mine
+    WHERE state = 'queued' AND due_at <= %(now)s
+    AND (thread = '' OR NOT EXISTS (
+        SELECT FROM config_delivery AS earlier
+        WHERE earlier.thread = mine.thread AND earlier.thread <> '' AND earlier.id < mine.id
+        AND earlier.state IN ('queued', 'sending')
+    ))
+    AND CASE WHEN channel = 'email' THEN %(with_mail)s ELSE
         lane NOT IN (SELECT lane FROM config_delivery WHERE state = 'sending' AND lane <> '')
         AND coalesce(application_id, 0) NOT IN (
             SELECT coalesce(application_id, 0) FROM config_delivery WHERE state = 'sending' AND channel <> 'email'
@@ -93,12 +100,18 @@ def queue_delivery(
     application_id: int | None = None,
     suppressed_because: str = "",
     is_private: bool = False,
+    thread: str = "",
+    supersedes: bool = False,
+    supersedable: bool = False,
 ) -> Delivery:
     """Write a delivery in the caller's transaction; workers send it once that commits.
 
     With a known `idempotency_key` the existing row is returned and nothing changes. With `suppressed_because` the row only
     records, for people to see, that and why nothing was sent. `secret_address` is the Apprise address of a message, whose
     `recipient` then is what people may read of it. The text of what `is_private` is shown to nobody in the ledger.
+
+    What has the same `thread` goes out in the order in which it was made. One that `supersedes` says all that is true now: of
+    its thread, what is `supersedable` and has not gone out by then stays here, recorded with the reason.
     """
     now = timezone.now()
     delivery = Delivery(
@@ -113,6 +126,9 @@ def queue_delivery(
         signing_secret=signing_secret,
         secret_address=secret_address,
         lane="" if channel == Channel.EMAIL else _key_lane(find_lane(secret_address or recipient)),
+        thread=_key_thread(thread) if thread and not suppressed_because else "",
+        supersedes=supersedes and not suppressed_because,
+        supersedable=supersedable,
         source=source,
         source_id=str(source_id),
         application_id=application_id,
@@ -122,7 +138,10 @@ def queue_delivery(
         due_at=now,
         finished_at=now if suppressed_because else None,
     )
-    return _insert_once(delivery)
+    stored = _insert_once(delivery)
+    if stored.thread and stored.supersedes:
+        _supersede(stored, now)
+    return stored
 
 
 def queue_test_mail(*, recipient: str, asked_by: str) -> Delivery:
@@ -264,6 +283,7 @@ _COPIED = (
 
 _CHANGED_BY_ATTEMPT = (
     "state",
+    "suppressed_because",
     "due_at",
     "finished_at",
     "attempt_count",
@@ -284,6 +304,31 @@ def _insert_once(delivery: Delivery) -> Delivery:
     if stored.state == State.QUEUED:
         _sender.on_commit()
     return stored
+
+
+def _supersede(newest: Delivery, now: datetime) -> None:
+    """Let go of what a newer message of its thread made old news; what is on its way is left to its sender."""
+    older = Delivery.objects.filter(
+        thread=newest.thread, pk__lt=newest.pk, state=State.QUEUED, supersedable=True
+    ).order_by("pk")
+    # One by one in their order, and none that a worker takes at this moment.
+    ids = list(older.select_for_update(skip_locked=True).values_list("pk", flat=True))
+    Delivery.objects.filter(pk__in=ids).update(
+        state=State.SUPPRESSED, suppressed_because=SUPERSEDED.format(newest.pk), finished_at=now
+    )
+
+
+def _find_newer(delivery: Delivery) -> int | None:
+    """Return the newest message that makes this one old news, None if there is none."""
+    if not (delivery.thread and delivery.supersedable):
+        return None
+    newer = Delivery.objects.filter(thread=delivery.thread, pk__gt=delivery.pk, supersedes=True)
+    unfinished = newer.filter(state__in=[State.QUEUED, State.SENDING])
+    return unfinished.order_by("-pk").values_list("pk", flat=True).first()
+
+
+def _key_thread(thread: str) -> str:
+    return hashlib.sha256(thread.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
 def _key_lane(lane: str) -> str:
@@ -332,6 +377,8 @@ def _conclude(delivery: Delivery, *, outcome: Outcome, detail: str, now: datetim
     elif outcome == Outcome.PERMANENT or again is None:
         state = State.FAILED
         logger.error("delivery %s to %s failed: %s", delivery.pk, delivery.recipient, detail)
+    elif newer := _find_newer(delivery):
+        state, delivery.suppressed_because = State.SUPPRESSED, SUPERSEDED.format(newer)
     else:
         state, delivery.due_at = State.QUEUED, again
     if state not in TRANSITIONS[State(delivery.state)]:

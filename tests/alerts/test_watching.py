@@ -9,18 +9,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.cache import cache
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
 from alerts.models import AlertGroup, Rule
 from alerts.services.watching import WATCHED_QUEUES, find_last_watch, keep_watch
 from alerts.watching import Facts, find_problems
+from config.deliveries.enums import Channel
 from config.deliveries.models import Delivery
+from config.deliveries.sending import send_due_deliveries
+from config.deliveries.services import queue_delivery
 from config.settings import OPTION
 from tests.support.alerts import make_rule
 from tests.support.receiver import Receiver, run_receiver
+from tests.support.smtp import find_free_port
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 WELL = Facts(
@@ -50,6 +55,7 @@ def test_find_problems__all_well__none() -> None:
         ({"queues": {"deliver": LONG_AGO}}, "“deliver” has ended for 600 s"),
         ({"queues": {"deliver": None}}, "“deliver” has ended yet"),
         ({"failed_ways": ("email",)}, "Every email message of the last hour failed."),
+        ({"stuck_ways": ("email",)}, "Messages by email are tried again and again; none has gone out lately."),
     ],
 )
 def test_find_problems__one_thing_wrong__named(change: dict[str, Any], words: str) -> None:
@@ -69,6 +75,10 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 def _working(db: None) -> None:
     """Rules are evaluated and workers live."""
     make_rule()
+    _live()
+
+
+def _live() -> None:
     Rule.objects.update(last_evaluated_at=timezone.now())
     for queue in WATCHED_QUEUES:
         cache.set(f"heartbeat:{queue}", time.time())
@@ -98,6 +108,32 @@ def test_keep_watch__every_mail_fails__says_so_until_one_goes_out(outside: Recei
     Delivery.objects.create(idempotency_key="2", state="sent", **fields)
     assert keep_watch(now=now).problems == ()
     assert len(outside.requests) == 1
+
+
+@pytest.mark.usefixtures("_working")
+def test_keep_watch__mail_server_is_away__says_so_while_mails_are_still_tried(outside: Receiver) -> None:
+    start = timezone.now()
+    with override_settings(EMAIL_PORT=find_free_port()), time_machine.travel(start, tick=False) as clock:
+        queue_delivery(channel=Channel.EMAIL, recipient="a@example.com", idempotency_key="1", subject="x", text="x")
+        problems = []
+        for minute in range(8):
+            clock.move_to(start + timedelta(minutes=minute))
+            send_due_deliveries(turn_seconds=10)
+            _live()
+            problems.append(keep_watch(now=timezone.now()).problems)
+    words = "Messages by email are tried again and again; none has gone out lately."
+    assert problems == [()] * 6 + [(words,)] * 2
+
+
+@pytest.mark.usefixtures("_working")
+def test_keep_watch__one_service_does_not_answer__named_although_others_do() -> None:
+    now = timezone.now()
+    fields = {"channel": "apprise", "created_at": now - timedelta(minutes=6)}
+    Delivery.objects.create(idempotency_key="1", lane="x", recipient="+49 1", attempt_count=3, **fields)
+    Delivery.objects.create(idempotency_key="2", lane="y", recipient="Slack", attempt_count=3, **fields)
+    sent = {"state": "sent", "attempt_count": 1, "finished_at": now}
+    Delivery.objects.create(idempotency_key="3", lane="y", recipient="Slack", **sent, **fields)
+    assert keep_watch(now=now).problems == ("Messages by +49 1 are tried again and again; none has gone out lately.",)
 
 
 @pytest.mark.usefixtures("_working")

@@ -617,3 +617,58 @@ def _allow_private_as_before() -> Iterator[None]:
     before = OPTION["WEBHOOK_ALLOW_PRIVATE"]
     yield
     OPTION["WEBHOOK_ALLOW_PRIVATE"] = before
+
+
+def test_thread__older_one_waits_for_its_next_attempt__newer_one_stays_behind_it() -> None:
+    OPTION["WEBHOOK_ALLOW_PRIVATE"] = True
+    with run_receiver() as receiver:
+        receiver.answer = lambda _: (503, {}, b"")
+        queue_webhook(receiver, idempotency_key="1", payload={"n": 1}, thread="group 1")
+        assert send() == 1
+        queue_webhook(receiver, idempotency_key="2", payload={"n": 2}, thread="group 1")
+        queue_webhook(receiver, idempotency_key="3", payload={"n": 3}, thread="group 2")
+        receiver.answer = lambda _: (200, {}, b"")
+        assert (send(), [json.loads(each.body)["n"] for each in receiver.requests]) == (1, [1, 3])
+        assert measure_ledger().oldest_due == Delivery.objects.get(idempotency_key="1").due_at
+        Delivery.objects.filter(idempotency_key="1").update(due_at=timezone.now())
+        assert (send(), [json.loads(each.body)["n"] for each in receiver.requests]) == (2, [1, 3, 1, 2])
+
+
+def test_thread__newer_one_says_what_is_true__older_news_stay_here() -> None:
+    OPTION["WEBHOOK_ALLOW_PRIVATE"] = True
+    with run_receiver() as receiver:
+        receiver.answer = lambda _: (503, {}, b"")
+        first = queue_webhook(receiver, idempotency_key="1", thread="t", supersedable=True)
+        end = queue_webhook(receiver, idempotency_key="2", thread="t")
+        send()
+        elsewhere = queue_webhook(receiver, idempotency_key="3", thread="u", supersedable=True)
+        newest = queue_webhook(receiver, idempotency_key="4", thread="t", supersedes=True)
+        assert (reread(first).state, reread(first).suppressed_because) == (
+            State.SUPPRESSED,
+            f"Message {newest.pk} is newer and says what is true by now.",
+        )
+        assert [reread(each).state for each in (end, elsewhere, newest)] == [State.QUEUED] * 3
+
+
+def test_thread__newer_one_is_queued_while_the_older_is_on_its_way__older_is_not_tried_again() -> None:
+    first = queue_mail(idempotency_key="1", thread="t", supersedable=True)
+    claim = services.claim_delivery()
+    assert claim is not None
+    newer = queue_mail(idempotency_key="2", thread="t", supersedes=True)
+    assert services.claim_delivery() is None
+    services.finish_delivery(claim=claim, outcome=Outcome.TEMPORARY, detail="451 busy")
+    assert (reread(first).state, outcomes(first)) == (State.SUPPRESSED, [Outcome.TEMPORARY])
+    following = services.claim_delivery()
+    assert following is not None
+    assert following.delivery == newer
+
+
+def test_thread__the_older_was_sent_or_failed__says_so() -> None:
+    for number, (outcome, state) in enumerate([(Outcome.SENT, State.SENT), (Outcome.PERMANENT, State.FAILED)]):
+        first = queue_mail(idempotency_key=f"{number}a", thread=f"{number}", supersedable=True)
+        claim = services.claim_delivery()
+        assert claim is not None
+        queue_mail(idempotency_key=f"{number}b", thread=f"{number}", supersedes=True)
+        services.finish_delivery(claim=claim, outcome=outcome)
+        assert reread(first).state == state
+        assert services.claim_delivery() is not None
