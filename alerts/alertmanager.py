@@ -5,6 +5,7 @@ Beside its members stand `notification_reason`, in words (see dispatch.Reason) o
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,12 @@ NEVER = "0001-01-01T00:00:00Z"
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One alert as the outside sees it. `labels` are complete; `fired_at` and `resolved_at` are UTC."""
+    """One alert as the outside sees it. `labels` are complete; `fired_at` and `resolved_at` are UTC.
 
-    alert_id: int
+    `series` is what stays the same when what it is about ends and begins again.
+    """
+
+    series: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     fired_at: datetime
@@ -91,7 +95,7 @@ def _describe(notice: Notice) -> dict[str, Any]:
         "startsAt": write_time(notice.fired_at),
         "endsAt": NEVER if notice.resolved_at is None else write_time(notice.resolved_at),
         "generatorURL": notice.rule_url,
-        "fingerprint": f"{notice.alert_id:016x}",
+        "fingerprint": hashlib.sha256(notice.series.encode("utf-8", "surrogatepass")).hexdigest()[:16],
     }
 
 
@@ -104,7 +108,7 @@ def _common(sets: Sequence[Mapping[str, str]]) -> dict[str, str]:
 def build_test_payload(*, channel: str, public_url: str, now: datetime) -> dict[str, Any]:
     """Return a body that shows a receiver works; its one alert is resolved already, so that it wakes nobody."""
     notice = Notice(
-        alert_id=0,
+        series="test",
         labels={"alertname": "Test", "severity": "info"},
         annotations={"summary": "This is a test. Nothing is wrong."},
         fired_at=now,

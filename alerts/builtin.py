@@ -211,18 +211,19 @@ _SIGNALS = (
     ),
 )
 
-#: Seen in the last two hours and not in the last two minutes: so it is true once for a host that falls silent, and the
+#: Seen in the last two hours and not in the last minute and a half: so it is true once for a host that falls silent, and the
 #: clear condition keeps the alert until the host reports again, be it days later. (Beyond an hour a window is read by
-#: itself and makes no other rule's window longer.)
+#: itself and makes no other rule's window longer.) It is pending early, so that alerts of what runs on the host, which
+#: components hold while it is, do not come before it.
 _HOST_SILENT = BuiltinRule(
     key="host-silent",
-    version=1,
+    version=2,
     name="Host stopped reporting",
     condition="max by (host) (last_over_time(system_boot_time_seconds[2h]))"
-    " unless on (host) max by (host) (last_over_time(system_boot_time_seconds[2m]))",
-    clear_condition="max by (host) (last_over_time(system_boot_time_seconds[2m]))",
+    " unless on (host) max by (host) (last_over_time(system_boot_time_seconds[90s]))",
+    clear_condition="max by (host) (last_over_time(system_boot_time_seconds[90s]))",
     severity="critical",
-    for_seconds=MINUTE,
+    for_seconds=90,
     annotations={
         "summary": "{{ $labels.host }} stopped reporting",
         "description": "Nothing has come from this host for more than two minutes.",

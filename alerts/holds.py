@@ -12,17 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from alerts.flapping import REST, is_flapping
+from alerts.flapping import Episode, find_flapping
 from alerts.routing.components import Component, find_held
 from alerts.routing.inhibition import InhibitRule, find_inhibitors
 from alerts.routing.matchers import Matcher, matches
 
+#: What is pending for longer than this says little about what broke just now.
+PATIENCE = timedelta(minutes=5)
+
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """An alert that fires. `labels` are those of the outside; `starts` when the same series began to fire lately.
+    """An alert that fires. `labels` are those of the outside; `episodes` when the same series fired lately.
 
     `lasting`: reasons found earlier that hold until the alert is over.
     """
@@ -32,10 +35,21 @@ class Firing:
     labels: Mapping[str, str]
     summary: str
     fired_at: datetime
-    starts: Sequence[datetime] = ()
+    episodes: Sequence[Episode] = ()
     snoozed_until: datetime | None = None
     snoozed_by: str = ""
     lasting: Sequence[Reason] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """An alert that is pending and fires at `due_at` if its condition is met until then."""
+
+    alert_id: int
+    application_id: int
+    labels: Mapping[str, str]
+    summary: str
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,7 @@ class Circumstances:
     windows: Sequence[Quiet] = ()
     inhibitions: Sequence[InhibitRule] = ()
     components: Sequence[Component] = ()
+    suspects: Sequence[Suspect] = ()
 
 
 def find_reasons(alerts: Iterable[Firing], circumstances: Circumstances, *, now: datetime) -> dict[int, list[Reason]]:
@@ -90,11 +105,13 @@ def find_reasons(alerts: Iterable[Firing], circumstances: Circumstances, *, now:
         if alert.snoozed_until is not None and now < alert.snoozed_until:
             words = f"{alert.snoozed_by or 'Somebody'} snoozed it."
             reasons.append(Reason("snooze", 0, words, until=alert.snoozed_until))
-        if is_flapping(alert.starts, fired_at=alert.fired_at, now=now):
-            words = f"It began {len(alert.starts)} times within two hours."
-            reasons.append(Reason("flapping", 0, words, until=alert.fired_at + REST))
+        if flapping := find_flapping(alert.episodes, now=now):
+            words = f"It began {flapping.starts} times within two hours."
+            reasons.append(Reason("flapping", 0, words, until=flapping.until))
     inhibited = _add_inhibitions(found, everyone, circumstances)
-    _add_components(found, [alert for alert in everyone if alert.alert_id not in inhibited], circumstances)
+    free = [alert for alert in everyone if alert.alert_id not in inhibited]
+    _add_components(found, free, circumstances)
+    _add_suspicions(found, free, circumstances, now)
     return found
 
 
@@ -131,3 +148,32 @@ def _add_components(found: dict[int, list[Reason]], alerts: Sequence[Firing], ci
         is_own = cause.application_id == by_id[target].application_id
         words = f"{names[hold.cause_component_id]} is broken{f': “{cause.summary}”' if is_own else ''}."
         found[target].append(Reason("component", hold.cause_alert_id, words))
+
+
+def _add_suspicions(
+    found: dict[int, list[Reason]], alerts: Sequence[Firing], circumstances: Circumstances, now: datetime
+) -> None:
+    """Let what fires wait for what it needs, if that is about to be found broken: a host takes longer to miss than a check.
+
+    Never for longer than PATIENCE: then, or when the pending alert ends, it is told.
+    """
+    suspects = {one.alert_id: one for one in circumstances.suspects if now < one.due_at <= now + PATIENCE}
+    if not suspects:
+        return
+    names = {component.component_id: component.name for component in circumstances.components}
+    labelled = [
+        *((alert.alert_id, alert.labels) for alert in alerts),
+        *((pk, one.labels) for pk, one in suspects.items()),
+    ]
+    applications = {alert.alert_id: alert.application_id for alert in alerts}
+    for target, hold in find_held(circumstances.components, labelled).items():
+        suspect = suspects.get(hold.cause_alert_id)
+        if suspect is None or target not in applications or _is_held_by_component(found[target]):
+            continue
+        is_own = suspect.application_id == applications[target]
+        words = f"{names[hold.cause_component_id]} may be broken{f': “{suspect.summary}”' if is_own else ''}."
+        found[target].append(Reason("component", suspect.alert_id, words, until=suspect.due_at))
+
+
+def _is_held_by_component(reasons: Iterable[Reason]) -> bool:
+    return any(reason.kind == "component" for reason in reasons)

@@ -58,9 +58,13 @@ def merge_ways(recipients: Iterable[Recipient]) -> list[Recipient]:
     return list({each.way: each for each in recipients}.values())
 
 
-def rank_way(recipient: Recipient) -> tuple[bool, bool]:
-    """Of several ways to one address the highest wins: a person's own over a channel's, by name over being on call."""
-    return recipient.channel_id == 0, recipient.roster_id == 0
+def rank_way(recipient: Recipient) -> tuple[int, ...]:
+    """Of several ways to one address the highest wins: a person's own over a channel's, by name over being on call.
+
+    Among the rest it is the oldest.
+    """
+    is_own, is_named = recipient.channel_id == 0, recipient.roster_id == 0
+    return is_own, is_named, -recipient.channel_id, -recipient.person_id, -recipient.roster_id
 
 
 def recipient_of_told(told: dict[str, Any], *, secret: str = "", obstacle: str = "") -> Recipient:

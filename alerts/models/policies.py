@@ -60,8 +60,10 @@ class Policy(models.Model):
     ack_expiry_seconds = models.PositiveIntegerField(
         "an acknowledgement ends after (seconds)", null=True, blank=True, validators=[MinValueValidator(60)]
     )
-    turn = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Whose turn it is in its round-robin steps."
+    turns = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text="How often its round-robin steps took turns, by the people they take turns of.",
     )
     builtin_key = models.CharField(max_length=100, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

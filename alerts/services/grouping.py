@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from alerts.alertmanager import outside_labels
 from alerts.destinations import GROUP_BY, Destination, hash_group, of_channels, pick_group_labels
@@ -106,6 +107,18 @@ def describe_policy(policy: Policy) -> Destination:
         ack_reminder_seconds=policy.ack_reminder_seconds,
         ack_expiry_seconds=policy.ack_expiry_seconds,
     )
+
+
+def read_plan_anew(group: AlertGroup) -> dict[str, Any]:
+    """Return a group's plan as its destination is by now; the plan it has, if its destination is gone."""
+    kind, _, number = group.destination.partition(":")
+    now: Destination | None = describe_default() if kind == "default" else None
+    if kind == "policy" and (policy := Policy.objects.filter(pk=number).first()) is not None:
+        now = describe_policy(policy)
+    elif kind == "rule" and (rule := Rule.objects.filter(pk=number).first()) is not None:
+        own = _find_own_destination(rule)
+        now = own if own is not None and own.key == group.destination else None
+    return now.snapshot() if now is not None else dict(group.plan)
 
 
 def default_timings() -> Timings:

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from alerts.enums import AlertState, GroupState, HoldKind
-from alerts.flapping import WINDOW
-from alerts.holds import Circumstances, Firing, Quiet, Reason, find_reasons
+from alerts.flapping import DAY, Episode
+from alerts.holds import Circumstances, Firing, Quiet, Reason, Suspect, find_reasons
 from alerts.models import Alert, AlertGroup, Component, GroupMember, Hold, Silence
 from alerts.routing import components
 from alerts.routing.matchers import MatcherInvalid, parse_matchers
@@ -22,16 +22,22 @@ from monitoring.uptime.selectors import describe_open_windows, find_dropping_win
 
 logger = logging.getLogger(__name__)
 
-#: When series of firing alerts began to fire lately: how often each, by rule or source, application and series.
-_STARTS_SQL = """
-SELECT firing.id, array_agg(earlier.fired_at)
+#: When series of firing alerts fired lately, if more than once: by rule or source, cause, application and series.
+_EPISODES_SQL = """
+SELECT firing.id, array_agg(earlier.fired_at ORDER BY earlier.id), array_agg(earlier.resolved_at ORDER BY earlier.id)
 FROM alerts_alert AS firing JOIN alerts_alert AS earlier
     ON earlier.rule_id IS NOT DISTINCT FROM firing.rule_id AND earlier.source = firing.source
-    AND earlier.application_id = firing.application_id
+    AND earlier.application_id = firing.application_id AND earlier.cause = firing.cause
     AND earlier.fingerprint = firing.fingerprint AND earlier.fired_at > %(since)s
 WHERE firing.state = 'firing' AND firing.fired_at > %(since)s
 GROUP BY firing.id HAVING count(*) > 1
 """
+
+
+#: Alerts that are pending for longer are not read; their rules wait for hours.
+PENDING_WITHIN = timedelta(hours=2)
+#: An alert fires at the first evaluation after its time; a hold must not end in between.
+EVALUATION_TAKES = timedelta(seconds=45)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ def keep_holds(*, holds: Holds, now: datetime) -> int:
     ended = [hold for key, hold in open_ones.items() if key not in wanted]
     Hold.objects.bulk_create(began, ignore_conflicts=True)
     changed = [hold for key, hold in open_ones.items() if key in wanted and _follow(hold, wanted[key])]
-    Hold.objects.bulk_update(changed, ["until", "lasts"])
+    Hold.objects.bulk_update(changed, ["until", "lasts", "text"])
     Hold.objects.filter(pk__in=[hold.pk for hold in ended], ended_at=None).update(ended_at=now)
     freed = {hold.alert_id for hold in ended} - {key[0] for key in wanted}
     return _release(freed, now) if freed else 0
@@ -96,19 +102,20 @@ def read_circumstances(*, now: datetime) -> Circumstances:
         windows=_read_windows(now),
         inhibitions=[rule for _, rule in read_inhibitions()],
         components=read_components(),
+        suspects=_list_pending(now),
     )
 
 
 def _follow(hold: Hold, reason: Reason) -> bool:
     """Bring an open hold up to date with its cause; return whether that changed anything."""
-    if (hold.until, hold.lasts) == (reason.until, reason.lasts):
+    if (hold.until, hold.lasts, hold.text) == (reason.until, reason.lasts, reason.text):
         return False
-    hold.until, hold.lasts = reason.until, reason.lasts
+    hold.until, hold.lasts, hold.text = reason.until, reason.lasts, reason.text
     return True
 
 
 def _list_firing(now: datetime) -> list[Firing]:
-    starts, lasting = _read_starts(now), _read_lasting()
+    episodes, lasting = _read_episodes(now), _read_lasting()
     alerts = Alert.objects.filter(state=AlertState.FIRING).select_related("application").order_by("pk")
     return [
         Firing(
@@ -117,7 +124,7 @@ def _list_firing(now: datetime) -> list[Firing]:
             labels=label_alert(alert),
             summary=alert.summary,
             fired_at=alert.fired_at or alert.active_since,
-            starts=starts.get(alert.pk, ()),
+            episodes=episodes.get(alert.pk, ()),
             snoozed_until=alert.snoozed_until,
             snoozed_by=alert.snoozed_name,
             lasting=lasting.get(alert.pk, ()),
@@ -126,10 +133,28 @@ def _list_firing(now: datetime) -> list[Firing]:
     ]
 
 
-def _read_starts(now: datetime) -> dict[int, list[datetime]]:
+def _list_pending(now: datetime) -> list[Suspect]:
+    """Return what is about to fire; without components nobody waits for it."""
+    if not Component.objects.exists():
+        return []
+    pending = Alert.objects.filter(state=AlertState.PENDING, rule__isnull=False, active_since__gt=now - PENDING_WITHIN)
+    return [
+        Suspect(
+            alert_id=alert.pk,
+            application_id=alert.application_id,
+            labels=label_alert(alert),
+            summary=alert.summary,
+            due_at=alert.active_since + timedelta(seconds=alert.rule.for_seconds) + EVALUATION_TAKES,
+        )
+        for alert in pending.select_related("rule", "application").order_by("pk")
+        if alert.rule is not None
+    ]
+
+
+def _read_episodes(now: datetime) -> dict[int, list[Episode]]:
     with connection.cursor() as cursor:
-        cursor.execute(_STARTS_SQL, {"since": now - WINDOW})
-        return dict(cursor.fetchall())
+        cursor.execute(_EPISODES_SQL, {"since": now - DAY})
+        return {pk: [Episode(*times) for times in zip(*rows, strict=True)] for pk, *rows in cursor.fetchall()}
 
 
 def _read_silences(now: datetime) -> list[Quiet]:

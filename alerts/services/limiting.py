@@ -49,11 +49,25 @@ class Gate:
             for channel_id, at in lately.values_list("channel_id", "at"):
                 self._sent[channel_id].append(at)
 
-    def choose_ways(self, recipients: Sequence[Recipient]) -> list[Recipient]:
-        """Return each address once, by the best of the ways to it that are still open; by one that is not, if none is."""
-        ranked = sorted(recipients, key=lambda each: (self._find_gone(each) is None, *rank_way(each)))
-        best = {each.key: each for each in ranked}
-        return [best[key] for key in dict.fromkeys(each.key for each in recipients)]
+    def choose_ways(self, recipients: Sequence[Recipient], firing: Sequence[Alert]) -> list[Recipient]:
+        """Return each address once, by the best of the ways to it: one that is open, else one that will be, else any.
+
+        Of several that are, see rank_way.
+        """
+        ranked = [((*self._rank(each, firing), *rank_way(each)), each) for each in recipients]
+        best: dict[tuple[str, str], tuple[tuple[int, ...], Recipient]] = {}
+        for rank, each in ranked:
+            if each.key not in best or rank > best[each.key][0]:
+                best[each.key] = rank, each
+        return [each for _, each in best.values()]
+
+    def _rank(self, recipient: Recipient, firing: Sequence[Alert]) -> tuple[bool, bool, bool]:
+        """Say of a way whether whoever it is for is still there, whether it leads anywhere, and whether it is open now."""
+        return (
+            self._find_gone(recipient) is None,
+            not recipient.obstacle,
+            self.judge(recipient, firing) is None,
+        )
 
     def judge(self, recipient: Recipient, firing: Sequence[Alert]) -> Held | None:
         """Return why a recipient is not told now that alerts fire, None if it is."""

@@ -21,7 +21,7 @@ from alerts import escalation
 from alerts.channel_limits import Held
 from alerts.destinations import read_plan
 from alerts.dispatch import Known, Member, Notice, Reason, find_next_look, find_notice, wants_attention
-from alerts.enums import AlertState, GroupState
+from alerts.enums import AlertState, GroupState, Severity
 from alerts.escalation import Cursor, Step, StepKind
 from alerts.models import Alert, AlertGroup, GroupMember
 from alerts.models import Notice as NoticeRow
@@ -29,6 +29,7 @@ from alerts.recipients import Recipient, Way, merge_ways, recipient_of_told
 from alerts.runs import has_listened
 from alerts.services.alerts import expire_acknowledgements
 from alerts.services.failing import tell_owners_of_failures
+from alerts.services.grouping import read_plan_anew
 from alerts.services.guarding import guard, only_one
 from alerts.services.holding import Holds, find_holds, keep_holds
 from alerts.services.incoming import expire_alerts
@@ -142,7 +143,7 @@ def look_at_group(*, group_id: int, holds: Holds, now: datetime) -> int | None:
 
 
 def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Member], now: datetime) -> int:
-    timings, steps = read_plan(group.plan)
+    timings, _ = read_plan(group.plan)
     known = Known(frozenset(group.known_firing), group.notified_at)
     is_look = group.look_at <= now
     if not is_look:
@@ -155,8 +156,9 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
     if notice is not None and not engaged and group.step_at is None:
         # It reached nobody so far: whoever can be reached by now is called.
         group.covered = []
-    called = merge_ways(_escalate(group, steps, members, now) if is_look or group.step_at is not None else [])
-    change = hand_over(engaged, group=group, now=now) if notice is not None else HandOver()
+    severity = _find_worst(rows, members)
+    called = merge_ways(_escalate(group, rows, members, severity, now) if is_look or group.step_at is not None else [])
+    change = hand_over(engaged, severity=severity, now=now) if notice is not None else HandOver()
     if notice is not None and notice.reason is Reason.RESOLVED:
         # An end calls nobody.
         change = replace(change, fresh=())
@@ -184,23 +186,47 @@ def _tell_deferred(group: AlertGroup, firing: frozenset[int], rows: Sequence[Gro
     due = [each for each in take_deferred(group, now) if any(each.key not in _told_keys(row) for row in news)]
     if all(row.alert.acknowledged_at is not None for row in news):
         return 0
-    return _queue(group, Notice(Reason.LATER, firing, frozenset()), due, rows, now)
+    # The way on which it waited may be closed by now, and another one to the same address open.
+    waited = {each.key for each in due}
+    others = [each for each in map(recipient_of_told, group.engaged) if each.key in waited]
+    return _queue(group, Notice(Reason.LATER, firing, frozenset()), merge_ways([*due, *others]), rows, now)
 
 
-def _escalate(group: AlertGroup, steps: Sequence[Step], members: Sequence[Member], now: datetime) -> list[Recipient]:
-    """Take the steps that are due; return whom they call. An alert that was not covered begins the policy anew."""
+def _find_worst(rows: Sequence[GroupMember], members: Sequence[Member]) -> Severity:
+    """Return the worst severity of what fires and is not held, by which people choose how they are reached."""
+    spoken = {one.alert_id for one in members if one.is_firing and not one.is_held}
+    return max((_severity_of(row) for row in rows if row.alert_id in spoken), key=_RANK.index, default=Severity.INFO)
+
+
+_RANK = list(Severity)
+
+
+def _severity_of(row: GroupMember) -> Severity:
+    return Severity(row.alert.severity)
+
+
+def _escalate(
+    group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Member], severity: Severity, now: datetime
+) -> list[Recipient]:
+    """Take the steps that are due; return whom they call.
+
+    The policy begins anew, and as it is by now, for an alert that nobody was looked for yet while nobody is being looked for,
+    and for one that is worse than those for which somebody is: people may want to be reached otherwise then.
+    """
     needy = wants_attention(members)
     if not needy:
         group.step_at, group.covered = None, []
         return []
     covered = set(group.covered)
-    if not needy & covered:
+    if not needy & covered or _is_worse(rows, needy - covered, than=needy & covered):
+        group.plan = read_plan_anew(group)
         cursor, due = Cursor(), now
     elif group.step_at is None or group.step_at > now:
         group.covered = sorted(needy | covered)
         return []
     else:
         cursor, due = Cursor(group.step_position, group.step_rounds, group.step_waited), group.step_at
+    _, steps = read_plan(group.plan)
     turn = escalation.advance(
         steps, cursor, now=max(now, due), count_since=lambda span: _count_begun(group, now - span)
     )
@@ -210,10 +236,21 @@ def _escalate(group: AlertGroup, steps: Sequence[Step], members: Sequence[Member
         turn.cursor.waited,
     )
     group.step_at, group.covered = turn.due_at, sorted(needy | covered)
-    return [recipient for step in turn.take for recipient in _take_step(group, step, needy, now)]
+    return [recipient for step in turn.take for recipient in _take_step(group, step, needy, severity, now)]
 
 
-def _take_step(group: AlertGroup, step: Step, needy: Iterable[int], now: datetime) -> list[Recipient]:
+def _is_worse(rows: Sequence[GroupMember], ids: Iterable[int], *, than: Iterable[int]) -> bool:
+    """Say whether the worst of some alerts is worse than all of others."""
+    new, old = (
+        max((_RANK.index(_severity_of(row)) for row in rows if row.alert_id in some), default=-1)
+        for some in (ids, than)
+    )
+    return new > old
+
+
+def _take_step(
+    group: AlertGroup, step: Step, needy: Iterable[int], severity: Severity, now: datetime
+) -> list[Recipient]:
     if step.kind is StepKind.DECLARE_INCIDENT:
         publish(
             type="alert.incident_wanted",
@@ -221,7 +258,7 @@ def _take_step(group: AlertGroup, step: Step, needy: Iterable[int], now: datetim
             application_id=group.application_id,
         )
         return []
-    return reach(step, group=group, now=now)
+    return reach(step, group=group, severity=severity, now=now)
 
 
 def _count_begun(group: AlertGroup, since: datetime) -> int:
@@ -244,10 +281,12 @@ def _queue(
     """
     firing = [row for row in rows if row.alert_id in notice.firing]
     ended = [row for row in rows if row.alert_id in notice.resolved]
-    gate = Gate(recipients, now=now, relieved=relieved)
+    secrets = read_secrets(recipients)
+    ready = [secrets(each) for each in recipients]
+    gate = Gate(ready, now=now, relieved=relieved)
     plans = [
         plan
-        for each in gate.choose_ways(recipients)
+        for each in gate.choose_ways(ready, [row.alert for row in firing])
         if (plan := _plan(notice, each, firing, ended, gate, is_called=each.key in called))
     ]
     for plan in plans:
@@ -267,7 +306,6 @@ def _queue(
         firing=sorted(notice.firing),
         resolved=sorted(notice.resolved),
     )
-    secrets = read_secrets(plan.recipient for plan in plans)
     press, told, sent = Press(), [], 0
     for plan in plans:
         bulletin = Bulletin(
@@ -278,17 +316,16 @@ def _queue(
             resolved=[row.alert for row in plan.ended],
             at=now,
         )
-        ready = secrets(plan.recipient)
         if plan.held is not None:
             # The ends of what it was told of go out all the same.
-            press.queue(replace(bulletin, resolved=[]), recipient=ready, held_because=plan.held.reason)
+            press.queue(replace(bulletin, resolved=[]), recipient=plan.recipient, held_because=plan.held.reason)
             bulletin = replace(bulletin, firing=[])
-        elif not ready.obstacle:
+        elif not plan.recipient.obstacle:
             told.append(plan.recipient)
             if plan.is_news:
                 gate.count(plan.recipient, stored)
         if bulletin.alerts:
-            press.queue(bulletin, recipient=ready, is_whole=plan.held is None)
+            press.queue(bulletin, recipient=plan.recipient, is_whole=plan.held is None)
             sent += 1
     _remember_told(firing, told)
     return sent

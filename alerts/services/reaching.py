@@ -8,35 +8,36 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.contrib.auth import get_user_model
-from django.db.models import F
 
 from alerts.channel_parts import BY_APPRISE
-from alerts.enums import AlertState, ChannelKind, Severity
+from alerts.enums import ChannelKind, Severity
 from alerts.escalation import Step, StepKind
-from alerts.models import Alert, AlertGroup, Channel, ContactMethod, OnCallSchedule, Policy
+from alerts.models import AlertGroup, Channel, ContactMethod, OnCallSchedule, Policy
 from alerts.recipients import Recipient, Way, merge_ways
 from alerts.rosters import find_on_call
 from alerts.selectors import ChannelSecrets, list_channel_recipients, list_people_recipients, read_contact_secret
 
 
-def reach(step: Step, *, group: AlertGroup, now: datetime) -> list[Recipient]:
-    """Return whom a step reaches now. Channels that are switched off rest; a round-robin step passes its turn on."""
+def reach(step: Step, *, group: AlertGroup, severity: Severity, now: datetime) -> list[Recipient]:
+    """Return whom a step reaches now, people as they want to be for a severity.
+
+    Channels that are switched off rest; a round-robin step passes its turn on.
+    """
     match step.kind:
         case StepKind.CHANNEL:
             return list_channel_recipients(Channel.objects.filter(pk__in=step.targets, enabled=True))
         case StepKind.PERSON:
-            return _reach_people(step.targets, group, now)
+            return _reach_people(step.targets, group, severity, now)
         case StepKind.TEAM:
             people = get_user_model().objects.filter(groups__in=step.targets, is_active=True).distinct()
-            return _reach_people(people.values_list("pk", flat=True), group, now)
+            return _reach_people(people.values_list("pk", flat=True), group, severity, now)
         case StepKind.ROUND_ROBIN:
             active = set(
                 get_user_model().objects.filter(pk__in=step.targets, is_active=True).values_list("pk", flat=True)
             )
             there = [each for each in step.targets if each in active]
-            return _reach_people([_take_turn(there, group)] if there else [], group, now)
+            return _reach_people([_take_turn(there, group)] if there else [], group, severity, now)
         case StepKind.SCHEDULE:
-            severity = _find_severity(group)
             return merge_ways(found for each in step.targets for found in _reach_on_call(each, severity, now))
     return []
 
@@ -49,7 +50,7 @@ class HandOver:
     relieved: frozenset[Way] = frozenset()
 
 
-def hand_over(engaged: Iterable[Recipient], *, group: AlertGroup, now: datetime) -> HandOver:
+def hand_over(engaged: Iterable[Recipient], *, severity: Severity, now: datetime) -> HandOver:
     """Return who is on call now in the schedules because of which a group's people were told.
 
     While nobody is on call who can be reached, those who were told go on being told.
@@ -58,7 +59,6 @@ def hand_over(engaged: Iterable[Recipient], *, group: AlertGroup, now: datetime)
     for each in engaged:
         if each.roster_id:
             by_roster[each.roster_id].append(each)
-    severity = _find_severity(group) if by_roster else ""
     fresh: list[Recipient] = []
     relieved: set[Way] = set()
     for roster_id, told in by_roster.items():
@@ -101,13 +101,6 @@ def _read_channels(channel_ids: Iterable[int]) -> dict[int, ChannelSecrets]:
     return {channel.pk: ChannelSecrets(channel) for channel in Channel.objects.filter(pk__in=channel_ids)}
 
 
-def _find_severity(group: AlertGroup) -> str:
-    """Return the worst severity that fires in a group."""
-    firing = Alert.objects.filter(memberships__group=group, memberships__is_done=False, state=AlertState.FIRING)
-    found = set(firing.values_list("severity", flat=True))
-    return next((severity.value for severity in reversed(Severity) if severity in found), Severity.INFO.value)
-
-
 def _reach_on_call(schedule_id: int, severity: str, now: datetime) -> list[Recipient]:
     """Return who is on call at this moment; if nobody is, one that can't be reached, so that the ledger says why."""
     people = find_on_call(schedule_id, now)
@@ -120,9 +113,9 @@ def _reach_on_call(schedule_id: int, severity: str, now: datetime) -> list[Recip
     return [Recipient(0, name, ChannelKind.EMAIL, f"on call: {name}", obstacle=why)]
 
 
-def _reach_people(user_ids: Iterable[int], group: AlertGroup, now: datetime) -> list[Recipient]:
+def _reach_people(user_ids: Iterable[int], group: AlertGroup, severity: Severity, now: datetime) -> list[Recipient]:
     """Return how people are reached; if none of them is there any more, one that can't be, so that the ledger says why."""
-    found = list_people_recipients(user_ids, _find_severity(group))
+    found = list_people_recipients(user_ids, severity)
     if found:
         return found
     name = f"{group.policy_name}, {now:%H:%M:%S}"
@@ -130,7 +123,11 @@ def _reach_people(user_ids: Iterable[int], group: AlertGroup, now: datetime) -> 
 
 
 def _take_turn(people: Sequence[int], group: AlertGroup) -> int:
-    policy_id = int(group.destination.partition(":")[2])
-    Policy.objects.filter(pk=policy_id).update(turn=F("turn") + 1)
-    turn = Policy.objects.filter(pk=policy_id).values_list("turn", flat=True).first() or 1
-    return people[(turn - 1) % len(people)]
+    """Return whose turn it is. Each set of people takes turns of its own, so that several such steps don't count together."""
+    among = ",".join(str(each) for each in people)
+    policy = Policy.objects.select_for_update().filter(pk=int(group.destination.partition(":")[2])).first()
+    if policy is None:
+        return people[0]
+    turn = int(policy.turns.get(among, 0))
+    Policy.objects.filter(pk=policy.pk).update(turns={**policy.turns, among: turn + 1})
+    return people[turn % len(people)]

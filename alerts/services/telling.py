@@ -146,7 +146,7 @@ def describe_notice(alert: Alert) -> alertmanager.Notice:
     """Return an alert as the outside sees it."""
     assert alert.fired_at is not None, "only alerts that fire are told of"
     return alertmanager.Notice(
-        alert_id=alert.pk,
+        series=f"{alert.source}/{alert.cause}/{alert.application_id}/{alert.fingerprint}/{alert.name}",
         labels=label_alert(alert),
         annotations={**alert.annotations, **_list_missing(alert)},
         fired_at=alert.fired_at,

@@ -298,6 +298,54 @@ def test_outage__host_with_thirty_children__one_page_and_later_the_one_that_stay
     ]
 
 
+def test_outage__host_is_missed_later_than_what_runs_on_it__one_page_all_the_same(application: Application) -> None:
+    make_rule("host_down > 0", name="Host down", severity="critical", for_seconds=90)
+    make_rule("load > 1", name="Service down")
+    host = make_component("Host", 'alertname="Host down"')
+    for number in range(30):
+        make_component(f"Service {number}", f'alertname="Service down", host="s{number}"', host)
+    report(application, 1, name="host_down", host="metal")
+    for number in range(30):
+        report(application, 3, host=f"s{number}")
+    for second in range(0, 181, 15):
+        evaluate(second)
+        tell(second)
+        assert not any("Service" in subject for subject in subjects())
+
+    assert subjects() == ["Critical: Host down (host=metal) for 1 min 30 s"]
+    held = Hold.objects.filter(kind=HoldKind.COMPONENT, ended_at=None)
+    assert set(held.values_list("text", "until")) == {("Host is broken: “Host down (host=metal)”.", None)}
+    assert held.count() == 30
+
+
+def test_component__what_it_needs_was_only_suspected__told_when_that_is_over(application: Application) -> None:
+    make_rule("host_down > 0", name="Host down", severity="critical", for_seconds=90)
+    make_rule("load > 1", name="Service down")
+    make_component("Service", 'alertname="Service down"', make_component("Host", 'alertname="Host down"'))
+    report(application, 1, name="host_down", host="metal")
+    report(application, 3, host="s1")
+    evaluate(0)
+    tell_until(30)
+    assert subjects() == []
+    (hold,) = Hold.objects.all()
+    assert (hold.text, hold.until) == ("Host may be broken: “Host down (host=metal)”.", moment(90 + 45))
+    report(application, 0, name="host_down", host="metal", at=40)
+    evaluate(45)
+    tell(45)
+    assert subjects() == ["Warning: Service down (host=s1)"]
+
+
+def test_component__what_it_needs_is_pending_for_long__does_not_wait(application: Application) -> None:
+    make_rule("host_down > 0", name="Host down", severity="critical", for_seconds=HOUR)
+    make_rule("load > 1", name="Service down")
+    make_component("Service", 'alertname="Service down"', make_component("Host", 'alertname="Host down"'))
+    report(application, 1, name="host_down", host="metal")
+    report(application, 3, host="s1")
+    evaluate(0)
+    tell_until(30)
+    assert subjects() == ["Warning: Service down (host=s1)"]
+
+
 def test_component__deleted_above__what_it_held_is_told(application: Application) -> None:
     make_rule("load > 1", name="Load")
     host = make_component("Host", 'host="metal"')

@@ -466,7 +466,7 @@ def test_built_in_rules__dead_host__one_message() -> None:
 
     firing = Alert.objects.firing().order_by("pk").values_list("rule__builtin_key", "cause")
     assert list(firing) == [("host-silent", "condition"), ("database-connections-critical", "no_data")]
-    assert subjects() == [("ops@example.com", "Critical: erp1 stopped reporting for 1 min")]
+    assert subjects() == [("ops@example.com", "Critical: erp1 stopped reporting for 1 min 30 s")]
 
 
 def test_built_in_rules__one_of_a_kind_of_source_watches() -> None:

@@ -190,12 +190,35 @@ def test_alert__person_of_a_policy__told_by_sms_and_of_its_end(ada: User, servic
     report(application, 3)
     evaluate(0)
     tell(30)
+    send_due_deliveries(turn_seconds=30)
     report(application, 0, at=300)
     evaluate(300)
     tell(330)
     send_due_deliveries(turn_seconds=30)
     bodies = [parse_qs(asked.body.decode())["Body"][0] for asked in services.requests]
     assert [body.partition(":")[0] for body in bodies] == ["Critical", "Resolved"]
+
+
+def test_alert__critical_one_joins_a_group_told_by_mail__told_as_wished_for_critical_ones(
+    ada: User, services: Services
+) -> None:
+    make_sender()
+    verified(ada, "sms", NUMBER)
+    Delivery.objects.all().delete()
+    save_preference(user=ada, severity="critical", kinds=["sms"])
+    save_preference(user=ada, severity="warning", kinds=["email"])
+    policy = Policy.objects.create(name="On call", group_by=["application"])
+    PolicyStep.objects.create(policy=policy, kind="person").people.add(ada)
+    for rule in (make_rule(name="Load"), make_rule("load > 5", name="Overload", severity="critical")):
+        Rule.objects.filter(pk=rule.pk).update(policy=policy)
+    application = make_application(name="Acme")
+    report(application, 3, host="erp1")
+    evaluate(0)
+    tell(30)
+    report(application, 9, at=100, host="erp2")
+    evaluate(100)
+    tell(330)
+    assert list(Delivery.objects.order_by("pk").values_list("channel", flat=True)) == ["email", "email", "apprise"]
 
 
 def test_page__contact_and_preference__whole_way(client: Client, services: Services) -> None:

@@ -35,7 +35,7 @@ from config.actors import Actor
 from config.deliveries.enums import State
 from config.deliveries.models import Delivery
 from monitoring.applications.models import Application
-from tests.support.alerts import evaluate, make_channel, make_rule, moment, report, tell
+from tests.support.alerts import evaluate, make_channel, make_rule, moment, outgoing, report, tell
 from tests.support.metrics import NOW, make_application
 from tests.support.on_call import WEEKDAYS, utc, wall
 from tests.support.rosters import BY, make_person, make_roster, make_rota, override
@@ -381,15 +381,11 @@ def fire(policy: Policy) -> None:
     evaluate(0)
 
 
-def mails() -> list[tuple[str, str]]:
-    return list(Delivery.objects.order_by("pk").values_list("recipient", "state"))
-
-
 def test_escalation__schedule__whoever_is_on_call_is_told(anna: User, ben: User) -> None:
     schedule = make_roster(anna, ben)
     fire(reach_schedule(schedule))
     tell(30)
-    assert mails() == [(f"{on_call(schedule, moment(30))[0]}@example.com", State.QUEUED)]
+    assert outgoing() == [(f"{on_call(schedule, moment(30))[0]}@example.com", State.QUEUED)]
     assert list(list_used_schedules()) == [schedule]
 
 
@@ -399,11 +395,11 @@ def test_escalation__handoff_between_two_steps__each_at_its_moment(anna: User, b
     override(schedule, moment(600), 5, ben)
     fire(reach_schedule(schedule, waits=900))
     tell(30)
-    assert mails() == [("anna@example.com", State.QUEUED)]
+    assert outgoing() == [("anna@example.com", State.QUEUED)]
     tell(929)
-    assert len(mails()) == 1
+    assert len(outgoing()) == 1
     tell(931)
-    assert mails()[1:] == [("ben@example.com", State.QUEUED)]
+    assert outgoing()[1:] == [("ben@example.com", State.QUEUED)]
 
 
 @time_machine.travel(NOW, tick=False)
@@ -428,7 +424,7 @@ def test_repeat__on_call_in_two_schedules_and_one_handed_over__each_goes_its_way
     fire(reach_schedule(kept, handed_over))
     tell(30)
     tell(30 + 4 * HOUR)
-    assert mails() == [
+    assert outgoing() == [
         ("anna@example.com", State.QUEUED),
         ("anna@example.com", State.QUEUED),
         ("ben@example.com", State.QUEUED),
@@ -441,7 +437,7 @@ def test_repeat__nobody_is_on_call_by_then__goes_to_who_was(anna: User) -> None:
     fire(reach_schedule(schedule))
     tell(30)
     tell(30 + 4 * HOUR)
-    assert mails() == [("anna@example.com", State.QUEUED)] * 2
+    assert outgoing() == [("anna@example.com", State.QUEUED)] * 2
 
 
 @time_machine.travel(NOW, tick=False)
@@ -452,7 +448,7 @@ def test_repeat__whoever_has_it_now_cannot_be_reached__goes_to_who_was_told(anna
     fire(reach_schedule(schedule))
     tell(30)
     tell(30 + 4 * HOUR)
-    assert mails() == [("anna@example.com", State.QUEUED)] * 2
+    assert outgoing() == [("anna@example.com", State.QUEUED)] * 2
 
 
 @time_machine.travel(NOW, tick=False)
@@ -485,7 +481,7 @@ def test_end__handed_over_meanwhile__both_who_were_told_hear_of_it(anna: User, b
     report(Application.objects.get(), 0, at=5 * HOUR)
     evaluate(5 * HOUR)
     tell(6 * HOUR)
-    assert sorted(mails()[3:]) == [("anna@example.com", State.QUEUED), ("ben@example.com", State.QUEUED)]
+    assert sorted(outgoing()[3:]) == [("anna@example.com", State.QUEUED), ("ben@example.com", State.QUEUED)]
 
 
 def test_escalation__nobody_on_call__nobody_told_and_the_reason_stands_in_the_ledger(anna: User) -> None:
@@ -502,7 +498,7 @@ def test_escalation__nobody_on_call_and_hours_later__no_mail_to_nobody(anna: Use
     fire(reach_schedule(schedule))
     for second in range(30, 6 * HOUR, 300):
         tell(second)
-    assert {state for _, state in mails()} == {State.SUPPRESSED}
+    assert {state for _, state in outgoing()} == {State.SUPPRESSED}
 
 
 def test_escalation__person_on_call_without_an_address__reason_stands_in_the_ledger() -> None:
@@ -514,7 +510,7 @@ def test_escalation__person_on_call_without_an_address__reason_stands_in_the_led
 def test_escalation__two_schedules_with_one_person__told_once(anna: User) -> None:
     fire(reach_schedule(make_roster(anna), make_roster(anna)))
     tell(30)
-    assert mails() == [("anna@example.com", State.QUEUED)]
+    assert outgoing() == [("anna@example.com", State.QUEUED)]
 
 
 def test_shifts__override_of_a_schedule__apart_from_its_layers(anna: User, ben: User) -> None:

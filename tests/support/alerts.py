@@ -10,6 +10,8 @@ from alerts.models import Alert, Channel, Rule
 from alerts.services.evaluating import Run, evaluate_rules
 from alerts.services.notifying import Turn, take_turn
 from alerts.services.rules import create_rule
+from config.deliveries.enums import State
+from config.deliveries.models import Delivery
 from monitoring.applications.models import Application
 from tests.support.metrics import NOW, store
 
@@ -72,3 +74,9 @@ def make_alert(application: Application, *, rule: Rule | None = None, state: str
         **fields,
     }
     return Alert.objects.create(**{"name": values["rule"].name, **values})
+
+
+def outgoing() -> list[tuple[str, str]]:
+    """Return recipient and state of every message, in order; one that only waited for so long that a newer one replaced it is queued."""
+    rows = Delivery.objects.order_by("pk").values_list("recipient", "state", "suppressed_because")
+    return [(who, State.QUEUED if "is newer" in because else State(state)) for who, state, because in rows]

@@ -74,7 +74,7 @@ class Ledger:
     def _read_message(self, notice: Notice, row: Delivery) -> Message:
         firing, over = self._read_alerts(row)
         state = "sent"
-        if row.state == "suppressed":
+        if row.state == "suppressed" and "newer" not in row.suppressed_because:
             assert row.suppressed_because, "whatever is not sent says why"
             state = "held" if row.idempotency_key.endswith(":held") else "not sent"
         return Message(notice.group_id, notice.reason, notice.at, row.recipient, state, firing, over)
@@ -84,7 +84,7 @@ class Ledger:
         if row.payload and "alerts" in row.payload:
             found: dict[str, set[int]] = {"firing": set(), "resolved": set()}
             for alert in row.payload["alerts"]:
-                found[alert["status"]].add(int(alert["fingerprint"], 16))
+                found[alert["status"]] |= self._find(alert["annotations"]["summary"])
             return frozenset(found["firing"]), frozenset(found["resolved"])
         if "\nFiring:\n" in row.text or "\nResolved:\n" in row.text:
             _, _, body = row.text.partition("\n\n")

@@ -102,7 +102,7 @@ class Directory:
     teams: dict[int, tuple[int, ...]]
     channels: dict[int, Channel]
     rosters: dict[int, Roster] = field(default_factory=dict)
-    turns: dict[str, int] = field(default_factory=dict)
+    turns: dict[tuple[str, tuple[int, ...]], int] = field(default_factory=dict)
 
     def reach(self, step: Step, policy: str, now: datetime) -> list[Contact]:
         """Return whom a step of a policy reaches now."""
@@ -117,8 +117,8 @@ class Directory:
             case StepKind.ROUND_ROBIN:
                 chosen = self.keep_active(sorted(step.targets))
                 if chosen:
-                    turn = self.turns.get(policy, 0)
-                    self.turns[policy] = turn + 1
+                    turn = self.turns.get((policy, chosen), 0)
+                    self.turns[policy, chosen] = turn + 1
                     chosen = (chosen[turn % len(chosen)],)
             case _:
                 chosen = self.keep_active(step.targets)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from tests.alerts.weeks.clocks import MINUTE, Hours
 from tests.alerts.weeks.records import Alert
 
+TWO_HOURS = timedelta(hours=2)
 Reasons = dict[int, set[str]]
 
 
@@ -57,7 +58,7 @@ class Holding:
     needs: dict[str, list[str]]
     silences: list[Silence] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
-    starts: dict[tuple[str, int, str], list[datetime]] = field(default_factory=dict)
+    past: dict[tuple[str, int, str], list[Alert]] = field(default_factory=dict)
     dropped: set[tuple[int, int]] = field(default_factory=set)
 
     def find_held(self, alerts: Iterable[Alert], now: datetime) -> Reasons:
@@ -72,12 +73,22 @@ class Holding:
                 found[alert.pk].add("silence")
             if alert.snoozed_until is not None and now < alert.snoozed_until:
                 found[alert.pk].add("snooze")
-            lately = [start for start in self.starts[alert.series] if now - timedelta(hours=2) < start <= now]
-            if len(lately) >= 3 and now - alert.fired_at < 10 * MINUTE:
+            lately = [each for each in self.past[alert.series] if now - TWO_HOURS < each.fired_at]
+            if len(lately) >= 3 and now - alert.fired_at < self._find_patience(alert, now):
                 found[alert.pk].add("flapping")
         self._maintain(firing, found, now)
         self._inhibit(firing, found)
         return {pk: reasons for pk, reasons in found.items() if reasons}
+
+    def _find_patience(self, alert: Alert, now: datetime) -> timedelta:
+        """How long it has to stay: twice as long for each time today that it stayed although it flapped."""
+        patience = 10 * MINUTE
+        today = [each for each in self.past[alert.series] if now - timedelta(hours=24) < each.fired_at]
+        for each in today:
+            near = [one for one in today if each.fired_at - TWO_HOURS < one.fired_at <= each.fired_at]
+            if len(near) >= 3 and each.ended_at is not None and each.ended_at - each.fired_at >= patience:
+                patience += patience
+        return patience
 
     def _maintain(self, firing: list[Alert], found: Reasons, now: datetime) -> None:
         for window in self.windows:

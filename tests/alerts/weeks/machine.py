@@ -99,7 +99,13 @@ class Machine(RuleBasedStateMachine):
         moments += Hold.objects.filter(ended_at=None, until__isnull=False).values_list("until", flat=True)
         for alert in self.reference.alerts.values():
             if alert.is_firing:
-                due = (alert.remind_at, alert.acknowledged_until, alert.snoozed_until, alert.fired_at + 2 * HOUR)
+                due = (
+                    alert.remind_at,
+                    alert.acknowledged_until,
+                    alert.snoozed_until,
+                    alert.fired_at + 2 * HOUR,
+                    alert.fired_at + DAY,
+                )
                 moments += [moment for moment in due if moment]
         return min((moment for moment in moments if moment > self.now), default=self.now + 6 * HOUR)
 
@@ -137,7 +143,8 @@ class Machine(RuleBasedStateMachine):
                 where = row.application.pk, row.application.slug, row.labels["host"]
                 self.reference.begin(Alert(row.pk, row.name, *where, row.severity, step.at), _find_group)
             elif step.to_state == "resolved":
-                self.reference.alerts[row.pk].is_firing = False
+                over = self.reference.alerts[row.pk]
+                over.is_firing, over.ended_at = False, step.at
 
     def switch(self, name: str, slug: str, host: str) -> None:
         """Let a series cross its threshold."""

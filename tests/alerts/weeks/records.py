@@ -41,6 +41,7 @@ class Alert:
     severity: str
     fired_at: datetime
     is_firing: bool = True
+    ended_at: datetime | None = None
     acknowledged_by: int | None = None
     acknowledged_until: datetime | None = None
     remind_at: datetime | None = None

@@ -38,7 +38,7 @@ class Reference:
     def begin(self, alert: Alert, find_group: Callable[[str, dict[str, str], int | None], int]) -> None:
         """Note that an alert fires; `find_group` names the group of a destination, of labels and of an application."""
         self.alerts[alert.pk] = alert
-        self.holding.starts.setdefault(alert.series, []).append(alert.fired_at)
+        self.holding.past.setdefault(alert.series, []).append(alert)
         for plan in self.destinations[alert.name]:
             labels = {name: alert.labels[name] for name in plan.group_by}
             owner = alert.application if "application" in plan.group_by else None
@@ -177,7 +177,7 @@ class Reference:
         if not needy:
             group.step_at, group.attended = None, set()
             return []
-        if not needy & group.attended:
+        if self._is_worse(needy - group.attended, than=needy & group.attended):
             group.walk = walk_through(group.plan.steps, lambda since: _count(group, since))
             next(group.walk)
         elif group.step_at is None or group.step_at > now:
@@ -187,6 +187,12 @@ class Reference:
         steps, group.step_at = group.walk.send(now)
         group.attended |= needy
         return [contact for step in steps for contact in self.directory.reach(step, group.plan.name, now)]
+
+    def _is_worse(self, pks: set[int], *, than: set[int]) -> bool:
+        """Whether one of these alerts is worse than all of those."""
+        how_bad = ["info", "warning", "critical"]
+        worst = [max((how_bad.index(self.alerts[pk].severity) for pk in each), default=-1) for each in (pks, than)]
+        return worst[0] > worst[1]
 
     def _hand_over(self, group: Group, now: datetime) -> tuple[set[Contact], set[Contact]]:
         """Return who is on call now and was not told for that, and who was and is not any more."""
@@ -222,8 +228,10 @@ class Reference:
                 if ended:
                     messages.add((address, "sent", firing, ended))
                 continue
-            staying = [each for each in ways if each not in leaving and not self.directory.is_gone(each)]
-            way = max(staying or ways, key=_rank)
+            staying = {each for each in ways if each not in leaving and not self.directory.is_gone(each)}
+            reachable = {each for each in staying if not each.is_out_of_reach}
+            free = {each for each in reachable if self._find_wait(each, firing, now) is None}
+            way = max(free or reachable or staying or ways, key=_rank)
             until = self._find_wait(way, firing, now) if staying else None
             if until is not None:
                 group.deferred[address] = until, way
@@ -252,6 +260,7 @@ class Reference:
             del group.deferred[address]
         rows = [row for row in group.rows if row.alert.pk in firing and row.alert.acknowledged_by is None]
         waiting = {due[address] for address in due if any(address not in row.told for row in rows)}
+        waiting |= {each for each in group.engaged if each.address in {one.address for one in waiting}}
         self._send(group, News(LATER, firing), waiting, now)
 
     def _find_wait(self, way: Contact, firing: frozenset[int], now: datetime) -> datetime | None:
@@ -285,9 +294,9 @@ def _order(group: Group) -> tuple[datetime, int]:
     return group.due_at, group.pk
 
 
-def _rank(contact: Contact) -> tuple[bool, bool]:
-    """A person's own way before a channel's, being named before being on call."""
-    return contact.person > 0, contact.roster == 0
+def _rank(contact: Contact) -> tuple[int, ...]:
+    """A person's own way before a channel's, being named before being on call, the oldest before others."""
+    return contact.person > 0, contact.roster == 0, -contact.channel, -contact.person, -contact.roster
 
 
 def _count(group: Group, since: datetime) -> int:

@@ -159,11 +159,16 @@ class World:
             "ops": (make_channel("ops@example.com, anna@example.com", is_default=True), {}),
             "hook": (make_channel("https://hooks.example.com/alerts", kind="webhook"), {}),
             "limited": (
-                make_channel("limited@example.com", limit_count=2, limit_minutes=120),
+                make_channel("limited@example.com, ops@example.com", limit_count=2, limit_minutes=120),
                 {"limit": (2, 2 * HOUR)},
             ),
             "quiet": (
-                make_channel("quiet@example.com", quiet_from=quiet.start, quiet_until=quiet.end, quiet_zone=quiet.zone),
+                make_channel(
+                    "quiet@example.com, limited@example.com, ops@example.com",
+                    quiet_from=quiet.start,
+                    quiet_until=quiet.end,
+                    quiet_zone=quiet.zone,
+                ),
                 {"quiet": quiet},
             ),
         }
