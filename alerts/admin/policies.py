@@ -28,6 +28,7 @@ from alerts.services.policies import (
     check_policy,
     check_route,
     delete_route,
+    lock_policies,
     save_route,
 )
 from config.admin.base import BaseAdmin
@@ -160,7 +161,8 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
         ]
 
     def clean(self) -> dict[str, Any]:
-        """Nothing filled in means: nothing of its own."""
+        """Nothing filled in means: nothing of its own. From here on nobody else changes policies until this one is saved."""
+        lock_policies()
         data = super().clean() or {}
         for name in self.Meta.fields[3:]:
             if name in data and not self.data.get(name, "").strip():

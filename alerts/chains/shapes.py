@@ -63,10 +63,11 @@ def list_items(document: Item, name: str, errors: Errors, *, required: bool = Fa
         errors.add(name, "A list must stand here, or what OnCall answers, with “results”.")
     else:
         pages = {place for place, each in enumerate(value) if isinstance(each, dict) and "results" in each}
+        last = max(pages, default=None)
         for place, each in enumerate(value):
             path = f"{name}[{place}]"
             if place in pages:
-                yield from _list_page(path, each, errors, is_last=place == max(pages))
+                yield from _list_page(path, each, errors, is_last=place == last)
             else:
                 yield from _check_item(path, each, errors)
 

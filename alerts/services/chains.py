@@ -87,7 +87,6 @@ class _Plan:
     remarks: tuple[Remark, ...]
 
 
-@transaction.atomic
 def import_chains(*, document: object, application_id: int | None, replace: bool = False) -> ImportedChains:
     """Make policies of a document's chains; raise ChainFileInvalid, and store nothing, if anything in it is wrong.
 
@@ -95,8 +94,21 @@ def import_chains(*, document: object, application_id: int | None, replace: bool
     unless `replace` is chosen, and always if it belongs to somebody else. Then its steps become those of the chain; its
     grouping and patience stay. The same document twice changes nothing.
     """
-    lock_policies()
-    plans, imported = _plan(read_chains(document), application_id, replace)
+    file = read_chains(document)
+    with transaction.atomic():
+        lock_policies()
+        plans, imported = _plan(file, application_id, replace)
+        _write(plans)
+    return imported
+
+
+def preview_chains(*, document: object, application_id: int | None, replace: bool = False) -> ImportedChains:
+    """Return what import_chains would do now; raise ChainFileInvalid. Nothing is stored."""
+    return _plan(read_chains(document), application_id, replace)[1]
+
+
+def _write(plans: Iterable[_Plan]) -> None:
+    """Save what is new or changed; raise ChainFileInvalid with all that can't be saved."""
     errors = []
     for plan in plans:
         if plan.outcome in {Outcome.CREATED, Outcome.CHANGED}:
@@ -106,12 +118,6 @@ def import_chains(*, document: object, application_id: int | None, replace: bool
                 errors += [Remark(plan.chain.path, words) for words in error.errors]
     if errors:
         raise ChainFileInvalid(errors)
-    return imported
-
-
-def preview_chains(*, document: object, application_id: int | None, replace: bool = False) -> ImportedChains:
-    """Return what import_chains would do now; raise ChainFileInvalid. Nothing is stored."""
-    return _plan(read_chains(document), application_id, replace)[1]
 
 
 def _plan(file: ChainFile, application_id: int | None, replace: bool) -> tuple[list[_Plan], ImportedChains]:

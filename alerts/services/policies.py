@@ -21,8 +21,10 @@ from alerts.routing.matchers import MatcherInvalid, parse_matchers
 MAX_POLICIES = 1_000
 MAX_GROUP_LABELS = 50
 MAX_POSITION = 32_767
-#: Two changes at once could give one name twice, or hang routes below each other.
-_LOCK_POLICIES = "LOCK TABLE alerts_policy IN SHARE ROW EXCLUSIVE MODE"
+#: One advisory lock for whoever changes policies, or two at once could give one name twice. Not of the table: telling people
+#: writes to it as well, in the one turn that tells everybody, and must never wait for a change.
+_POLICIES_LOCK = 0x706F6C69
+#: Two changes at once could hang routes below each other.
 _LOCK_ROUTES = "LOCK TABLE alerts_route IN SHARE ROW EXCLUSIVE MODE"
 #: What is decided about a policy, besides its steps. Its turn is not among it: escalations move that on meanwhile.
 _FIELDS = (
@@ -117,7 +119,7 @@ def check_policy(*, policy: Policy, steps: Sequence[StepDraft]) -> None:
 
 def lock_policies() -> None:
     """Keep everybody else from changing policies until the transaction ends: for what is decided by several of them."""
-    _lock(_LOCK_POLICIES)
+    _execute("SELECT pg_advisory_xact_lock(%s)", [_POLICIES_LOCK])
 
 
 @transaction.atomic
@@ -134,7 +136,7 @@ def delete_policy(*, policy: Policy) -> None:
 @transaction.atomic
 def save_route(*, draft: RouteDraft, route: Route | None = None) -> Route:
     """Create or change a route; raise PolicyInvalid, and change nothing, if it can't hang there. New alerts go by it."""
-    _lock(_LOCK_ROUTES)
+    _execute(_LOCK_ROUTES)
     check_route(draft, route_id=route.pk if route is not None else None)
     row = Route() if route is None else Route.objects.get(pk=route.pk)
     row.name, row.matchers = draft.name.strip(), draft.matchers.strip()
@@ -224,9 +226,9 @@ def _find_strangers(policy: Policy, steps: Sequence[StepDraft]) -> Iterator[tupl
             yield "application", f"“{user.name}” names this policy and is not of this application alone."
 
 
-def _lock(statement: str) -> None:
+def _execute(statement: str, values: Sequence[Any] = ()) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(statement)
+        cursor.execute(statement, values)
 
 
 def _write_step(policy: Policy, position: int, draft: StepDraft) -> None:

@@ -169,6 +169,13 @@ def test_import__second_chain_can_not_be_saved__nothing_stored(monkeypatch: pyte
     assert Policy.objects.count() == 0
 
 
+def test_import__document_that_can_not_be_read__refused_before_anybody_waits_for_it() -> None:
+    with CaptureQueriesContext(connection) as queries, pytest.raises(ChainFileInvalid):
+        import_chains(document={}, application_id=None)
+
+    assert len(queries) == 0
+
+
 @pytest.mark.parametrize(
     ("here", "found"),
     [

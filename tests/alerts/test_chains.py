@@ -198,6 +198,13 @@ def test_lists__one_page_or_several__as_the_bare_list(users: Any) -> None:
     assert read_one(step, users=users) == read_one(step)
 
 
+def test_lists__twenty_thousand_empty_pages__read_in_one_pass() -> None:
+    pages = [make_page([], is_last=False)] * 20_000
+
+    assert errors_of(make_document(users=pages)) == ["users[19999].next"]
+    assert read_one({"type": "wait", "duration": 60}, users=[*pages, make_page(USERS)]).remarks == ()
+
+
 @pytest.mark.parametrize(
     ("document", "paths"),
     [

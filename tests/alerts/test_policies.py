@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from alerts.escalation import StepKind
 from alerts.models import Channel, Policy, Route, Rule
-from alerts.services.policies import PolicyInvalid, make_draft, save_policy
+from alerts.services.policies import _POLICIES_LOCK, PolicyInvalid, lock_policies, make_draft, save_policy
 from monitoring.applications.enums import KeyKind
 from monitoring.applications.services import issue_key
 from tests.support.alerts import make_channel, make_rule
@@ -168,6 +170,33 @@ def test_save_policy__too_many_of_one_application__refused_and_others_go_on(monk
     save_policy(policy=saved, steps=steps)
     save_policy(policy=Policy(name="Two", application=other), steps=steps)
     make()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_policies__while_they_are_changed__turns_are_taken_and_other_changes_wait() -> None:
+    policy = make()
+    telling = connection.copy()
+    try:
+        with transaction.atomic():
+            lock_policies()
+            with telling.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '500ms'")
+                cursor.execute("UPDATE alerts_policy SET turn = turn + 1")
+                with pytest.raises(OperationalError, match="lock timeout"):
+                    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_POLICIES_LOCK])
+    finally:
+        telling.close()
+    policy.refresh_from_db()
+    assert policy.turn == 1
+
+
+def test_admin__policy_being_saved__changed_by_nobody_else_meanwhile(admin_client: Client) -> None:
+    step = {"kind": "channel", "channels": [make_channel().pk]}
+
+    with CaptureQueriesContext(connection) as queries:
+        admin_client.post(reverse("admin:alerts_policy_add"), form(step))
+
+    assert sum("pg_advisory_xact_lock" in query["sql"] for query in queries) == 1
 
 
 def test_rest__policies__are_read_by_any_key(client: Client) -> None:
