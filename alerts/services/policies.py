@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,8 @@ MAX_POSITION = 32_767
 _POLICIES_LOCK = 0x706F6C69
 #: Two changes at once could hang routes below each other.
 _LOCK_ROUTES = "LOCK TABLE alerts_route IN SHARE ROW EXCLUSIVE MODE"
+#: What is known of a route by where it hangs and whose it is.
+_PLACE = ("pk", "parent_id", "application_id")
 #: What is decided about a policy, besides its steps. Its turn is not among it: escalations move that on meanwhile.
 _FIELDS = (
     "name",
@@ -175,13 +176,13 @@ def check_route(draft: RouteDraft, *, route_id: int | None) -> None:
 
 def _find_place_errors(draft: RouteDraft, route_id: int | None) -> Iterator[tuple[str, str]]:
     """Yield why a route can't hang where it is to: loops, depth, count, and whose alerts those around it take."""
-    rows = {row.pk: row for row in Route.objects.all()}
-    others = sum(row.application_id == draft.application_id for row in rows.values() if row.pk != route_id)
+    own = draft.application_id
+    rows = {row.pk: row for row in Route.objects.filter(Q(application=None) | Q(application_id=own)).only(*_PLACE)}
+    others = sum(row.application_id == own for row in rows.values() if row.pk != route_id)
     if others >= tree.MAX_ROUTES:
         yield "name", f"There can be {tree.MAX_ROUTES:,} routes of one application, or for all, at most."
     parent = rows.get(draft.parent_id or 0)
-    owner = parent.application_id if parent is not None else None
-    if (draft.parent_id is not None and parent is None) or owner not in (None, draft.application_id):
+    if draft.parent_id is not None and parent is None:
         yield "parent", "This route does not exist, or takes alerts of another application alone."
     above, depth = parent, 1
     while above is not None and depth <= len(rows):
@@ -189,24 +190,20 @@ def _find_place_errors(draft: RouteDraft, route_id: int | None) -> Iterator[tupl
             yield "parent", "A route can't be below itself."
             return
         above, depth = rows.get(above.parent_id or 0), depth + 1
-    below = _list_below(rows.values(), route_id) if route_id is not None else []
+    below = _list_below(route_id) if route_id is not None else []
     if depth + len(below) >= tree.MAX_DEPTH:
         yield "parent", f"Routes can be {tree.MAX_DEPTH - 1} levels deep at most."
-    own = draft.application_id
     if own is not None and any(row.application_id != own for level in below[:1] for row in level):
         yield "application", "Routes below it take alerts of other applications: move them first."
 
 
-def _list_below(rows: Iterable[Route], route_id: int) -> list[list[Route]]:
-    """Return what hangs below a route, level by level."""
-    children: dict[int | None, list[Route]] = defaultdict(list)
-    for row in rows:
-        children[row.parent_id].append(row)
+def _list_below(route_id: int) -> list[list[Route]]:
+    """Return what hangs below a route, level by level, whoever it belongs to."""
     levels: list[list[Route]] = []
-    level = children[route_id]
+    level = list(Route.objects.filter(parent_id=route_id).only(*_PLACE))
     while level and len(levels) < tree.MAX_DEPTH:
         levels.append(level)
-        level = [child for row in level for child in children[row.pk]]
+        level = list(Route.objects.filter(parent_id__in=[row.pk for row in level]).only(*_PLACE))
     return levels
 
 
