@@ -33,11 +33,16 @@ from alerts.services.policies import (
     TARGET_FIELDS,
     PolicyInvalid,
     StepDraft,
+    count_policies_left,
     lock_policies,
     make_draft,
     save_policy,
+    write_too_many_policies,
 )
 from alerts.steps import StepWriter
+
+#: What is said of one chain, beside how much there would be to say.
+MAX_REMARKS = 50
 
 
 class Outcome(StrEnum):
@@ -124,6 +129,7 @@ def _plan(file: ChainFile, application_id: int | None, replace: bool) -> tuple[l
     register = _Register((step for chain in file.chains for step in chain.steps), application_id)
     here = read_policies_named(chain.name for chain in file.chains)
     plans = [_plan_chain(chain, register, here.get(chain.name), application_id, replace) for chain in file.chains]
+    _check_room(plans, application_id)
     writer = StepWriter(draft.step for plan in plans for draft in plan.drafts)
     policies = (
         ImportedPolicy(
@@ -136,6 +142,13 @@ def _plan(file: ChainFile, application_id: int | None, replace: bool) -> tuple[l
         for plan in plans
     )
     return plans, ImportedChains(tuple(policies), file.remarks)
+
+
+def _check_room(plans: Iterable[_Plan], application_id: int | None) -> None:
+    """Raise ChainFileInvalid, with the chains for which there is no room, if there would be more policies than there can be."""
+    created = [plan for plan in plans if plan.outcome is Outcome.CREATED]
+    if crowded := created[count_policies_left(application_id=application_id) :]:
+        raise ChainFileInvalid(Remark(plan.chain.path, write_too_many_policies()) for plan in crowded)
 
 
 def _plan_chain(
@@ -157,7 +170,13 @@ def _plan_chain(
         outcome, why = _compare(found, drafts, application_id, replace)
     if why:
         remarks.insert(0, Remark(chain.path, why))
-    return _Plan(chain, policy, tuple(drafts), outcome, tuple(sorted(remarks, key=_order_remark)))
+    return _Plan(chain, policy, tuple(drafts), outcome, _cut(sorted(remarks, key=_order_remark), chain.path))
+
+
+def _cut(remarks: Sequence[Remark], path: str) -> tuple[Remark, ...]:
+    """Return the first remarks, and how many there are beside them: a document of ids that are nobody's says them all again."""
+    left = len(remarks) - MAX_REMARKS
+    return tuple(remarks) if left <= 0 else (*remarks[:MAX_REMARKS], Remark(path, f"… and {left:,} more."))
 
 
 def _order_remark(remark: Remark) -> list[tuple[int, str]]:

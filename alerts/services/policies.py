@@ -109,13 +109,23 @@ def check_policy(*, policy: Policy, steps: Sequence[StepDraft]) -> None:
         errors.append(("group_by", "A label can make groups once only."))
     if len(policy.group_by) > MAX_GROUP_LABELS:
         errors.append(("group_by", f"{MAX_GROUP_LABELS} labels can make groups at most."))
-    others = Policy.objects.filter(Q(application_id=policy.application_id)).exclude(pk=policy.pk)
-    if others.count() >= MAX_POLICIES:
-        errors.append(("name", f"There can be {MAX_POLICIES:,} policies of one application, or for all, at most."))
+    if count_policies_left(application_id=policy.application_id, except_id=policy.pk) < 1:
+        errors.append(("name", write_too_many_policies()))
     if policy.application_id is not None:
         errors += _find_strangers(policy, steps)
     if errors:
         raise PolicyInvalid(errors)
+
+
+def count_policies_left(*, application_id: int | None, except_id: int | None = None) -> int:
+    """Return how many policies an application (None: all of them) can have beside those that it has; one may be passed over."""
+    others = Policy.objects.filter(Q(application_id=application_id)).exclude(Q(pk=except_id))
+    return max(0, MAX_POLICIES - others.count())
+
+
+def write_too_many_policies() -> str:
+    """Return what is said to whoever makes one more."""
+    return f"There can be {MAX_POLICIES:,} policies of one application, or for all, at most."
 
 
 def lock_policies() -> None:

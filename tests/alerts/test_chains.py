@@ -245,6 +245,14 @@ def test_lists__twenty_thousand_empty_pages__read_in_one_pass() -> None:
         (make_document({"type": "notify_persons", "persons_to_notify": "UADA"}), [f"{PATH}.persons_to_notify"]),
         (make_document({"type": "notify_persons", "persons_to_notify": ["UADA", 2]}), [f"{PATH}.persons_to_notify[1]"]),
         (
+            make_document({"type": "notify_persons", "persons_to_notify": [f"U{n}" for n in range(101)]}),
+            [f"{PATH}.persons_to_notify"],
+        ),
+        (
+            make_document({"type": "notify_user_group", "groups_to_notify": [f"G{n}" for n in range(101)]}),
+            [f"{PATH}.groups_to_notify"],
+        ),
+        (
             make_document({"type": "notify_if_time_from_to", "notify_if_time_from": "9 am"}),
             [f"{PATH}.notify_if_time_from"],
         ),
