@@ -199,6 +199,66 @@ def test_admin__policy_being_saved__changed_by_nobody_else_meanwhile(admin_clien
     assert sum("pg_advisory_xact_lock" in query["sql"] for query in queries) == 1
 
 
+def delete(client: Client, *policies: Policy) -> str:
+    """Delete one on its own page, or several in the list; return what the page says."""
+    if len(policies) == 1:
+        address, data = reverse("admin:alerts_policy_delete", args=[policies[0].pk]), {"post": "yes"}
+    else:
+        chosen = [policy.pk for policy in policies]
+        address = reverse("admin:alerts_policy_changelist")
+        data = {"post": "yes", "action": "delete_selected", "_selected_action": chosen}
+    return client.post(address, data, follow=True).content.decode()
+
+
+@pytest.mark.parametrize("is_one", [True, False])
+def test_admin__policy_in_use_deleted__refused_with_links_to_who_names_it(admin_client: Client, is_one: bool) -> None:
+    policy, other = make(), make("Unused")
+    rule = make_rule(name="Load <b>", policy_id=policy.pk)
+    route = Route.objects.create(name="Nights", matchers="a=b", policy=policy)
+
+    text = delete(admin_client, *([policy] if is_one else [policy, other]))
+
+    assert "Nothing was deleted" in text
+    assert f'Rule <a href="{rule.get_absolute_url()}">Load &lt;b&gt;</a> → On call' in text
+    assert f'Route <a href="{reverse("admin:alerts_route_change", args=[route.pk])}">Nights</a> → On call' in text
+    assert set(Policy.objects.all()) == {policy, other}
+    rule.refresh_from_db()
+    assert rule.policy == policy
+
+
+def test_admin__policies_in_use_by_many__twenty_of_each_kind_are_linked(admin_client: Client) -> None:
+    policy = make()
+    Route.objects.bulk_create([Route(name=f"R{number}", matchers="a=b", policy=policy) for number in range(23)])
+
+    text = delete(admin_client, policy)
+
+    assert (text.count("Route <a"), "… and 3 more routes" in text) == (20, True)
+
+
+@pytest.mark.parametrize("names", [["One"], ["One", "Two"]])
+def test_admin__policies_that_nobody_names__are_deleted(admin_client: Client, names: list[str]) -> None:
+    kept = make("Kept")
+    make_rule(policy_id=kept.pk)
+
+    delete(admin_client, *[make(name) for name in names])
+
+    assert list(Policy.objects.all()) == [kept]
+
+
+@pytest.mark.parametrize("is_one", [True, False])
+def test_admin__policy_named_while_it_is_deleted__stays_and_it_is_said(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch, is_one: bool
+) -> None:
+    policy, other = make(), make("Unused")
+    make_rule(name="Load", policy_id=policy.pk)
+    monkeypatch.setattr("alerts.admin.policies._link_users", lambda _: [])  # as before the rule named it
+
+    text = delete(admin_client, *([policy] if is_one else [policy, other]))
+
+    assert "Rules or routes name this policy (“Load”)" in text
+    assert list(Policy.objects.all()) == ([policy, other] if is_one else [policy])
+
+
 def test_rest__policies__are_read_by_any_key(client: Client) -> None:
     policy = make()
     key = issue_key(application=make_application(), kind=KeyKind.SECRET).token
