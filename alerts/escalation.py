@@ -17,6 +17,8 @@ from alerts.oncall.rotations import find_instant
 
 MAX_ROUNDS = 5
 MAX_STEPS = 50
+#: What one step reaches, as REST and imports take it.
+MAX_TARGETS = 100
 
 
 class StepKind(StrEnum):

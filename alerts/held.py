@@ -83,9 +83,3 @@ def _count_holds(kind: HoldKind) -> Coalesce:
     holds = Hold.objects.filter(kind=kind, reference=OuterRef("pk"), ended_at=None, alert__state=AlertState.FIRING)
     counted = holds.order_by().values("reference").annotate(number=Count("pk")).values("number")
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
-
-
-def is_component_named(name: str, *, application_id: int | None, except_id: int) -> bool:
-    """Say whether another component of an application (None: of all of them) has this name."""
-    owner = Q(application=None) if application_id is None else Q(application_id=application_id)
-    return Component.objects.filter(owner, name=name).exclude(pk=except_id).exists()

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from alerts.routing.components import MAX_COMPONENTS, Component, check_components
-from alerts.routing.inhibition import InhibitRule, find_loops
+from alerts.routing.components import Component, check_components
+from alerts.routing.inhibition import InhibitRule
 from alerts.routing.matchers import MatcherInvalid, matches, parse_matchers
+from alerts.routing.rings import find_ring_of, find_rings
 
 MAX_NAME = 100
 MAX_INHIBITIONS = 1_000
 MAX_EQUAL = 50
 MAX_LABEL = 200
 _TOO_WIDE = "This matches alerts that have none of these labels, so nearly all: name a label that they must have."
+
+_NOT_ALL = (
+    "Too many inhibitions are alike for all of them to be compared: there may be further rings. Name in each side a label "
+    "with its value, like alertname, and they are few."
+)
 
 
 class DraftInvalid(Exception):
@@ -46,59 +52,67 @@ class ComponentDraft:
     parent_ids: tuple[int, ...] = ()
 
 
-def check_inhibition(draft: InhibitDraft) -> None:
-    """Raise DraftInvalid, with all that is wrong, unless it can be saved."""
-    errors = {
-        name: wrong
-        for name, wrong in (
-            ("name", _judge_name(draft.name)),
-            ("source_matchers", _judge_side(draft.source_matchers)),
-            ("target_matchers", _judge_side(draft.target_matchers)),
-            ("equal", _judge_equal(draft.equal)),
-        )
-        if wrong
+def find_inhibition_errors(draft: InhibitDraft) -> dict[str, str]:
+    """Return what stands in the way of saving it, by field, whatever else there is."""
+    judged = {
+        "name": _judge_name(draft.name),
+        "source_matchers": _judge_side(draft.source_matchers),
+        "target_matchers": _judge_side(draft.target_matchers),
+        "equal": _judge_equal(draft.equal),
     }
-    if errors:
-        raise DraftInvalid(errors)
+    return {name: wrong for name, wrong in judged.items() if wrong}
 
 
-def warn_of_loops(rules: Sequence[tuple[str, InhibitRule]]) -> list[str]:
-    """Return a warning, in words, for each ring of inhibitions (name and rule) by which alerts may inhibit each other."""
+def warn_of_rings(rules: Sequence[tuple[str, InhibitRule]], *, of: str | None = None) -> list[str]:
+    """Return warnings, in words, of rings of inhibitions (name and rule) by which alerts may inhibit each other.
+
+    `of`: the name of one of them; then only a ring that it is part of. Another warning says if not all could be compared.
+    """
     names = [name for name, _ in rules]
-    return [
-        " inhibits what ".join([*(f"“{names[at]}”" for at in loop), f"“{names[loop[0]]}”"])
-        + " inhibits. Where alerts hold each other in such a ring, the oldest of them is told."
-        for loop in find_loops([rule for _, rule in rules])
-    ]
+    judged = [rule for _, rule in rules]
+    if of is not None and of not in names:
+        return []
+    rings = find_rings(judged) if of is None else find_ring_of(judged, names.index(of))
+    found = [_describe_ring([names[place] for place in ring]) for ring in rings.found]
+    return found if rings.is_complete else [*found, _NOT_ALL]
 
 
-def check_component(draft: ComponentDraft, *, component_id: int, others: Sequence[Component]) -> None:
-    """Raise DraftInvalid unless a component can be saved beside the others; `component_id` 0: it is new."""
-    errors = {}
-    if wrong := _judge_name(draft.name):
-        errors["name"] = wrong
+def _describe_ring(names: Sequence[str]) -> str:
+    """Return one ring in words, from the name that comes first in the alphabet: the same ring is said the same."""
+    first = names.index(min(names))
+    ordered = [*names[first:], *names[:first], names[first]]
+    ring = " inhibits what ".join(f"“{name}”" for name in ordered)
+    return f"{ring} inhibits. Where alerts hold each other in such a ring, the oldest of them is told."
+
+
+def find_component_errors(draft: ComponentDraft, *, component_id: int, others: Sequence[Component]) -> dict[str, str]:
+    """Return what stands in the way of saving a component beside the others, by field; `component_id` 0: it is new."""
+    judged = {
+        "name": _judge_name(draft.name),
+        "matchers": _judge_own(draft),
+        "depends_on": _judge_needs(draft, component_id, others),
+    }
+    return {name: wrong for name, wrong in judged.items() if wrong}
+
+
+def _judge_own(draft: ComponentDraft) -> str:
     try:
         parsed = parse_matchers(draft.matchers)
     except MatcherInvalid as error:
-        raise DraftInvalid({**errors, "matchers": str(error)}) from error
-    if parsed and draft.application_id is None and matches(parsed, {}):
-        errors["matchers"] = _TOO_WIDE
-    rest = [other for other in others if other.component_id != component_id]
-    known = {other.component_id for other in rest}
-    if len(rest) >= MAX_COMPONENTS:
-        errors["name"] = f"{MAX_COMPONENTS:,} components are possible at most."
+        return str(error)
+    return _TOO_WIDE if parsed and draft.application_id is None and matches(parsed, {}) else ""
+
+
+def _judge_needs(draft: ComponentDraft, component_id: int, others: Sequence[Component]) -> str:
     if component_id and component_id in draft.parent_ids:
-        errors["depends_on"] = "A component can't need itself."
-    elif not known.issuperset(draft.parent_ids):
-        errors["depends_on"] = "It needs a component that does not exist."
-    else:
-        # Only what stands in the way of this one: its loops.
-        new = Component(component_id, draft.name.strip() or "It", parents=draft.parent_ids)
-        plain = [Component(other.component_id, other.name, parents=other.parents) for other in rest]
-        if loops := [wrong for wrong in check_components([*plain, new]) if "in a loop" in wrong]:
-            errors["depends_on"] = " ".join(loops)
-    if errors:
-        raise DraftInvalid(errors)
+        return "A component can't need itself."
+    rest = [other for other in others if other.component_id != component_id]
+    if not {other.component_id for other in rest}.issuperset(draft.parent_ids):
+        return "It needs a component that does not exist."
+    # Only what stands in the way of this one: its loops.
+    new = Component(component_id, draft.name.strip() or "It", parents=draft.parent_ids)
+    plain = [Component(other.component_id, other.name, parents=other.parents) for other in rest]
+    return " ".join(wrong for wrong in check_components([*plain, new]) if "in a loop" in wrong)
 
 
 def _judge_name(name: str) -> str:

@@ -34,7 +34,7 @@ from alerts.models import (
 )
 from alerts.recipients import Recipient, merge_ways, split_addresses
 from alerts.routing import inhibition, tree
-from alerts.routing.matchers import Matcher, MatcherInvalid, parse_matchers
+from alerts.routing.matchers import Matcher, MatcherInvalid, parse_remembered
 from config.crypto import SecretUnreadable
 from config.settings import OPTION
 
@@ -242,13 +242,14 @@ def list_alerts_of_notice(*, notice_id: int) -> list[int]:
     return [*notice.firing, *notice.resolved] if notice else []
 
 
-def read_routes() -> tree.Route:
+def read_routes(*, application_id: int | None = None) -> tree.Route:
     """Return the routing tree; its root, which takes what no branch takes, has the receiver 0: the default channels.
 
-    A branch whose matchers can't be read is left out with all below it, and logged.
+    With an application, only what may take its alerts is read: its own routes and those of all. A branch whose matchers can't be read is left out with all below it, and logged.
     """
     children: dict[int | None, list[Route]] = defaultdict(list)
-    for route in Route.objects.select_related("application").order_by("position", "pk"):
+    routes = Route.objects.all() if application_id is None else list_routes(application_id=application_id)
+    for route in routes.select_related("application").order_by("position", "pk"):
         children[route.parent_id].append(route)
     return tree.Route(route_id=0, receiver=0, children=_read_branches(children, None, depth=1))
 
@@ -259,7 +260,7 @@ def _read_branches(
     branches = []
     for route in children.get(parent, ()) if depth < tree.MAX_DEPTH else ():
         try:
-            matchers = parse_matchers(route.matchers)
+            matchers = parse_remembered(route.matchers)
             matchers += match_owner(route)
         except MatcherInvalid:
             logger.exception("route %s can't be read and takes nothing", route.pk)
@@ -288,15 +289,18 @@ def match_owner(row: Component | InhibitRule | Route) -> tuple[Matcher, ...]:
     return (Matcher("application", "=", owner.slug), Matcher("environment", "=", owner.environment))
 
 
-def read_inhibitions() -> list[tuple[str, inhibition.InhibitRule]]:
-    """Return the inhibitions that are on, each with its name, ready to be judged.
+def read_inhibitions(*, application_id: int | None = None) -> list[tuple[str, inhibition.InhibitRule]]:
+    """Return the inhibitions that are on, each with its name, ready to be judged: all, or those about one application's alerts.
 
     Whoever compares applications compares their environments as well: a short name alone is not one application.
     """
     found = []
-    for row in InhibitRule.objects.filter(enabled=True).select_related("application").order_by("pk"):
+    rows = InhibitRule.objects.filter(enabled=True)
+    if application_id is not None:
+        rows = rows.filter(Q(application=None) | Q(application_id=application_id))
+    for row in rows.select_related("application").order_by("pk"):
         try:
-            sources, targets = parse_matchers(row.source_matchers), parse_matchers(row.target_matchers)
+            sources, targets = parse_remembered(row.source_matchers), parse_remembered(row.target_matchers)
         except MatcherInvalid:
             logger.exception("inhibition %s can't be read and holds nothing", row.pk)
             continue

@@ -14,12 +14,11 @@ from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from alerts.component_pages import list_tree
-from alerts.held import is_component_named, list_matching
-from alerts.inhibit_drafts import ComponentDraft, DraftInvalid, check_component
+from alerts.held import list_matching
+from alerts.inhibit_drafts import ComponentDraft, DraftInvalid
 from alerts.models import Component
 from alerts.routing.matchers import MatcherInvalid, parse_matchers
-from alerts.services.components import delete_component, save_component
-from alerts.services.holding import read_components
+from alerts.services.components import check_new_component, delete_component, save_component
 from config.admin.base import BaseAdmin
 from config.admin.pages import admin_page
 from config.ids import read_id
@@ -47,15 +46,11 @@ class ComponentForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in th
         data = super().clean() or {}
         if self.errors:
             return data
-        draft = self.draft()
         try:
-            check_component(draft, component_id=self.instance.pk or 0, others=read_components())
+            check_new_component(draft=self.draft(), component_id=self.instance.pk or 0)
         except DraftInvalid as error:
             for name, text in error.errors.items():
                 self.add_error(name, text)
-        name = draft.name.strip()
-        if is_component_named(name, application_id=draft.application_id, except_id=self.instance.pk or 0):
-            self.add_error("name", "There is a component of this name.")
         return data
 
     def draft(self) -> ComponentDraft:

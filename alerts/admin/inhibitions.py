@@ -15,11 +15,16 @@ from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from alerts.held import Matching, list_matching
-from alerts.inhibit_drafts import DraftInvalid, InhibitDraft, check_inhibition, warn_of_loops
+from alerts.inhibit_drafts import DraftInvalid, InhibitDraft
 from alerts.models import InhibitRule
 from alerts.routing.matchers import MatcherInvalid, parse_matchers
-from alerts.selectors import read_inhibitions
-from alerts.services.inhibitions import delete_inhibition, save_inhibition, set_inhibitions_enabled
+from alerts.services.inhibitions import (
+    check_new_inhibition,
+    delete_inhibition,
+    list_ring_warnings,
+    save_inhibition,
+    set_inhibitions_enabled,
+)
 from config.admin.base import BaseAdmin
 from config.admin.pages import admin_page
 from config.templatetags.look import chip
@@ -54,13 +59,10 @@ class InhibitForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the 
         if self.errors:
             return data
         try:
-            check_inhibition(self.draft())
+            check_new_inhibition(draft=self.draft(), rule_id=self.instance.pk)
         except DraftInvalid as error:
             for name, text in error.errors.items():
                 self.add_error(name, text)
-        same = InhibitRule.objects.filter(name=data.get("name", "").strip()).exclude(pk=self.instance.pk)
-        if same.exists():
-            self.add_error("name", "There is an inhibition of this name.")
         return data
 
     def draft(self) -> InhibitDraft:
@@ -116,7 +118,7 @@ class InhibitRuleAdmin(BaseAdmin):
         """Let the service write it, and warn of rings."""
         saved = save_inhibition(draft=form.draft(), rule=obj if change else None)
         obj.__dict__.update(saved.__dict__)
-        for warning in list_warnings():
+        for warning in list_ring_warnings(rule=saved):
             messages.warning(request, warning)
 
     def delete_model(self, request: HttpRequest, obj: InhibitRule) -> None:
@@ -126,8 +128,10 @@ class InhibitRuleAdmin(BaseAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Say on top what rings there may be."""
         if request.method == "GET":
-            for warning in list_warnings():
-                messages.warning(request, warning)
+            known = _read_messages(request)
+            for warning in list_ring_warnings():
+                if warning not in known:
+                    messages.warning(request, warning)
         response: HttpResponse = super().changelist_view(request, extra_context)
         return response
 
@@ -188,6 +192,9 @@ def preview(request: HttpRequest) -> HttpResponseBase:
     return render(request, "alerts/inhibition_preview.html", {"sides": sides})
 
 
-def list_warnings() -> list[str]:
-    """Return warnings of rings among the inhibitions that are on."""
-    return warn_of_loops(read_inhibitions())
+def _read_messages(request: HttpRequest) -> set[str]:
+    """Return what the page is going to say anyway, because it was saved just now."""
+    waiting: Any = messages.get_messages(request)
+    known = {str(message) for message in waiting}
+    waiting.used = False
+    return known

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
@@ -18,16 +19,19 @@ from unfold.admin import StackedInline
 
 from alerts.admin.forms import LabelsField
 from alerts.escalation import Step, StepKind
-from alerts.models import Policy, PolicyStep, Route
+from alerts.models import Policy, PolicyStep, Route, Rule
 from alerts.services.grouping import Signpost
 from alerts.services.policies import (
     TARGET_FIELDS,
+    PolicyInUse,
     PolicyInvalid,
     RouteDraft,
     StepDraft,
     check_policy,
     check_route,
+    delete_policy,
     delete_route,
+    lock_policies,
     save_route,
 )
 from config.admin.base import BaseAdmin
@@ -35,6 +39,7 @@ from config.admin.fields import SecondsField
 from config.admin.pages import admin_page
 
 ADD, CHANGE = "alerts.add_policy", "alerts.change_policy"
+MAX_LINKS = 20
 WEEKDAYS = [(0, "Mon"), (1, "Tue"), (2, "Wed"), (3, "Thu"), (4, "Fri"), (5, "Sat"), (6, "Sun")]
 
 
@@ -160,7 +165,8 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
         ]
 
     def clean(self) -> dict[str, Any]:
-        """Nothing filled in means: nothing of its own."""
+        """Nothing filled in means: nothing of its own. From here on nobody else changes policies until this one is saved."""
+        lock_policies()
         data = super().clean() or {}
         for name in self.Meta.fields[3:]:
             if name in data and not self.data.get(name, "").strip():
@@ -179,6 +185,8 @@ class PolicyAdmin(BaseAdmin):
     search_help_text = "Name"
     sortable_by = ()
     change_list_template = "alerts/policy_list.html"
+    delete_confirmation_template = "alerts/policy_delete.html"
+    delete_selected_confirmation_template = "alerts/policy_delete_selected.html"
     empty_title = "No escalation policies yet"
     empty_text = "A policy says whom an alert reaches first, and who is called if nobody acknowledges it in time."
     fieldsets = [
@@ -212,6 +220,34 @@ class PolicyAdmin(BaseAdmin):
         response: HttpResponse = super().changelist_view(request, context)
         return response
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Name what stands in the way, so that nothing is deleted, one or several: rules and routes that lead there."""
+        objects, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return objects, counts, lacking, [*protected, *_link_users([policy.pk for policy in objs])]
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        """Ask, and delete; say why not if a rule or a route came to name it meanwhile."""
+        try:
+            answer: HttpResponseBase = super().delete_view(request, object_id, extra_context)
+        except PolicyInUse as error:
+            messages.error(request, str(error))
+            return redirect("admin:alerts_policy_change", object_id)
+        return answer
+
+    def delete_model(self, request: HttpRequest, obj: Policy) -> None:
+        """Let the service delete it."""
+        delete_policy(policy=obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Policy]) -> None:
+        """Let the service delete each; what came to be named meanwhile stays."""
+        for policy in queryset:
+            try:
+                delete_policy(policy=policy)
+            except PolicyInUse as error:
+                messages.error(request, f"“{policy.name}” stays. {error}")
+
     @admin.display(description="Steps")
     def show_steps(self, policy: Policy) -> SafeString:
         """What happens, in order."""
@@ -225,6 +261,20 @@ class PolicyAdmin(BaseAdmin):
         """How many rules and routes lead here."""
         parts = [(policy.rule_count, "rule"), (policy.route_count, "route")]
         return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in parts if count) or "nothing"
+
+
+def _link_users(policy_ids: list[int]) -> list[SafeString]:
+    """Return links to the rules and routes that lead to policies, with which one; beyond some of each kind, how many more."""
+    links: list[SafeString] = []
+    for model, noun in ((Rule, "rule"), (Route, "route")):
+        users = model._default_manager.filter(policy__in=policy_ids).select_related("policy").order_by("pk")
+        for user in users[:MAX_LINKS]:
+            address = reverse(f"admin:alerts_{noun}_change", args=[user.pk])
+            line = format_html('{} <a href="{}">{}</a> → {}', noun.capitalize(), address, user.name, user.policy)
+            links.append(line)
+        if (left := users.count() - MAX_LINKS) > 0:
+            links.append(format_html("… and {} more {}s", left, noun))
+    return links
 
 
 class RouteForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only

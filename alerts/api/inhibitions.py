@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,7 +15,7 @@ from alerts.api.quiet import MatchersField
 from alerts.held import list_inhibitions
 from alerts.inhibit_drafts import MAX_EQUAL, MAX_LABEL, MAX_NAME, DraftInvalid, InhibitDraft
 from alerts.models import InhibitRule
-from alerts.services.inhibitions import delete_inhibition, save_inhibition
+from alerts.services.inhibitions import delete_inhibition, list_ring_warnings, save_inhibition
 from config.api.authentication import KeyGrant
 from config.api.errors import Conflict
 from config.api.idempotency import answer_once
@@ -35,6 +35,21 @@ class InhibitionOutput(serializers.ModelSerializer[InhibitRule]):
         model = InhibitRule
         fields = ["id", "name", "application", "source_matchers", "target_matchers", "equal", "enabled", "is_builtin"]
         read_only_fields = fields
+
+
+class SavedInhibitionOutput(InhibitionOutput):
+    """An inhibition that was just saved. `warnings`: a ring that it is part of, with the names of all in it."""
+
+    warnings = serializers.SerializerMethodField()
+
+    class Meta(InhibitionOutput.Meta):
+        fields = [*InhibitionOutput.Meta.fields, "warnings"]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_warnings(self, rule: InhibitRule) -> list[str]:
+        """Return what a person would be warned of; of other applications' nothing is said."""
+        return list_ring_warnings(rule=rule, application_id=rule.application_id)
 
 
 class InhibitionInput(serializers.Serializer[InhibitRule]):
@@ -75,18 +90,18 @@ class InhibitionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         """Return an inhibition."""
         return super().retrieve(request, *args, **kwargs)
 
-    @extend_schema(summary="Make an inhibition", request=InhibitionInput, responses={201: InhibitionOutput})
+    @extend_schema(summary="Make an inhibition", request=InhibitionInput, responses={201: SavedInhibitionOutput})
     def create(self, request: Request) -> Response:
         """Have alerts of the key's application hold others of it; refused as a whole if anything about it is wrong."""
         return answer_once(request, lambda: self._create(request))
 
-    @extend_schema(summary="Change an inhibition", request=InhibitionInput, responses=InhibitionOutput)
+    @extend_schema(summary="Change an inhibition", request=InhibitionInput, responses=SavedInhibitionOutput)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change what the body names; the rest stays. It holds and releases alerts at once."""
         rule, change = self._own(), read_change(request)
         known = {name: getattr(rule, name) for name in _FIELDS}
         body = read_body(InhibitionInput(data={**known, **change}))
-        return Response(InhibitionOutput(_save(body, request, rule)).data)
+        return Response(SavedInhibitionOutput(_save(body, request, rule)).data)
 
     @extend_schema(summary="Delete an inhibition", responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
@@ -96,7 +111,7 @@ class InhibitionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
 
     def _create(self, request: Request) -> Response:
         rule = _save(read_body(InhibitionInput(data=request.data)), request, None)
-        return Response(InhibitionOutput(rule).data, status=status.HTTP_201_CREATED)
+        return Response(SavedInhibitionOutput(rule).data, status=status.HTTP_201_CREATED)
 
     def _own(self) -> InhibitRule:
         """Return an inhibition of the key's own application; raise NotFound or Conflict."""

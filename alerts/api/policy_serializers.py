@@ -13,13 +13,12 @@ from rest_framework import serializers
 
 from alerts.api.bodies import MAX_ID
 from alerts.enums import PolicyStepKind
-from alerts.escalation import MAX_STEPS, Step, StepKind
+from alerts.escalation import MAX_STEPS, MAX_TARGETS, Step, StepKind
 from alerts.models import OnCallSchedule, Policy, PolicyStep
 from alerts.models.policies import ONE_DAY
 from alerts.selectors import list_channels
 from alerts.services.policies import MAX_GROUP_LABELS, TARGET_FIELDS, PolicyInvalid, StepDraft
 
-MAX_TARGETS = 100
 MAX_COUNT = 1_000_000
 MAX_INTEGER = 2**31 - 1
 #: Fields of a step that say whom it reaches, and by what a body names them.

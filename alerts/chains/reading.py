@@ -18,7 +18,7 @@ from alerts.chains.shapes import (
     read_text,
     read_texts,
 )
-from alerts.escalation import MAX_ROUNDS, StepKind
+from alerts.escalation import MAX_ROUNDS, MAX_TARGETS, StepKind
 
 MAX_NAME = 100
 MAX_POSITION = 1_000_000
@@ -112,7 +112,7 @@ class _Reader:
     def read_persons(self, row: _Row, item: Item) -> None:
         """Read people who are told at once, or one of them in turn."""
         kind, name = _PERSONS[row.kind]
-        self._set_targets(row, kind, "users", read_texts(item, row.path, name, self.errors))
+        self._set_targets(row, kind, "users", read_texts(item, row.path, name, self.errors, most=MAX_TARGETS))
 
     def read_schedule(self, row: _Row, item: Item) -> None:
         """Read whose turn decides."""
@@ -128,7 +128,7 @@ class _Reader:
     def read_group(self, row: _Row, item: Item) -> None:
         """Read a user group of Slack: a team here."""
         one = read_text(item, row.path, "group_to_notify", self.errors)
-        many = read_texts(item, row.path, "groups_to_notify", self.errors)
+        many = read_texts(item, row.path, "groups_to_notify", self.errors, most=MAX_TARGETS)
         self._set_targets(row, StepKind.TEAM, "user_groups", [one] if one else many)
 
     def read_webhook(self, row: _Row, item: Item) -> None:

@@ -63,10 +63,11 @@ def list_items(document: Item, name: str, errors: Errors, *, required: bool = Fa
         errors.add(name, "A list must stand here, or what OnCall answers, with “results”.")
     else:
         pages = {place for place, each in enumerate(value) if isinstance(each, dict) and "results" in each}
+        last = max(pages, default=None)
         for place, each in enumerate(value):
             path = f"{name}[{place}]"
             if place in pages:
-                yield from _list_page(path, each, errors, is_last=place == max(pages))
+                yield from _list_page(path, each, errors, is_last=place == last)
             else:
                 yield from _check_item(path, each, errors)
 
@@ -79,13 +80,16 @@ def read_text(item: Item, path: str, name: str, errors: Errors, *, required: boo
     return _check_text(value, f"{path}.{name}", errors, required=required)
 
 
-def read_texts(item: Item, path: str, name: str, errors: Errors) -> tuple[str, ...]:
-    """Return a list of texts, each once; empty if nothing stands there."""
+def read_texts(item: Item, path: str, name: str, errors: Errors, *, most: int) -> tuple[str, ...]:
+    """Return a list of `most` texts at most, each once; empty if nothing stands there, or too many."""
     value = item.get(name)
     if value is None:
         return ()
     if not isinstance(value, list):
         errors.add(f"{path}.{name}", "A list of texts must stand here.")
+        return ()
+    if len(value) > most:
+        errors.add(f"{path}.{name}", f"{most:,} are taken at most here. Divide them among several steps.")
         return ()
     found = [_check_text(each, f"{path}.{name}[{place}]", errors, required=True) for place, each in enumerate(value)]
     return tuple(dict.fromkeys(text for text in found if text))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from alerts.routing.matchers import Matcher, matches
 
 MAX_COMPONENTS = 1_000
+"""Of one application, or of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +138,6 @@ def _order_from_top(components: Iterable[Component]) -> Iterator[Component]:
 
 def check_components(components: Sequence[Component]) -> list[str]:
     """Return what is wrong with the components, in words, empty if they can be used."""
-    if len(components) > MAX_COMPONENTS:
-        return [f"There are {len(components):,} components; {MAX_COMPONENTS:,} are possible at most."]
     counts = Counter(component.component_id for component in components)
     errors = [
         f"The id {component_id} is given to {count} components." for component_id, count in counts.items() if count > 1

@@ -33,7 +33,8 @@ def find_inhibitors(rules: Sequence[InhibitRule], alerts: Iterable[tuple[int, Ma
     """Return, for each alert that is held back, the id of an alert that does it, in ascending order of ids.
 
     `alerts` are all that fire, each with an id of its own, in any order. Named is the inhibitor with the shortest chain
-    from an alert that goes out; among equals the lowest id. Time and memory grow with alerts times rules.
+    from an alert that goes out; among equals the lowest id. Time grows with the rules times the alerts that have the labels
+    which a rule asks for by their values, its application among them; where it asks for none, times all alerts.
     """
     ordered = sorted(alerts, key=lambda alert: alert[0])
     graph = _build_graph(rules, [labels for _, labels in ordered])
@@ -66,10 +67,40 @@ class _Graph:
             self.backward[alert].append(hub)
 
 
+class _Candidates:
+    """Alerts by the values of their labels, so that a rule is compared with few of them: with those of its application, say."""
+
+    def __init__(self, alerts: Sequence[Mapping[str, str]]) -> None:
+        self.alerts = alerts
+        self._by_value: dict[str, dict[str, list[int]]] = {}
+
+    def find(self, rule: InhibitRule) -> Iterable[int]:
+        """Return the alerts that may match one of a rule's sides, in order; none that does is missing."""
+        sources, targets = self._find_side(rule.source_matchers), self._find_side(rule.target_matchers)
+        if sources is None or targets is None:
+            return range(len(self.alerts))
+        return sources if sources is targets else sorted({*sources, *targets})
+
+    def _find_side(self, matchers: Iterable[Matcher]) -> list[int] | None:
+        """Return the fewest alerts among which one label's value says all must be; None: it may be any."""
+        known = (self._index(one.name).get(one.value, []) for one in matchers if one.operator == "=" and one.value)
+        return min(known, key=len, default=None)
+
+    def _index(self, name: str) -> dict[str, list[int]]:
+        if name not in self._by_value:
+            index: defaultdict[str, list[int]] = defaultdict(list)
+            for alert, labels in enumerate(self.alerts):
+                if name in labels:
+                    index[labels[name]].append(alert)
+            self._by_value[name] = dict(index)
+        return self._by_value[name]
+
+
 def _build_graph(rules: Sequence[InhibitRule], alerts: Sequence[Mapping[str, str]]) -> _Graph:
     graph = _Graph(forward=[[] for _ in alerts], backward=[[] for _ in alerts])
+    candidates = _Candidates(alerts)
     for rule in rules:
-        for sides in _group_by_equal(rule, alerts):
+        for sides in _group_by_equal(rule, candidates):
             graph.add_hub(sides.only_source + sides.both, sides.only_target)
             graph.add_hub(sides.only_source, sides.both)
     return graph
@@ -84,9 +115,10 @@ class _Sides:
     both: list[int]
 
 
-def _group_by_equal(rule: InhibitRule, alerts: Sequence[Mapping[str, str]]) -> Iterable[_Sides]:
+def _group_by_equal(rule: InhibitRule, candidates: _Candidates) -> Iterable[_Sides]:
     groups: defaultdict[tuple[str, ...], _Sides] = defaultdict(lambda: _Sides([], [], []))
-    for alert, labels in enumerate(alerts):
+    for alert in candidates.find(rule):
+        labels = candidates.alerts[alert]
         is_source, is_target = matches(rule.source_matchers, labels), matches(rule.target_matchers, labels)
         if not is_source and not is_target:
             continue
@@ -164,69 +196,3 @@ def _spread(graph: _Graph, outgoing: list[int]) -> dict[int, int]:
                 reached.extend(fresh)
         level = sorted(reached)
     return inhibitors
-
-
-def find_loops(rules: Sequence[InhibitRule]) -> list[tuple[int, ...]]:
-    """Return rings of rules by which alerts may come to inhibit each other, as positions in `rules`, each rule in one at most.
-
-    Best effort, for a warning: matchers are compared label by label, and where regular expressions leave it open, a loop is
-    assumed. One rule by itself can't make a loop.
-    """
-    followers = [
-        [after for after in range(len(rules)) if after != rule and _may_follow(rules[rule], rules[after])]
-        for rule in range(len(rules))
-    ]
-    loops: list[tuple[int, ...]] = []
-    named: set[int] = set()
-    for rule in range(len(rules)):
-        loop = () if rule in named else _find_shortest_loop(rule, followers)
-        if loop and named.isdisjoint(loop):
-            named.update(loop)
-            loops.append(loop)
-    return loops
-
-
-def _find_shortest_loop(start: int, followers: list[list[int]]) -> tuple[int, ...]:
-    """Return a shortest way from a rule back to itself, empty if there is none."""
-    seen: set[int] = set()
-    paths: list[tuple[int, ...]] = [(start,)]
-    while paths:
-        longer = []
-        for path in paths:
-            for rule in followers[path[-1]]:
-                if rule == start:
-                    return path
-                if rule not in seen:
-                    seen.add(rule)
-                    longer.append((*path, rule))
-        paths = longer
-    return ()
-
-
-def _may_follow(rule: InhibitRule, after: InhibitRule) -> bool:
-    """Whether an alert that one rule holds back may hold back another by the next."""
-    as_target = rule.target_matchers + _pick(rule.source_matchers, rule.equal)
-    as_source = after.source_matchers + _pick(after.target_matchers, after.equal)
-    by_label: defaultdict[str, list[Matcher]] = defaultdict(list)
-    for matcher in as_target + as_source:
-        by_label[matcher.name].append(matcher)
-    return all(map(_may_agree, by_label.values()))
-
-
-def _pick(matchers: tuple[Matcher, ...], equal: tuple[str, ...]) -> tuple[Matcher, ...]:
-    """Return the matchers that hold for the other side of a rule as well, because the label is the same there."""
-    return tuple(matcher for matcher in matchers if matcher.name in equal)
-
-
-def _may_agree(matchers: list[Matcher]) -> bool:
-    """Whether some value of a label may satisfy all of these; False only if surely none does."""
-    values = [matcher.value for matcher in matchers if matcher.operator == "="]
-    choices = [matcher.value.split("|") for matcher in matchers if _is_choice(matcher)]
-    if not values and not choices:
-        return True
-    return any(all(matcher.matches(value) for matcher in matchers) for value in values or choices[0])
-
-
-def _is_choice(matcher: Matcher) -> bool:
-    """Whether it is a plain list of values, `a|b|c`."""
-    return matcher.operator == "=~" and not set(matcher.value) & set(r"\.+*?()[]{}^$")

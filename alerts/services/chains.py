@@ -33,11 +33,16 @@ from alerts.services.policies import (
     TARGET_FIELDS,
     PolicyInvalid,
     StepDraft,
+    count_policies_left,
     lock_policies,
     make_draft,
     save_policy,
+    write_too_many_policies,
 )
 from alerts.steps import StepWriter
+
+#: What is said of one chain, beside how much there would be to say.
+MAX_REMARKS = 50
 
 
 class Outcome(StrEnum):
@@ -87,7 +92,6 @@ class _Plan:
     remarks: tuple[Remark, ...]
 
 
-@transaction.atomic
 def import_chains(*, document: object, application_id: int | None, replace: bool = False) -> ImportedChains:
     """Make policies of a document's chains; raise ChainFileInvalid, and store nothing, if anything in it is wrong.
 
@@ -95,8 +99,21 @@ def import_chains(*, document: object, application_id: int | None, replace: bool
     unless `replace` is chosen, and always if it belongs to somebody else. Then its steps become those of the chain; its
     grouping and patience stay. The same document twice changes nothing.
     """
-    lock_policies()
-    plans, imported = _plan(read_chains(document), application_id, replace)
+    file = read_chains(document)
+    with transaction.atomic():
+        lock_policies()
+        plans, imported = _plan(file, application_id, replace)
+        _write(plans)
+    return imported
+
+
+def preview_chains(*, document: object, application_id: int | None, replace: bool = False) -> ImportedChains:
+    """Return what import_chains would do now; raise ChainFileInvalid. Nothing is stored."""
+    return _plan(read_chains(document), application_id, replace)[1]
+
+
+def _write(plans: Iterable[_Plan]) -> None:
+    """Save what is new or changed; raise ChainFileInvalid with all that can't be saved."""
     errors = []
     for plan in plans:
         if plan.outcome in {Outcome.CREATED, Outcome.CHANGED}:
@@ -106,18 +123,13 @@ def import_chains(*, document: object, application_id: int | None, replace: bool
                 errors += [Remark(plan.chain.path, words) for words in error.errors]
     if errors:
         raise ChainFileInvalid(errors)
-    return imported
-
-
-def preview_chains(*, document: object, application_id: int | None, replace: bool = False) -> ImportedChains:
-    """Return what import_chains would do now; raise ChainFileInvalid. Nothing is stored."""
-    return _plan(read_chains(document), application_id, replace)[1]
 
 
 def _plan(file: ChainFile, application_id: int | None, replace: bool) -> tuple[list[_Plan], ImportedChains]:
     register = _Register((step for chain in file.chains for step in chain.steps), application_id)
     here = read_policies_named(chain.name for chain in file.chains)
     plans = [_plan_chain(chain, register, here.get(chain.name), application_id, replace) for chain in file.chains]
+    _check_room(plans, application_id)
     writer = StepWriter(draft.step for plan in plans for draft in plan.drafts)
     policies = (
         ImportedPolicy(
@@ -130,6 +142,13 @@ def _plan(file: ChainFile, application_id: int | None, replace: bool) -> tuple[l
         for plan in plans
     )
     return plans, ImportedChains(tuple(policies), file.remarks)
+
+
+def _check_room(plans: Iterable[_Plan], application_id: int | None) -> None:
+    """Raise ChainFileInvalid, with the chains for which there is no room, if there would be more policies than there can be."""
+    created = [plan for plan in plans if plan.outcome is Outcome.CREATED]
+    if crowded := created[count_policies_left(application_id=application_id) :]:
+        raise ChainFileInvalid(Remark(plan.chain.path, write_too_many_policies()) for plan in crowded)
 
 
 def _plan_chain(
@@ -151,7 +170,13 @@ def _plan_chain(
         outcome, why = _compare(found, drafts, application_id, replace)
     if why:
         remarks.insert(0, Remark(chain.path, why))
-    return _Plan(chain, policy, tuple(drafts), outcome, tuple(sorted(remarks, key=_order_remark)))
+    return _Plan(chain, policy, tuple(drafts), outcome, _cut(sorted(remarks, key=_order_remark), chain.path))
+
+
+def _cut(remarks: Sequence[Remark], path: str) -> tuple[Remark, ...]:
+    """Return the first remarks, and how many there are beside them: a document of ids that are nobody's says them all again."""
+    left = len(remarks) - MAX_REMARKS
+    return tuple(remarks) if left <= 0 else (*remarks[:MAX_REMARKS], Remark(path, f"… and {left:,} more."))
 
 
 def _order_remark(remark: Remark) -> list[tuple[int, str]]:

@@ -56,18 +56,25 @@ class Signpost:
 
     def __init__(self, rule: Rule | None) -> None:
         self._own = _find_own_destination(rule) if rule is not None else None
-        self._tree = read_routes() if self._own is None else None
+        self._trees: dict[int | None, tree.Route] = {}
         self._known: dict[int, Destination] = {}
 
-    def find(self, labels: Mapping[str, str]) -> list[Destination]:
+    def find(self, labels: Mapping[str, str], *, application_id: int | None = None) -> list[Destination]:
         """Return where an alert goes: to its rule's policy or channels, else where the routing tree leads, each once.
 
-        What no branch of the tree takes goes to the default channels.
+        What no branch of the tree takes goes to the default channels. Routes of other applications take none of an
+        application's alerts, so with one they are not even read.
         """
-        if self._tree is None:
-            return [self._own] if self._own is not None else []
-        receivers = dict.fromkeys(int(route.receiver or DEFAULT) for route in tree.resolve(self._tree, labels))
+        if self._own is not None:
+            return [self._own]
+        routes = tree.resolve(self._read_tree(application_id), labels)
+        receivers = dict.fromkeys(int(route.receiver or DEFAULT) for route in routes)
         return [self._describe(receiver) for receiver in receivers]
+
+    def _read_tree(self, application_id: int | None) -> tree.Route:
+        if application_id not in self._trees:
+            self._trees[application_id] = read_routes(application_id=application_id)
+        return self._trees[application_id]
 
     def _describe(self, policy_id: int) -> Destination:
         if policy_id not in self._known:
@@ -156,7 +163,7 @@ def _sort_into_groups(rule: Rule | None, alerts: list[Alert]) -> dict[str, _Want
     signpost = Signpost(rule)
     for alert in alerts:
         labels = label_alert(alert)
-        for destination in signpost.find(labels):
+        for destination in signpost.find(labels, application_id=alert.application_id):
             shared = pick_group_labels(labels, destination.group_by)
             # Its short name does not tell an application from its like in another environment.
             owner = alert.application_id if "application" in shared else None

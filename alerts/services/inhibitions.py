@@ -8,8 +8,15 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from alerts.builtin import BUILTIN_INHIBITIONS, BuiltinInhibition
-from alerts.inhibit_drafts import MAX_INHIBITIONS, DraftInvalid, InhibitDraft, check_inhibition
+from alerts.inhibit_drafts import (
+    MAX_INHIBITIONS,
+    DraftInvalid,
+    InhibitDraft,
+    find_inhibition_errors,
+    warn_of_rings,
+)
 from alerts.models import InhibitRule
+from alerts.selectors import read_inhibitions
 from config.nudges import Nudge
 
 _turn = Nudge("alerts.tasks.notify", "evaluate")
@@ -24,21 +31,37 @@ class BuiltinKept(Exception):
 @transaction.atomic
 def save_inhibition(*, draft: InhibitDraft, rule: InhibitRule | None = None) -> InhibitRule:
     """Make or change an inhibition; raise DraftInvalid. It holds and releases alerts at once."""
-    check_inhibition(draft)
     with connection.cursor() as cursor:
         cursor.execute(_LOCK)
-    others = InhibitRule.objects.filter(Q(application_id=draft.application_id))
-    if others.exclude(Q(pk=rule and rule.pk)).count() >= MAX_INHIBITIONS:
-        raise DraftInvalid({"name": f"There can be {MAX_INHIBITIONS:,} of one application, or for all, at most."})
+    check_new_inhibition(draft=draft, rule_id=rule.pk if rule is not None else None)
     row = InhibitRule() if rule is None else InhibitRule.objects.select_for_update().get(pk=rule.pk)
-    if InhibitRule.objects.filter(name=draft.name.strip()).exclude(pk=row.pk).exists():
-        raise DraftInvalid({"name": "There is an inhibition of this name."})
     row.name, row.enabled, row.equal = draft.name.strip(), draft.enabled, list(draft.equal)
     row.application_id = draft.application_id
     row.source_matchers, row.target_matchers = draft.source_matchers.strip(), draft.target_matchers.strip()
     row.save()
     _turn.on_commit()
     return row
+
+
+def check_new_inhibition(*, draft: InhibitDraft, rule_id: int | None) -> None:
+    """Raise DraftInvalid, with all that is wrong, unless an inhibition can be saved beside the others; `rule_id` None: it is new."""
+    errors = find_inhibition_errors(draft)
+    others = InhibitRule.objects.exclude(Q(pk=rule_id))
+    if others.filter(name=draft.name.strip()).exists():
+        errors.setdefault("name", "There is an inhibition of this name.")
+    if others.filter(Q(application_id=draft.application_id)).count() >= MAX_INHIBITIONS:
+        errors.setdefault("name", f"There can be {MAX_INHIBITIONS:,} of one application, or for all, at most.")
+    if errors:
+        raise DraftInvalid(errors)
+
+
+def list_ring_warnings(*, rule: InhibitRule | None = None, application_id: int | None = None) -> list[str]:
+    """Return warnings of rings among the inhibitions that are on: of all, or of one that `rule` is part of.
+
+    With an application only those about its alerts are looked at, so that no others are named.
+    """
+    rules = read_inhibitions(application_id=application_id)
+    return warn_of_rings(rules, of=rule.name if rule is not None else None)
 
 
 @transaction.atomic

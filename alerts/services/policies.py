@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +20,13 @@ from alerts.routing.matchers import MatcherInvalid, parse_matchers
 MAX_POLICIES = 1_000
 MAX_GROUP_LABELS = 50
 MAX_POSITION = 32_767
-#: Two changes at once could give one name twice, or hang routes below each other.
-_LOCK_POLICIES = "LOCK TABLE alerts_policy IN SHARE ROW EXCLUSIVE MODE"
+#: One advisory lock for whoever changes policies, or two at once could give one name twice. Not of the table: telling people
+#: writes to it as well, in the one turn that tells everybody, and must never wait for a change.
+_POLICIES_LOCK = 0x706F6C69
+#: Two changes at once could hang routes below each other.
 _LOCK_ROUTES = "LOCK TABLE alerts_route IN SHARE ROW EXCLUSIVE MODE"
+#: What is known of a route by where it hangs and whose it is.
+_PLACE = ("pk", "parent_id", "application_id")
 #: What is decided about a policy, besides its steps. Its turn is not among it: escalations move that on meanwhile.
 _FIELDS = (
     "name",
@@ -106,18 +109,28 @@ def check_policy(*, policy: Policy, steps: Sequence[StepDraft]) -> None:
         errors.append(("group_by", "A label can make groups once only."))
     if len(policy.group_by) > MAX_GROUP_LABELS:
         errors.append(("group_by", f"{MAX_GROUP_LABELS} labels can make groups at most."))
-    others = Policy.objects.filter(Q(application_id=policy.application_id)).exclude(pk=policy.pk)
-    if others.count() >= MAX_POLICIES:
-        errors.append(("name", f"There can be {MAX_POLICIES:,} policies of one application, or for all, at most."))
+    if count_policies_left(application_id=policy.application_id, except_id=policy.pk) < 1:
+        errors.append(("name", write_too_many_policies()))
     if policy.application_id is not None:
         errors += _find_strangers(policy, steps)
     if errors:
         raise PolicyInvalid(errors)
 
 
+def count_policies_left(*, application_id: int | None, except_id: int | None = None) -> int:
+    """Return how many policies an application (None: all of them) can have beside those that it has; one may be passed over."""
+    others = Policy.objects.filter(Q(application_id=application_id)).exclude(Q(pk=except_id))
+    return max(0, MAX_POLICIES - others.count())
+
+
+def write_too_many_policies() -> str:
+    """Return what is said to whoever makes one more."""
+    return f"There can be {MAX_POLICIES:,} policies of one application, or for all, at most."
+
+
 def lock_policies() -> None:
     """Keep everybody else from changing policies until the transaction ends: for what is decided by several of them."""
-    _lock(_LOCK_POLICIES)
+    _execute("SELECT pg_advisory_xact_lock(%s)", [_POLICIES_LOCK])
 
 
 @transaction.atomic
@@ -134,7 +147,7 @@ def delete_policy(*, policy: Policy) -> None:
 @transaction.atomic
 def save_route(*, draft: RouteDraft, route: Route | None = None) -> Route:
     """Create or change a route; raise PolicyInvalid, and change nothing, if it can't hang there. New alerts go by it."""
-    _lock(_LOCK_ROUTES)
+    _execute(_LOCK_ROUTES)
     check_route(draft, route_id=route.pk if route is not None else None)
     row = Route() if route is None else Route.objects.get(pk=route.pk)
     row.name, row.matchers = draft.name.strip(), draft.matchers.strip()
@@ -173,13 +186,13 @@ def check_route(draft: RouteDraft, *, route_id: int | None) -> None:
 
 def _find_place_errors(draft: RouteDraft, route_id: int | None) -> Iterator[tuple[str, str]]:
     """Yield why a route can't hang where it is to: loops, depth, count, and whose alerts those around it take."""
-    rows = {row.pk: row for row in Route.objects.all()}
-    others = sum(row.application_id == draft.application_id for row in rows.values() if row.pk != route_id)
+    own = draft.application_id
+    rows = {row.pk: row for row in Route.objects.filter(Q(application=None) | Q(application_id=own)).only(*_PLACE)}
+    others = sum(row.application_id == own for row in rows.values() if row.pk != route_id)
     if others >= tree.MAX_ROUTES:
         yield "name", f"There can be {tree.MAX_ROUTES:,} routes of one application, or for all, at most."
     parent = rows.get(draft.parent_id or 0)
-    owner = parent.application_id if parent is not None else None
-    if (draft.parent_id is not None and parent is None) or owner not in (None, draft.application_id):
+    if draft.parent_id is not None and parent is None:
         yield "parent", "This route does not exist, or takes alerts of another application alone."
     above, depth = parent, 1
     while above is not None and depth <= len(rows):
@@ -187,24 +200,20 @@ def _find_place_errors(draft: RouteDraft, route_id: int | None) -> Iterator[tupl
             yield "parent", "A route can't be below itself."
             return
         above, depth = rows.get(above.parent_id or 0), depth + 1
-    below = _list_below(rows.values(), route_id) if route_id is not None else []
+    below = _list_below(route_id) if route_id is not None else []
     if depth + len(below) >= tree.MAX_DEPTH:
         yield "parent", f"Routes can be {tree.MAX_DEPTH - 1} levels deep at most."
-    own = draft.application_id
     if own is not None and any(row.application_id != own for level in below[:1] for row in level):
         yield "application", "Routes below it take alerts of other applications: move them first."
 
 
-def _list_below(rows: Iterable[Route], route_id: int) -> list[list[Route]]:
-    """Return what hangs below a route, level by level."""
-    children: dict[int | None, list[Route]] = defaultdict(list)
-    for row in rows:
-        children[row.parent_id].append(row)
+def _list_below(route_id: int) -> list[list[Route]]:
+    """Return what hangs below a route, level by level, whoever it belongs to."""
     levels: list[list[Route]] = []
-    level = children[route_id]
+    level = list(Route.objects.filter(parent_id=route_id).only(*_PLACE))
     while level and len(levels) < tree.MAX_DEPTH:
         levels.append(level)
-        level = [child for row in level for child in children[row.pk]]
+        level = list(Route.objects.filter(parent_id__in=[row.pk for row in level]).only(*_PLACE))
     return levels
 
 
@@ -224,9 +233,9 @@ def _find_strangers(policy: Policy, steps: Sequence[StepDraft]) -> Iterator[tupl
             yield "application", f"“{user.name}” names this policy and is not of this application alone."
 
 
-def _lock(statement: str) -> None:
+def _execute(statement: str, values: Sequence[Any] = ()) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(statement)
+        cursor.execute(statement, values)
 
 
 def _write_step(policy: Policy, position: int, draft: StepDraft) -> None:

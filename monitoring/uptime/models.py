@@ -28,7 +28,7 @@ from monitoring.uptime.expectations import DEFAULT_STATUSES, Expectations
 from monitoring.uptime.judgement import find_heartbeat_due
 from monitoring.uptime.querysets import CheckQuerySet
 from monitoring.uptime.recurrence import Recurrence, Repeat
-from monitoring.uptime.requests import METHOD_CHOICES, Method
+from monitoring.uptime.requests import METHOD_CHOICES, Method, RequestWish, mask_wish
 from monitoring.uptime.targets import DEFAULT_TLS_DAYS
 from monitoring.uptime.window_drafts import WindowDraft
 
@@ -147,6 +147,13 @@ class Check(models.Model):
     def get_absolute_url(self) -> str:
         """Address of the check's page."""
         return reverse("admin:monitoring_check_case", args=[self.pk])
+
+    @property
+    def shown_request(self) -> RequestWish:
+        """How it is asked, as pages and answers show it: secrets hidden. What a kind without a request has stored counts as nothing."""
+        if self.kind != CheckKind.HTTP:
+            return RequestWish(self.method)
+        return mask_wish(RequestWish(self.method, self.request_headers, self.request_body))
 
     @property
     def target(self) -> str:

@@ -60,9 +60,13 @@ def parse_headers(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def mask_headers(text: str) -> str:
-    """Return headers with their values hidden, as a form may show them."""
-    return "\n".join(f"{name}: {MASK}" for name, _ in parse_headers(text))
+def mask_wish(wish: RequestWish) -> RequestWish:
+    """Return a wish as a form or an answer may show it: values and body hidden; headers that can't be read, altogether."""
+    try:
+        headers = "\n".join(f"{name}: {MASK}" for name, _ in parse_headers(wish.headers))
+    except ValueError:
+        headers = MASK
+    return RequestWish(wish.method, headers, MASK if wish.body else "")
 
 
 def is_masked(text: str) -> bool:

@@ -157,7 +157,29 @@ def test_import__more_steps_than_a_policy_has__not_created() -> None:
 
 
 @pytest.mark.usefixtures("surroundings")
+@pytest.mark.parametrize("take_in", [import_chains, preview_chains])
+def test_import__more_chains_than_there_is_room_for__refused_as_previewed_and_nothing_stored(
+    monkeypatch: pytest.MonkeyPatch, take_in: Any
+) -> None:
+    monkeypatch.setattr("alerts.services.policies.MAX_POLICIES", 3)
+    application = make_application()
+    make_policy("Here", application)
+    make_policy("Day", application)
+    make_policy("Of all")
+    chains = [{"id": f"F{place}", "name": name} for place, name in enumerate(("Day", "Night", "Noon", "Dawn"))]
+    steps = [{**ADA, "escalation_chain_id": f"F{place}"} for place in range(4)]
+
+    with pytest.raises(ChainFileInvalid) as caught:
+        take_in(document=make_document(*steps, escalation_chains=chains), application_id=application.pk)
+
+    assert [error.path for error in caught.value.errors] == ["escalation_chains[2]", "escalation_chains[3]"]
+    assert Policy.objects.count() == 3
+
+
+@pytest.mark.usefixtures("surroundings")
 def test_import__second_chain_can_not_be_saved__nothing_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Between the plan and the second one, somebody who waits for no lock took the last place.
+    monkeypatch.setattr("alerts.services.chains.count_policies_left", lambda **_: 2)
     monkeypatch.setattr("alerts.services.policies.MAX_POLICIES", 1)
     chains = [{"id": "F1", "name": "Night"}, {"id": "F2", "name": "Day"}]
     document = make_document(ADA, {**ADA, "escalation_chain_id": "F2"}, escalation_chains=chains)
@@ -167,6 +189,24 @@ def test_import__second_chain_can_not_be_saved__nothing_stored(monkeypatch: pyte
 
     assert [error.path for error in caught.value.errors] == ["escalation_chains[1]"]
     assert Policy.objects.count() == 0
+
+
+@pytest.mark.usefixtures("surroundings")
+def test_import__nothing_but_ids_that_are_nobodys__the_first_are_named_and_the_others_counted() -> None:
+    unknown = [f"U{number}" for number in range(99)]
+    lost = {"type": "notify_persons", "persons_to_notify": ["UADA", *unknown]}
+
+    (policy,) = preview_chains(document=make_document(lost, lost), application_id=None).policies
+
+    assert (policy.outcome, len(policy.remarks)) == (Outcome.CREATED, 51)
+    assert (policy.remarks[0].path, policy.remarks[-1].message) == ("escalation_policies[0]", "… and 148 more.")
+
+
+def test_import__document_that_can_not_be_read__refused_before_anybody_waits_for_it() -> None:
+    with CaptureQueriesContext(connection) as queries, pytest.raises(ChainFileInvalid):
+        import_chains(document={}, application_id=None)
+
+    assert len(queries) == 0
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,13 @@ def test_lists__one_page_or_several__as_the_bare_list(users: Any) -> None:
     assert read_one(step, users=users) == read_one(step)
 
 
+def test_lists__twenty_thousand_empty_pages__read_in_one_pass() -> None:
+    pages = [make_page([], is_last=False)] * 20_000
+
+    assert errors_of(make_document(users=pages)) == ["users[19999].next"]
+    assert read_one({"type": "wait", "duration": 60}, users=[*pages, make_page(USERS)]).remarks == ()
+
+
 @pytest.mark.parametrize(
     ("document", "paths"),
     [
@@ -237,6 +244,14 @@ def test_lists__one_page_or_several__as_the_bare_list(users: Any) -> None:
         (make_document({"type": "wait", "important": "yes"}), [f"{PATH}.important"]),
         (make_document({"type": "notify_persons", "persons_to_notify": "UADA"}), [f"{PATH}.persons_to_notify"]),
         (make_document({"type": "notify_persons", "persons_to_notify": ["UADA", 2]}), [f"{PATH}.persons_to_notify[1]"]),
+        (
+            make_document({"type": "notify_persons", "persons_to_notify": [f"U{n}" for n in range(101)]}),
+            [f"{PATH}.persons_to_notify"],
+        ),
+        (
+            make_document({"type": "notify_user_group", "groups_to_notify": [f"G{n}" for n in range(101)]}),
+            [f"{PATH}.groups_to_notify"],
+        ),
         (
             make_document({"type": "notify_if_time_from_to", "notify_if_time_from": "9 am"}),
             [f"{PATH}.notify_if_time_from"],

@@ -313,8 +313,30 @@ def test_inhibition__made_and_changed__as_sent() -> None:
     made = api("POST", "inhibitions/", body).json()
     changed = api("PATCH", f"inhibitions/{made['id']}/", {"enabled": False}).json()
 
-    assert made == {**body, "id": made["id"], "application": application.pk, "enabled": True, "is_builtin": False}
+    assert made == {
+        **body,
+        "id": made["id"],
+        "application": application.pk,
+        "enabled": True,
+        "is_builtin": False,
+        "warnings": [],
+    }
     assert changed == {**made, "enabled": False}
+
+
+def test_inhibition__saved_into_a_ring__warned_of_by_name_and_never_of_what_is_anothers() -> None:
+    application, other = make_application(), make_application()
+    save_inhibition(draft=InhibitDraft("Of all", "a=x", "b=x"))
+    save_inhibition(draft=InhibitDraft("Theirs", "b=x", "a=x", application_id=other.pk))
+    body = {"name": "Mine", "source_matchers": "b=x", "target_matchers": "a=y"}
+    api = Api(application)
+
+    made = api("POST", "inhibitions/", body).json()
+    changed = api("PATCH", f"inhibitions/{made['id']}/", {"target_matchers": "a=x"}).json()
+
+    ring = "“Mine” inhibits what “Of all” inhibits what “Mine” inhibits."
+    assert made["warnings"] == []
+    assert changed["warnings"] == [f"{ring} Where alerts hold each other in such a ring, the oldest of them is told."]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from alerts.enums import HoldKind
 from alerts.inhibit_drafts import ComponentDraft, DraftInvalid, InhibitDraft
 from alerts.models import Alert, Component, Hold, InhibitRule, Policy, Route
+from alerts.selectors import read_inhibitions, read_routes
 from alerts.services.builtin import install_rules
 from alerts.services.components import delete_component, save_component
 from alerts.services.evaluating import evaluate_rules
@@ -497,3 +498,31 @@ def test_owner__same_name_in_another_environment__holds_and_routes_nothing_of_it
     assert [holds.holds(alert.pk) for alert in targets] == [False, True]
     found = [[each.name for each in Signpost(None).find(label_alert(alert))] for alert in targets]
     assert found == [["Default channels"], ["Staging"]]
+
+
+def test_routes__of_an_application__the_same_as_among_those_of_all_and_no_others_are_read() -> None:
+    owners = [make_application(), make_application(), None]
+    policies = [Policy.objects.create(name=f"Policy {number}") for number in range(6)]
+    rows = [
+        Route.objects.create(application=owner, policy=policy, matchers='{host="a"}', position=number, continues=True)
+        for number, (owner, policy) in enumerate(zip(owners * 2, policies, strict=True))
+    ]
+    Route.objects.create(application=owners[0], parent=rows[2], policy=policies[0], matchers='{host=~"a|b"}')
+    alerts = [make_alert(one, rule=make_rule(), labels={"host": "a"}) for one in owners if one]
+    labelled = [(label_alert(alert), alert.application_id) for alert in alerts]
+
+    found = [Signpost(None).find(labels, application_id=application_id) for labels, application_id in labelled]
+
+    assert found == [Signpost(None).find(labels) for labels, _ in labelled]
+    assert {route.route_id for route in read_routes(application_id=alerts[1].application_id).children} == {
+        row.pk for row in rows if row.application in (None, owners[1])
+    }
+
+
+def test_inhibitions__of_an_application__its_own_and_those_of_all() -> None:
+    owners = [make_application(), make_application(), None]
+    for number, owner in enumerate(owners):
+        save_inhibition(draft=InhibitDraft(f"Rule {number}", "a=b", "c=d", application_id=owner and owner.pk))
+
+    assert [name for name, _ in read_inhibitions(application_id=owners[1].pk)] == ["Rule 1", "Rule 2"]
+    assert len(read_inhibitions()) == 3

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from alerts.escalation import StepKind
 from alerts.models import Channel, Policy, Route, Rule
-from alerts.services.policies import PolicyInvalid, make_draft, save_policy
+from alerts.services.policies import _POLICIES_LOCK, PolicyInvalid, lock_policies, make_draft, save_policy
 from monitoring.applications.enums import KeyKind
 from monitoring.applications.services import issue_key
 from tests.support.alerts import make_channel, make_rule
@@ -168,6 +170,93 @@ def test_save_policy__too_many_of_one_application__refused_and_others_go_on(monk
     save_policy(policy=saved, steps=steps)
     save_policy(policy=Policy(name="Two", application=other), steps=steps)
     make()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_policies__while_they_are_changed__turns_are_taken_and_other_changes_wait() -> None:
+    policy = make()
+    telling = connection.copy()
+    try:
+        with transaction.atomic():
+            lock_policies()
+            with telling.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '500ms'")
+                cursor.execute("UPDATE alerts_policy SET turn = turn + 1")
+                with pytest.raises(OperationalError, match="lock timeout"):
+                    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_POLICIES_LOCK])
+    finally:
+        telling.close()
+    policy.refresh_from_db()
+    assert policy.turn == 1
+
+
+def test_admin__policy_being_saved__changed_by_nobody_else_meanwhile(admin_client: Client) -> None:
+    step = {"kind": "channel", "channels": [make_channel().pk]}
+
+    with CaptureQueriesContext(connection) as queries:
+        admin_client.post(reverse("admin:alerts_policy_add"), form(step))
+
+    assert sum("pg_advisory_xact_lock" in query["sql"] for query in queries) == 1
+
+
+def delete(client: Client, *policies: Policy) -> str:
+    """Delete one on its own page, or several in the list; return what the page says."""
+    if len(policies) == 1:
+        address, data = reverse("admin:alerts_policy_delete", args=[policies[0].pk]), {"post": "yes"}
+    else:
+        chosen = [policy.pk for policy in policies]
+        address = reverse("admin:alerts_policy_changelist")
+        data = {"post": "yes", "action": "delete_selected", "_selected_action": chosen}
+    return client.post(address, data, follow=True).content.decode()
+
+
+@pytest.mark.parametrize("is_one", [True, False])
+def test_admin__policy_in_use_deleted__refused_with_links_to_who_names_it(admin_client: Client, is_one: bool) -> None:
+    policy, other = make(), make("Unused")
+    rule = make_rule(name="Load <b>", policy_id=policy.pk)
+    route = Route.objects.create(name="Nights", matchers="a=b", policy=policy)
+
+    text = delete(admin_client, *([policy] if is_one else [policy, other]))
+
+    assert "Nothing was deleted" in text
+    assert f'Rule <a href="{rule.get_absolute_url()}">Load &lt;b&gt;</a> → On call' in text
+    assert f'Route <a href="{reverse("admin:alerts_route_change", args=[route.pk])}">Nights</a> → On call' in text
+    assert set(Policy.objects.all()) == {policy, other}
+    rule.refresh_from_db()
+    assert rule.policy == policy
+
+
+def test_admin__policies_in_use_by_many__twenty_of_each_kind_are_linked(admin_client: Client) -> None:
+    policy = make()
+    Route.objects.bulk_create([Route(name=f"R{number}", matchers="a=b", policy=policy) for number in range(23)])
+
+    text = delete(admin_client, policy)
+
+    assert (text.count("Route <a"), "… and 3 more routes" in text) == (20, True)
+
+
+@pytest.mark.parametrize("names", [["One"], ["One", "Two"]])
+def test_admin__policies_that_nobody_names__are_deleted(admin_client: Client, names: list[str]) -> None:
+    kept = make("Kept")
+    make_rule(policy_id=kept.pk)
+
+    delete(admin_client, *[make(name) for name in names])
+
+    assert list(Policy.objects.all()) == [kept]
+
+
+@pytest.mark.parametrize("is_one", [True, False])
+def test_admin__policy_named_while_it_is_deleted__stays_and_it_is_said(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch, is_one: bool
+) -> None:
+    policy, other = make(), make("Unused")
+    make_rule(name="Load", policy_id=policy.pk)
+    monkeypatch.setattr("alerts.admin.policies._link_users", lambda _: [])  # as before the rule named it
+
+    text = delete(admin_client, *([policy] if is_one else [policy, other]))
+
+    assert "Rules or routes name this policy (“Load”)" in text
+    assert list(Policy.objects.all()) == ([policy, other] if is_one else [policy])
 
 
 def test_rest__policies__are_read_by_any_key(client: Client) -> None:

@@ -130,6 +130,17 @@ def test_inhibition__ring__is_warned_of(admin_client: Client) -> None:
     assert "“One” inhibits what “Two” inhibits what “One” inhibits" in text
 
 
+def test_inhibition__saved_into_a_ring__warned_of_once_with_all_its_names(admin_client: Client) -> None:
+    for name, source, target in (("One", "a=1", "a=2"), ("Apart", "a=8", "a=9"), ("Back", "a=9", "a=8")):
+        save_inhibition(draft=InhibitDraft(name, source, target))
+    body = {"name": "Two", "source_matchers": "a=2", "target_matchers": "a=1", "enabled": "on"}
+
+    answer = admin_client.post(reverse("admin:alerts_inhibitrule_add"), body, follow=True)
+
+    said = [str(message) for message in answer.context["messages"] if "ring" in str(message)]
+    assert [words.count("“One” inhibits what “Two” inhibits what “One”") for words in said] == [1, 0], said
+
+
 def test_inhibition__built_in__is_not_deleted(admin_client: Client) -> None:
     install_inhibitions()
     rule = InhibitRule.objects.filter(builtin_key="host-cpu").get()

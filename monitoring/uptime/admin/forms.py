@@ -11,7 +11,6 @@ from config.admin.fields import SecondsField
 from monitoring.uptime.drafts import MAX_TIMEOUT_SECONDS, CheckDraft, CheckInvalid, check_draft
 from monitoring.uptime.expectations import Expectations
 from monitoring.uptime.models import EXPECTED_FIELDS, Check
-from monitoring.uptime.requests import MASK, mask_headers
 from monitoring.uptime.services.checks import put_back_secrets
 
 #: Draft fields that the form has under the same name.
@@ -113,8 +112,8 @@ class CheckForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the st
             if name in self.fields:
                 self.fields[name].required = False
         if self.instance.pk:
-            self.initial["request_headers"] = mask_headers(self.instance.request_headers)
-            self.initial["request_body"] = MASK if self.instance.request_body else ""
+            shown = self.instance.shown_request
+            self.initial.update(request_headers=shown.headers, request_body=shown.body)
         if self.instance.pk and "application" in self.fields:
             self.fields["application"].disabled = True
 

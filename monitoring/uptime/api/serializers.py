@@ -27,12 +27,10 @@ from monitoring.uptime.enums import KIND_CHOICES, STATE_CHOICES
 from monitoring.uptime.expectations import DEFAULT_STATUSES, Expectations
 from monitoring.uptime.models import EXPECTED_FIELDS, Check, CheckChange, CheckResult, MaintenanceWindow
 from monitoring.uptime.requests import (
-    MASK,
     MAX_BODY_CHARACTERS,
     MAX_HEADERS_CHARACTERS,
     METHOD_CHOICES,
     Method,
-    mask_headers,
 )
 from monitoring.uptime.targets import DEFAULT_TLS_DAYS
 
@@ -93,9 +91,8 @@ class CheckOutput(serializers.ModelSerializer[Check]):
     def to_representation(self, check: Check) -> dict[str, Any]:
         """Return it with secrets hidden; sent back as they are here, they stay."""
         told: dict[str, Any] = super().to_representation(check)
-        told["request_headers"] = mask_headers(check.request_headers)
-        told["request_body"] = MASK if check.request_body else ""
-        return told
+        shown = check.shown_request
+        return told | {"request_headers": shown.headers, "request_body": shown.body}
 
     @extend_schema_field({"type": "string", "nullable": True})
     def get_ping_url(self, check: Check) -> str | None:

@@ -31,7 +31,12 @@ class NotProbed(Exception):
 
 
 def put_back_secrets(draft: CheckDraft, check: Check | None) -> CheckDraft:
-    """Return a draft with the secrets put back that its form or REST only showed as a mask. Raises ValueError, see `put_back`."""
+    """Return a draft with the secrets put back that its form or REST only showed as a mask. Raises ValueError, see `put_back`.
+
+    Only a web address is asked with any: those of a check that becomes another kind are dropped when it is saved.
+    """
+    if draft.kind != CheckKind.HTTP:
+        return draft
     stored = None if check is None else RequestWish(check.method, check.request_headers, check.request_body)
     wish = put_back(
         RequestWish(draft.method, draft.request_headers, draft.request_body),

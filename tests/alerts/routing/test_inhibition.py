@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.routing.inhibition import InhibitRule, find_inhibitors, find_loops
+from alerts.routing.inhibition import InhibitRule, find_inhibitors
 from alerts.routing.matchers import Matcher, matches, parse_matchers
 
 Alerts = list[tuple[int, dict[str, str]]]
@@ -30,6 +31,11 @@ RULES = st.lists(
 
 def rule(source: str, target: str, *equal: str) -> InhibitRule:
     return InhibitRule(parse_matchers(source), parse_matchers(target), equal)
+
+
+def owned(one: InhibitRule, name: str) -> InhibitRule:
+    own = (Matcher("application", "=", name),)
+    return InhibitRule(one.source_matchers + own, one.target_matchers + own, one.equal)
 
 
 def find_pairs(rules: list[InhibitRule], alerts: Alerts) -> set[tuple[int, int]]:
@@ -160,29 +166,34 @@ def test_find_inhibitors__thousands_on_each_side__are_not_compared_pair_by_pair(
     assert len(held) == 5_999
 
 
-@pytest.mark.parametrize(
-    ("rules", "expected"),
-    [
-        ([], []),
-        ([rule("a=1", "a=2"), rule("a=2", "a=3")], []),
-        ([rule("a=1", "a=2"), rule("a=2", "a=1")], [(0, 1)]),
-        ([rule("a=1", "a=2"), rule("a=8", "a=9"), rule("a=2", "a=3"), rule("a=3", "a=1", "x")], [(0, 2, 3)]),
-        ([rule("a=1", "b=1"), rule("b=1", "a=1")], [(0, 1)]),
-        ([rule("a=1,h=1", "a=2,h=1"), rule("a=2,h=2", "a=1,h=2")], []),
-        ([rule("a=1,h=1", "a=2", "h"), rule("a=2,h=2", "a=1", "h")], []),
-        ([rule("a=1", "a=~2|3"), rule("a=~4|5", "a=1")], []),
-        ([rule("a=1", "a=~2|3"), rule("a=~3|5", "a=1")], [(0, 1)]),
-        ([rule("a=1", "a=~[23]"), rule("a=~[45]", "a=1")], [(0, 1)]),
-        ([rule("a=1", "a=2"), rule("a!=2", "a=1")], []),
-        ([rule("a=~1|2", "a=~1|2")], []),
-        ([rule("severity=critical", "severity=warning"), rule("severity=warning", "severity=info")], []),
-    ],
-)
-def test_find_loops__rules__names_rings_that_may_be(rules: list[InhibitRule], expected: list[tuple[int, ...]]) -> None:
-    assert find_loops(rules) == expected
-
-
 @given(RULES, ALERTS)
-def test_find_loops__alerts_that_inhibit_each_other__were_warned_of(rules: list[InhibitRule], alerts: Alerts) -> None:
-    if len(find_inhibitors(rules, alerts)) < len({target for _, target in find_pairs(rules, alerts)}):
-        assert find_loops(rules)
+def test_find_inhibitors__alerts_of_other_applications_and_their_rules__change_nothing(
+    rules: list[InhibitRule], alerts: Alerts
+) -> None:
+    own = [owned(one, "erp") for one in rules]
+    mine = [(number, {**labels, "application": "erp"}) for number, labels in alerts]
+    others = [(number + 100, {**labels, "application": "shop"}) for number, labels in alerts]
+
+    held = find_inhibitors([*own, *(owned(one, "shop") for one in rules)], [*others, *mine])
+
+    expected = find_inhibitors(rules, alerts)
+    assert held == expected | {target + 100: source + 100 for target, source in expected.items()}
+
+
+class Asked(dict[str, str]):
+    """Labels that count how often they are asked for."""
+
+    times = 0
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.times += 1
+        return super().get(name, default)
+
+
+def test_find_inhibitors__rules_of_other_applications__ask_an_alert_nothing() -> None:
+    alerts = [(number, Asked(kind="a", host="x", application=f"app{number}")) for number in range(10)]
+    rules = [owned(rule("kind=~a.*", "host=~x.*"), "app3") for _ in range(50)]
+
+    find_inhibitors(rules, alerts)
+
+    assert [labels.times > 0 for _, labels in alerts] == [number == 3 for number in range(10)]

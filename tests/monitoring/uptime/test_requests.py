@@ -109,3 +109,37 @@ def test_secrets__in_database_page_and_rest__are_not_shown(client: Client) -> No
     assert MASK in page
     assert "very-secret" not in page
     assert "hidden-body" not in page
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("kind", "shown"), [("tcp", ("", "")), ("tls", ("", "")), ("dns", ("", "")), ("http", (MASK, MASK))]
+)
+def test_headers_that_can_not_be_read__stored_by_an_earlier_version__shown_without_failing(
+    client: Client, kind: str, shown: tuple[str, str]
+) -> None:
+    check = make_check(kind="http")
+    Check.objects.update(kind=kind, address="erp.example.com:443", request_headers="no header", request_body="x")
+    key = issue_key(application=check.application, kind=KeyKind.SECRET, label="x", scopes=list(Scope)).token
+    sign_in(client, "monitoring.view_check", "monitoring.change_check")
+
+    (told,) = client.get("/api/v1/checks/", headers={"Authorization": f"Bearer {key}"}).json()["results"]
+    page = client.get(f"/admin/monitoring/check/{check.pk}/change/")
+
+    assert (told["request_headers"], told["request_body"]) == shown
+    assert (page.status_code, "no header" in page.content.decode()) == (200, False)
+
+
+@pytest.mark.django_db
+def test_change__to_a_kind_that_sends_no_headers__hidden_ones_are_dropped_without_a_word(client: Client) -> None:
+    check = make_check(method="POST", request_headers=HEADERS, request_body="hidden-body")
+    key = issue_key(application=check.application, kind=KeyKind.SECRET, label="x", scopes=list(Scope)).token
+    change = {"kind": "tcp", "address": "erp.example.com:443"}
+
+    answer = client.patch(
+        f"/api/v1/checks/{check.pk}/", change, "application/json", headers={"Authorization": f"Bearer {key}"}
+    )
+
+    assert (answer.status_code, answer.json()["request_headers"], answer.json()["request_body"]) == (200, "", "")
+    check.refresh_from_db()
+    assert (check.kind, check.request_headers, check.request_body) == ("tcp", "", "")
