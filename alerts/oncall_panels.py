@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts.oncall.rotations import Span
-from alerts.rosters import list_gaps, list_on_call_now, list_used_schedules
+from alerts.rosters import list_broken_calendars, list_gaps, list_on_call_now, list_used_schedules
 from config.admin.states import State
 from config.panels import Need, Panel, need, panel
 
@@ -46,6 +46,20 @@ def nobody_on_call(request: HttpRequest) -> Need:
         sentence += f", and {len(found) - 1} more schedule{'s have' if len(found) > 2 else ' has'} gaps"
     state = State.BAD if gaps[0].start <= now + SOON else State.WATCH
     return Need(len(found), sentence, schedule.get_absolute_url(), state)
+
+
+@need(key="on_call_calendars", order=21, permission=VIEW)
+def calendars_not_read(request: HttpRequest) -> Need:
+    """Calendars that schedules are subscribed to and that can't be read for some hours."""
+    found = list_broken_calendars()
+    if not found:
+        return Need(0, "", reverse("admin:alerts_on_call"))
+    first = found[0]
+    since = timezone.localtime(first.failing_since)
+    sentence = f"The calendar “{first.name}” of “{first.schedule}” can’t be read since {since:%a %-d %b %H:%M}"
+    if len(found) > 1:
+        sentence += f", nor {len(found) - 1} more"
+    return Need(len(found), sentence, first.schedule.get_absolute_url(), State.WATCH)
 
 
 def _write_sentence(name: str, gap: Span, now: object) -> str:

@@ -16,12 +16,14 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
-from alerts.models import OnCallLayer, OnCallOverride, OnCallSchedule
+from alerts.models import OnCallCalendar, OnCallLayer, OnCallOverride, OnCallSchedule
 from alerts.oncall import schedule as judgement
 from alerts.oncall.rotations import Layer, People, Restriction, Rotation, Span
 from alerts.oncall.schedule import Override, Schedule, Shift
 
 GAP_HORIZON = timedelta(days=30)
+#: Calendars are read every hour; one that fails so often in a row needs somebody.
+WORRYING_FAILURES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,12 @@ def list_gaps(now: datetime, schedules: Iterable[OnCallSchedule] | None = None) 
 def list_used_schedules() -> QuerySet[OnCallSchedule]:
     """Return the schedules that a step of an escalation policy reaches."""
     return OnCallSchedule.objects.filter(policy_steps__kind="schedule").distinct().order_by("name")
+
+
+def list_broken_calendars() -> list[OnCallCalendar]:
+    """Return the calendars with an address that could not be read several times in a row, the longest broken first."""
+    broken = OnCallCalendar.objects.filter(failures__gte=WORRYING_FAILURES).select_related("schedule")
+    return list(broken.order_by("failing_since", "pk"))
 
 
 def read_people(ids: Iterable[int]) -> dict[int, User]:

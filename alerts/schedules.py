@@ -43,3 +43,12 @@ declare(
         description="Deletes alerts that never fired after 14 days, resolved ones after 2 years.",
     )
 )
+declare(
+    Schedule(
+        name="alerts: read on-call calendars",
+        task="alerts.tasks.read_calendars",
+        when=timedelta(hours=1),
+        queue="reports",
+        description="Reads calendars that schedules are subscribed to; their shifts are replaced as a whole.",
+    )
+)

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from alerts.runs import remember_run
-from alerts.services import evaluating, notifying, retention, watching
+from alerts.services import evaluating, notifying, oncall_subscriptions, retention, watching
 
 logger = logging.getLogger(__name__)
 
@@ -43,3 +43,10 @@ def watch() -> str:
 def prune_alerts() -> int:
     """Forget alerts that ended long ago; return how many."""
     return retention.prune_alerts(now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def read_calendars() -> str:
+    """Read the on-call calendars that have an address; say how that went."""
+    read, failed = oncall_subscriptions.refresh_all(now=timezone.now())
+    return f"{read} read, {failed} failed"

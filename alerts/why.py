@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message about the alert to this person."""
+    """One message about the alert to this person; `cause` is what led to it, empty if that is not on record."""
 
     at: datetime
     reason: str
@@ -17,16 +17,24 @@ class Message:
     address: str
     state: str
     detail: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a policy: what it does in words, whether it reaches this person, whether it was taken."""
+    """One step of a policy: what it does in words, and whether this person was, or would be, reached by it.
+
+    `aside`: the person has to do with it, but it reaches somebody else, or nobody, and this is why. `taken_at` is when it
+    was taken, None if that is not known; `comes_at` when it is taken next, None if nobody knows or it is not.
+    """
 
     number: int
     words: str
     reaches: bool
     taken: bool
+    aside: str = ""
+    taken_at: datetime | None = None
+    comes_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,7 @@ def explain(case: Case, *, now: datetime) -> list[str]:
     if case.fired_at is None:
         return ["Nobody was told: it never fired."]
     told = [_describe_message(case.person, message) for message in case.messages]
+    told += dict.fromkeys(message.cause for message in case.messages if message.cause)
     if any(message.state == "sent" for message in case.messages):
         return told + [_describe_hold(held) for held in case.holds]
     answer = told or [f"{case.person} was not told."]
@@ -80,17 +89,42 @@ def _list_reasons(case: Case, now: datetime) -> Iterable[str]:
     if not case.paths:
         yield "It went nowhere: neither its rule nor the routes named a policy or a channel."
     for path in case.paths:
-        if not path.steps:
-            yield f"“{path.name}” reaches nobody."
-            continue
-        mine = [step for step in path.steps if step.reaches]
-        if not mine:
-            does = "; ".join(step.words for step in path.steps)
-            yield f"“{path.name}” has no step that reaches {case.person}: {does}."
-        elif not path.looked:
-            yield _describe_collecting(path, case)
-        elif not any(step.taken for step in mine):
-            yield _describe_not_taken(path, mine[0], case, now)
+        yield from _explain_path(path, case, now)
+
+
+def _explain_path(path: Path, case: Case, now: datetime) -> Iterable[str]:
+    mine = [step for step in path.steps if step.reaches or step.aside]
+    if not path.steps:
+        yield f"“{path.name}” reaches nobody."
+    elif not mine:
+        does = "; ".join(step.words for step in path.steps)
+        yield f"“{path.name}” has no step that reaches {case.person}: {does}."
+    elif not path.looked:
+        yield _describe_collecting(path, case)
+    else:
+        yield from _explain_steps(path, mine, case, now)
+
+
+def _explain_steps(path: Path, mine: Sequence[Step], case: Case, now: datetime) -> Iterable[str]:
+    """Say of each step that was taken where it went, and of the first that was not why it was not."""
+    for step in mine:
+        if step.taken and step.aside:
+            yield f"{_name(path, step)} was taken{_when(step.taken_at)}: {step.aside}."
+        elif step.taken and not case.messages:
+            yield (
+                f"{_name(path, step)} reaches {case.person} and was taken{_when(step.taken_at)}, but no message is on record."
+            )
+    waiting = next((step for step in mine if not step.taken), None)
+    if waiting is not None and not any(step.taken and step.reaches for step in mine):
+        yield _describe_not_taken(path, waiting, case, now)
+
+
+def _name(path: Path, step: Step) -> str:
+    return f"Step {step.number} of “{path.name}” ({step.words})"
+
+
+def _when(moment: datetime | None) -> str:
+    return f" at {_write(moment)}" if moment is not None else ""
 
 
 def _describe_collecting(path: Path, case: Case) -> str:
@@ -100,13 +134,17 @@ def _describe_collecting(path: Path, case: Case) -> str:
 
 
 def _describe_not_taken(path: Path, step: Step, case: Case, now: datetime) -> str:
-    reaching = f"Step {step.number} of “{path.name}” ({step.words}) reaches {case.person}"
+    reaching = f"{_name(path, step)} reaches {case.person}"
+    if step.aside:
+        reaching = f"{_name(path, step)} would not reach {case.person} as things stand: {step.aside}"
     if case.acknowledged_at is not None:
         return (
             f"{reaching}, but {case.acknowledged_by} acknowledged the alert at {_write(case.acknowledged_at)}, before."
         )
     if case.resolved_at is not None:
         return f"{reaching}, but the alert was over at {_write(case.resolved_at)}, before."
+    if step.comes_at is not None and step.comes_at > now:
+        return f"{reaching}; it has not been taken yet. It comes at {_write(step.comes_at)}."
     if path.step_at is not None and path.step_at > now:
         return f"{reaching}; it has not been taken yet. The policy goes on at {_write(path.step_at)}."
     return f"{reaching}; it has not been taken."
@@ -121,6 +159,14 @@ def _describe_message(person: str, message: Message) -> str:
         "suppressed": f"but was not sent: {message.detail}",
     }[message.state]
     return f"At {_write(message.at)} ({message.reason}) a message went to {person} by {message.way} ({message.address}) {ending}."
+
+
+def describe_cause(*, number: int, path: str, words: str, taken_at: datetime | None, on_call: str = "") -> str:
+    """Return which step led to a message. `on_call`: the schedule in which the person was on call then."""
+    because = f": on call in “{on_call}”" if on_call else ""
+    return (
+        f"The cause was step {number} of “{path}” ({words}){', taken' + _when(taken_at) if taken_at else ''}{because}."
+    )
 
 
 def _describe_hold(held: Held) -> str:

@@ -123,7 +123,12 @@ OPTIONS: tuple[Option, ...] = (
         [],
         "How many things of a kind a key may send by Sentry's SDKs, as errors=6000,spans=60000; kinds are those of the loss account.",
     ),
-    Option("WEBHOOK_ALLOW_PRIVATE", "bool", False, "Let webhooks reach loopback and private addresses."),
+    Option(
+        "WEBHOOK_ALLOW_PRIVATE",
+        "bool",
+        False,
+        "Let webhooks, and calendars of on-call schedules, reach loopback and private addresses; calendars also without TLS.",
+    ),
     Option(
         "CHECK_ALLOW_PRIVATE",
         "bool",

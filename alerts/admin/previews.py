@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
@@ -13,10 +14,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from alerts.admin.forms import RuleForm
+from alerts.backtests import BACK_TESTS, BackTest, Played, back_test
 from alerts.charts import draw_condition
 from alerts.drafts import RuleDraft
 from alerts.models import Rule
-from alerts.previews import BACK_TESTS, BackTest, back_test, is_met, preview_rule
+from alerts.previews import is_met, preview_rule
 from alerts.rehearsal import Firing
 from config.admin.pages import admin_page
 from config.lengths import describe_seconds
@@ -75,31 +77,42 @@ def _find_met(draft: RuleDraft, applications: list[Any]) -> Any | None:
 
 
 def _describe_back_test(found: BackTest) -> dict[str, Any]:
-    now = timezone.now()
-    rows = [
-        {
-            "at": firing.fired_at,
-            "lasted": describe_seconds(((firing.resolved_at or now) - firing.fired_at).total_seconds()),
-            "labels": found.labels.get(firing.fingerprint, ""),
-            "is_no_data": firing.is_no_data,
-            "is_over": firing.resolved_at is not None,
-        }
-        for firing in reversed(found.firings[-SHOWN_FIRINGS:])
-    ]
-    days = Counter(timezone.localtime(firing.fired_at).date() for firing in found.firings)
-    at_night = sum(timezone.localtime(firing.fired_at).hour in NIGHT for firing in found.firings)
+    if found.played is None:
+        return {"problem": found.problem}
+    return {"asked_days": found.asked.days, **_describe_played(found.played)}
+
+
+def _describe_played(played: Played) -> dict[str, Any]:
+    firings = played.firings
+    days = Counter(timezone.localtime(firing.fired_at).date() for firing in firings)
     return {
-        "problem": found.problem,
-        "days": found.span.days,
-        "step": describe_seconds(found.step.total_seconds()),
-        "count": len(found.firings),
-        "no_data_count": sum(firing.is_no_data for firing in found.firings),
-        "longest": _describe_longest(found.firings),
+        "span": _describe_span(played.span),
+        "step": describe_seconds(played.step.total_seconds()),
+        "limit": played.limit,
+        "count": len(firings),
+        "no_data_count": sum(firing.is_no_data for firing in firings),
+        "longest": _describe_longest(firings),
         "worst": max(days.items(), key=lambda each: each[1], default=None),
         "day_count": len(days),
-        "at_night": at_night,
-        "rows": rows,
-        "more": max(0, len(found.firings) - SHOWN_FIRINGS),
+        "at_night": sum(timezone.localtime(firing.fired_at).hour in NIGHT for firing in firings),
+        "rows": [_describe_firing(firing, played) for firing in reversed(firings[-SHOWN_FIRINGS:])],
+        "more": max(0, len(firings) - SHOWN_FIRINGS),
+    }
+
+
+def _describe_span(span: timedelta) -> str:
+    if span % timedelta(days=1):
+        return describe_seconds(span.total_seconds())
+    return "24 hours" if span.days == 1 else f"{span.days} days"
+
+
+def _describe_firing(firing: Firing, played: Played) -> dict[str, Any]:
+    return {
+        "at": firing.fired_at,
+        "lasted": describe_seconds(((firing.resolved_at or timezone.now()) - firing.fired_at).total_seconds()),
+        "labels": played.labels.get(firing.fingerprint, ""),
+        "is_no_data": firing.is_no_data,
+        "is_over": firing.resolved_at is not None,
     }
 
 

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+from alerts.api.oncall_calendars import CalendarActions
 from alerts.api.oncall_serializers import (
     MomentFilter,
     OnCallOutput,
@@ -51,7 +52,9 @@ USUAL_SPAN = timedelta(days=28)
 _ID = OpenApiParameter("override_id", OpenApiTypes.INT, OpenApiParameter.PATH)
 
 
-class OnCallScheduleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[OnCallSchedule]):
+class OnCallScheduleViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[OnCallSchedule], CalendarActions
+):
     """On-call schedules: those of the key's application can be changed; those of all applications can be read."""
 
     queryset = OnCallSchedule.objects.none()

@@ -130,20 +130,50 @@ class OnCallParticipant(models.Model):
         return f"{self.person}, turn {self.turn + 1}"
 
 
+class CalendarManager(models.Manager["OnCallCalendar"]):
+    """Calendars without their addresses, which are read where one is fetched."""
+
+    def get_queryset(self) -> models.QuerySet[OnCallCalendar]:
+        """Leave the address out: one that can't be decrypted must not make its schedule's page unreadable."""
+        return super().get_queryset().defer("url")
+
+
 class OnCallCalendar(models.Model):
-    """A calendar kept elsewhere and read in: its shifts are overrides of the schedule."""
+    """A calendar kept elsewhere and read in: its shifts are overrides of the schedule.
+
+    With a `host` it is read from an address every hour; `url` is that address, which is often secret by itself.
+    """
 
     schedule = models.ForeignKey(OnCallSchedule, on_delete=models.CASCADE, related_name="calendars")
     name = models.CharField(max_length=100)
     warnings = models.JSONField(default=list, blank=True)
-    imported_at = models.DateTimeField(default=timezone.now)
+    imported_at = models.DateTimeField(default=timezone.now, help_text="When its shifts were taken last.")
     imported_by_name = models.CharField(max_length=150, blank=True)
 
-    objects: ClassVar[models.Manager[OnCallCalendar]]
+    url = EncryptedTextField(blank=True, editable=False)
+    host = models.CharField(max_length=255, blank=True, editable=False, help_text="What may be shown of the address.")
+    etag = models.CharField(max_length=500, blank=True, editable=False)
+    last_modified = models.CharField(max_length=100, blank=True, editable=False)
+    tried_at = models.DateTimeField(null=True, blank=True, editable=False)
+    answered_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When it was read last, or said that nothing changed."
+    )
+    failures = models.PositiveIntegerField(default=0, editable=False, help_text="In a row.")
+    failing_since = models.DateTimeField(null=True, blank=True, editable=False)
+    last_error = models.TextField(blank=True, editable=False)
+
+    objects: ClassVar[CalendarManager] = CalendarManager()
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["schedule", "name"], name="on_call_calendar_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["schedule", "name"], name="on_call_calendar_once"),
+            models.CheckConstraint(
+                condition=Q(failures=0, failing_since=None, last_error="")
+                | (Q(failures__gt=0, failing_since__isnull=False) & ~Q(last_error="")),
+                name="on_call_calendar_fails_with_reason",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

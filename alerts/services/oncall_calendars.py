@@ -6,9 +6,10 @@ import hashlib
 import hmac
 import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -53,22 +54,43 @@ def import_calendar(*, schedule: OnCallSchedule, name: str, data: bytes, by: Act
     Shifts of an earlier import under the same name that are to come are replaced; what has been stays. What people
     override by hand goes on top of what comes from calendars.
     """
-    OnCallSchedule.objects.select_for_update().get(pk=schedule.pk)
+    name = check_name(name)
+    lock_schedule(schedule)
+    if schedule.calendars.filter(name=name).exclude(host="").exists():
+        raise CalendarInvalid(f"“{name}” is read from an address. Take it out first, or choose another name.")
+    found = preview_calendar(schedule=schedule, data=data, now=now)
+    calendar, _ = OnCallCalendar.objects.get_or_create(schedule=schedule, name=name, defaults={"imported_at": now})
+    take_shifts(calendar=calendar, found=found, author_name=by.name, now=now)
+    return found
+
+
+def check_name(name: str) -> str:
+    """Return a calendar's name without blanks around it; raise CalendarInvalid for one that can't be."""
     name = name.strip()
     if not name or len(name) > MAX_NAME_CHARACTERS or "\x00" in name:
         raise CalendarInvalid(f"Give the calendar a name of at most {MAX_NAME_CHARACTERS} characters.")
-    found = preview_calendar(schedule=schedule, data=data, now=now)
-    others = schedule.overrides.filter(ends_at__gt=now).exclude(calendar__name=name)
+    return name
+
+
+def lock_schedule(schedule: OnCallSchedule) -> None:
+    """Let changes of a schedule's overrides wait for each other, in the caller's transaction."""
+    OnCallSchedule.objects.select_for_update().get(pk=schedule.pk)
+
+
+def take_shifts(*, calendar: OnCallCalendar, found: Import, author_name: str, now: datetime) -> None:
+    """Have a calendar's shifts to come be these, in the caller's transaction, under the schedule's lock.
+
+    Shifts that are the same as before stay the rows they are, so that calendars that show them don't see others. Raises
+    CalendarInvalid if the schedule had too many then.
+    """
+    others = OnCallOverride.objects.filter(schedule=calendar.schedule_id, ends_at__gt=now).exclude(calendar=calendar)
     if others.count() + len(found.shifts) > MAX_OVERRIDES:
         raise CalendarInvalid(f"A schedule can have {MAX_OVERRIDES} overrides at most; with these it has more.")
-    calendar, _ = OnCallCalendar.objects.update_or_create(
-        schedule=schedule,
-        name=name,
-        defaults={"warnings": list(found.warnings), "imported_at": now, "imported_by_name": by.name[:150]},
-    )
-    _forget_coming(calendar, now)
-    _store(calendar, found.shifts, by)
-    return found
+    calendar.warnings, calendar.imported_at = list(found.warnings), now
+    calendar.imported_by_name = author_name[:150]
+    calendar.save(update_fields=["warnings", "imported_at", "imported_by_name"])
+    fresh = _keep_same(calendar, found.shifts, now)
+    _store(calendar, fresh, author_name)
 
 
 @transaction.atomic
@@ -151,20 +173,40 @@ def _split(shift: Shift) -> list[Shift]:
     return parts
 
 
-def _forget_coming(calendar: OnCallCalendar, now: datetime) -> None:
-    """Delete the shifts to come of a calendar, and end the one that runs."""
-    calendar.overrides.filter(starts_at__gte=now).delete()
-    calendar.overrides.filter(ends_at__gt=now, starts_at__lt=now).update(ends_at=now)
+def _keep_same(calendar: OnCallCalendar, shifts: Sequence[Shift], now: datetime) -> list[Shift]:
+    """Forget the shifts to come of a calendar that are not among these; return those of these that are not there yet.
+
+    One that runs began before; of it, only the end and the people are compared.
+    """
+    wanted = {_identify(shift.start, shift.end, shift.people, now): shift for shift in shifts}
+    strangers = []
+    for row in calendar.overrides.filter(ends_at__gt=now).prefetch_related("people"):
+        people = [person.pk for person in row.people.all()]
+        if wanted.pop(_identify(row.starts_at, row.ends_at, people, now), None) is None:
+            strangers.append(row.pk)
+    _forget_coming(calendar, now, only=strangers)
+    return list(wanted.values())
 
 
-def _store(calendar: OnCallCalendar, shifts: Sequence[Shift], by: Actor) -> None:
+def _identify(start: datetime, end: datetime, people: Iterable[int], now: datetime) -> tuple[Any, ...]:
+    return (start if start > now else None, end, frozenset(people))
+
+
+def _forget_coming(calendar: OnCallCalendar, now: datetime, *, only: Sequence[int] | None = None) -> None:
+    """Delete the shifts to come of a calendar, and end the one that runs; all of them, or those of these ids."""
+    rows = calendar.overrides.all() if only is None else calendar.overrides.filter(pk__in=only)
+    rows.filter(starts_at__gte=now).delete()
+    rows.filter(ends_at__gt=now, starts_at__lt=now).update(ends_at=now)
+
+
+def _store(calendar: OnCallCalendar, shifts: Sequence[Shift], author_name: str) -> None:
     rows = OnCallOverride.objects.bulk_create(
         OnCallOverride(
             schedule_id=calendar.schedule_id,
             starts_at=shift.start,
             ends_at=shift.end,
             reason=calendar.name,
-            author_name=by.name[:150],
+            author_name=author_name[:150],
             calendar=calendar,
         )
         for shift in shifts

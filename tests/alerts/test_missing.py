@@ -12,10 +12,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from alerts.backtests import back_test
 from alerts.builtin import BUILTIN_RULES
 from alerts.evaluation import Action
 from alerts.models import Alert, AlertTransition, Rule, RuleMemory
-from alerts.previews import back_test
 from alerts.services import evaluating
 from alerts.services.alerts import close_alert
 from alerts.services.builtin import install_rules
@@ -411,7 +411,10 @@ def test_back_test__series_that_stopped__a_firing_of_missing_data() -> None:
 
     found = back_test(draft=draft_of(rule), application_id=application.pk, choice="7d", now=moment(2 * HOUR))
 
-    assert [(firing.is_no_data, found.labels[firing.fingerprint]) for firing in found.firings] == [(True, "host=erp1")]
+    assert found.played is not None
+    assert [(firing.is_no_data, found.played.labels[firing.fingerprint]) for firing in found.played.firings] == [
+        (True, "host=erp1")
+    ]
 
 
 def test_evaluate_rules__too_many_series_to_watch__says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,15 +11,20 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
-from alerts.admin.why import describe_case
-from alerts.models import Alert, Silence
+from alerts.models import Alert, Channel, ContactMethod, Silence
 from alerts.services.alerts import acknowledge_alert
+from alerts.services.channels import save_channel
+from alerts.services.people import save_preference
 from alerts.why import Case, explain
+from alerts.why_facts import describe_case
 from config.actors import Actor
 from config.deliveries.models import Delivery
+from tests.alerts.test_channels import TWILIO
 from tests.alerts.test_groups import make_policy, tell_until, use
 from tests.support.alerts import evaluate, make_channel, make_rule, moment, report, tell
 from tests.support.metrics import NOW, make_application
+from tests.support.on_call import wall
+from tests.support.rosters import make_roster, make_rota, override
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +46,7 @@ def fire(*steps: dict[str, Any]) -> None:
 
 
 def ask(person: Any, at: float) -> str:
-    return " ".join(explain(describe_case(Alert.objects.get(), person), now=moment(at)))
+    return " ".join(explain(describe_case(Alert.objects.get(), person, now=moment(at)), now=moment(at)))
 
 
 def wait(seconds: int) -> dict[str, Any]:
@@ -57,7 +62,8 @@ def test_why__told__when_why_and_how_it_went(ada: Any) -> None:
     tell(30)
     Delivery.objects.update(state="sent", finished_at=moment(31))
     assert ask(ada, 60) == (
-        "At 12:00:30 UTC on 10 Mar (first notification) a message went to ada by email (ada@example.com) and was handed over."
+        "At 12:00:30 UTC on 10 Mar (first notification) a message went to ada by e-mail (ada@example.com) and was handed over. "
+        "The cause was step 1 of “On call” (tell ada), taken at 12:00:30 UTC on 10 Mar."
     )
 
 
@@ -83,7 +89,7 @@ def test_why__a_later_step__says_when_the_policy_goes_on(ada: Any, grace: Any) -
     fire(person(ada), wait(600), person(grace))
     tell(30)
     assert "Step 3 of “On call” (tell grace) reaches grace; it has not been taken yet" in ask(grace, 60)
-    assert "goes on at 12:10:30 UTC" in ask(grace, 60)
+    assert "It comes at 12:10:30 UTC" in ask(grace, 60)
 
 
 def test_why__acknowledged_before__says_by_whom(ada: Any, grace: Any) -> None:
@@ -120,7 +126,126 @@ def test_why__silenced__says_by_whom_and_from_when(ada: Any) -> None:
 def test_why__channel_with_the_persons_address__counts_as_reaching(ada: Any) -> None:
     fire({"kind": "channel", "channels": [make_channel("Ada@example.com")]})
     tell(30)
-    assert "a message went to ada by email" in ask(ada, 60)
+    assert "a message went to ada by e-mail" in ask(ada, 60)
+
+
+def test_why__warning_by_another_verified_contact__counts_as_told(ada: Any) -> None:
+    ContactMethod.objects.create(
+        user=ada, kind="email", address="a@home.example", label="a@home.example", verified_at=NOW
+    )
+    save_preference(user=ada, severity="warning", kinds=["email"])
+    fire(person(ada))
+    tell(30)
+    assert "a message went to ada by e-mail (a@home.example)" in ask(ada, 60)
+
+
+def test_why__contact_taken_away_since__counts_as_told(ada: Any) -> None:
+    contact = ContactMethod.objects.create(
+        user=ada, kind="sms", address="+491701234567", label="+491701234567", verified_at=NOW
+    )
+    save_preference(user=ada, severity="warning", kinds=["sms"])
+    save_channel(channel=Channel(name="Twilio", kind="sms"), parts=TWILIO)
+    fire(person(ada))
+    tell(30)
+    contact.delete()
+    assert "a message went to ada by SMS (+491701234567)" in ask(ada, 60)
+
+
+def fire_at_schedule(schedule: Any, *before: dict[str, Any]) -> None:
+    policy = make_policy(*before, {"kind": "schedule"})
+    policy.steps.get(kind="schedule").schedules.set([schedule])
+    use(policy, make_rule(name="Load"))
+    report(make_application(), 3)
+    evaluate(0)
+
+
+def test_why__on_call_at_the_step_and_not_any_more__was_told_and_for_which_schedule(ada: Any, grace: Any) -> None:
+    roster = make_roster(grace, name="Ops")
+    with time_machine.travel(NOW, tick=False):
+        override(roster, NOW - timedelta(hours=1), 2, ada)
+    fire_at_schedule(roster)
+    tell(30)
+    assert "The cause was step 1 of “On call” (tell whoever is on call in Ops)" in ask(ada, 3 * 3600)
+    assert "on call in “Ops”." in ask(ada, 3 * 3600)
+
+
+def test_why__on_call_now_but_not_at_the_step__says_who_was(ada: Any, grace: Any) -> None:
+    roster = make_roster(grace, name="Ops")
+    with time_machine.travel(NOW, tick=False):
+        override(roster, NOW - timedelta(hours=1), 2, ada)
+    fire_at_schedule(roster)
+    tell(30)
+    assert "was taken at 12:00:30 UTC on 10 Mar: ada was on call then." in ask(grace, 3 * 3600)
+
+
+def test_why__nobody_was_on_call_at_the_step__says_so(ada: Any) -> None:
+    layer = make_rota(ada, starts_at=wall(2027, 1, 1, 9))
+    fire_at_schedule(make_roster(layers=(layer,), name="Ops"))
+    tell(30)
+    assert "nobody was on call in “Ops” then (as the schedule reads today)." in ask(ada, 60)
+
+
+def test_why__on_call_when_a_later_step_comes__is_judged_by_that_moment(ada: Any, grace: Any) -> None:
+    roster = make_roster(grace, name="Ops")
+    with time_machine.travel(NOW, tick=False):
+        override(roster, NOW + timedelta(minutes=5), 1, ada)
+    fire_at_schedule(roster, person(grace), wait(600))
+    tell(30)
+    assert "Step 3 of “On call” (tell whoever is on call in Ops) reaches ada; it has not been taken yet." in ask(
+        ada, 60
+    )
+    assert "It comes at 12:10:30 UTC on 10 Mar." in ask(ada, 60)
+
+
+def test_why__never_in_the_schedule__has_no_step(ada: Any, grace: Any) -> None:
+    fire_at_schedule(make_roster(grace, name="Ops"))
+    tell(30)
+    assert "“On call” has no step that reaches ada: tell whoever is on call in Ops." in ask(ada, 60)
+
+
+def test_why__anothers_turn__says_whose(ada: Any, grace: Any) -> None:
+    fire({"kind": "round_robin", "people": [ada, grace]})
+    tell(30)
+    told = Delivery.objects.get().recipient.partition("@")[0]
+    other = {"ada": grace, "grace": ada}[told]
+    assert ask(other, 60) == (
+        f"{other} was not told. Step 1 of “On call” (tell one of ada, grace) was taken at 12:00:30 UTC on 10 Mar:"
+        f" it was {told}’s turn."
+    )
+
+
+def test_why__turn_to_come__says_whose_is_next(ada: Any, grace: Any) -> None:
+    fire(wait(600), {"kind": "round_robin", "people": [ada, grace]})
+    tell(30)
+    assert "would not reach grace as things stand: the next turn is ada’s; it has not been taken yet." in ask(grace, 60)
+    assert "Step 2 of “On call” (tell one of ada, grace) reaches ada; it has not been taken yet." in ask(ada, 60)
+
+
+def test_why__channel_switched_off__says_so(ada: Any) -> None:
+    fire({"kind": "channel", "channels": [make_channel("ada@example.com", name="Ops", enabled=False)]})
+    tell(30)
+    assert "was taken at 12:00:30 UTC on 10 Mar: the channel “Ops” is switched off." in ask(ada, 60)
+
+
+def test_why__account_switched_off__says_so(ada: Any) -> None:
+    type(ada).objects.filter(pk=ada.pk).update(is_active=False)
+    ada.refresh_from_db()
+    fire(person(ada))
+    tell(30)
+    assert "ada’s account is switched off." in ask(ada, 60)
+
+
+def test_why__told_by_a_later_step__names_that_step_and_when(ada: Any, grace: Any) -> None:
+    fire(person(grace), wait(600), person(ada))
+    tell_until(700, start=30)
+    assert "(escalation) a message went to ada" in ask(ada, 800)
+    assert "The cause was step 3 of “On call” (tell ada), taken at 12:10:30 UTC on 10 Mar." in ask(ada, 800)
+
+
+def test_why__told_by_a_channel__names_its_step(ada: Any) -> None:
+    fire({"kind": "channel", "channels": [make_channel("ada@example.com", name="Ops")]})
+    tell(30)
+    assert "The cause was step 1 of “On call” (tell Ops), taken at 12:00:30 UTC on 10 Mar." in ask(ada, 60)
 
 
 def test_why__nobody_set_up__says_so(ada: Any) -> None:

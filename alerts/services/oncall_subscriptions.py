@@ -1,0 +1,208 @@
+"""Calendars that are read from an address every hour: what they bring is replaced as a whole, or stays as it was."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
+
+from alerts.calendar_fetching import CalendarUnreachable, Fetched, fetch_calendar, is_private_allowed
+from alerts.models import OnCallCalendar, OnCallSchedule
+from alerts.oncall.addresses import CalendarAddressInvalid, tidy_address
+from alerts.oncall.calendars import CalendarInvalid
+from alerts.services.oncall_calendars import Import, check_name, lock_schedule, preview_calendar, take_shifts
+from alerts.services.rationing import Ration, take_use
+from config.actors import Actor
+from config.crypto import SecretUnreadable
+from config.lengths import describe_seconds
+
+logger = logging.getLogger(__name__)
+
+MAX_SUBSCRIPTIONS = 10
+#: Without asking again for all of it, the last of its 400 days would come nearer and nearer.
+READ_WHOLE_EVERY = timedelta(hours=20)
+#: How long one round of fetching may take; whoever was tried longest ago comes first, so that nobody is left out for good.
+ROUND_SECONDS = 900.0
+#: How often somebody may have a schedule's calendars fetched, so that nobody's server is called for ever.
+FETCHES = 30
+FETCHES_WINDOW = timedelta(hours=1)
+
+
+class SubscriptionInvalid(Exception):
+    """A calendar that can't be subscribed to: `errors` by field (name, url), in words."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("; ".join(errors.values()))
+        self.errors = errors
+
+
+def subscribe(
+    *, schedule: OnCallSchedule, name: str, url: str, by: Actor, now: datetime
+) -> tuple[OnCallCalendar, Import]:
+    """Read a calendar from its address, and from now on every hour; raise SubscriptionInvalid, and keep nothing, if it can't be read."""
+    errors = _find_errors(schedule, name, None)
+    if schedule.calendars.exclude(host="").count() >= MAX_SUBSCRIPTIONS:
+        errors["name"] = f"A schedule can read {MAX_SUBSCRIPTIONS} addresses at most."
+    address, host, fetched = _fetch_new(schedule, url, errors, now)
+    return _keep(OnCallCalendar(schedule=schedule), name, address, host, fetched, by, now)
+
+
+def change_subscription(
+    *, calendar: OnCallCalendar, name: str, url: str, by: Actor, now: datetime
+) -> tuple[OnCallCalendar, Import | None]:
+    """Rename a calendar, and with `url` read it from another address; empty: from the one it has. Raises SubscriptionInvalid."""
+    errors = _find_errors(calendar.schedule, name, calendar)
+    if url.strip():
+        address, host, fetched = _fetch_new(calendar.schedule, url, errors, now)
+        return _keep(calendar, name, address, host, fetched, by, now)
+    if errors:
+        raise SubscriptionInvalid(errors)
+    calendar.name = check_name(name)
+    calendar.save(update_fields=["name"])
+    return calendar, None
+
+
+def fetch_now(*, calendar: OnCallCalendar, now: datetime) -> bool:
+    """Read a calendar at somebody's wish; return whether it could be read. Raises SubscriptionInvalid if that was asked too often."""
+    _take_fetch(calendar.schedule, now)
+    return refresh(calendar_id=calendar.pk, now=now)
+
+
+def refresh_all(*, now: datetime) -> tuple[int, int]:
+    """Read every calendar that has an address; return how many were read, and how many could not be."""
+    calendars = OnCallCalendar.objects.exclude(host="").order_by(F("tried_at").asc(nulls_first=True), "pk")
+    read, failed, started = 0, 0, time.monotonic()
+    for calendar_id in calendars.values_list("pk", flat=True):
+        if time.monotonic() - started > ROUND_SECONDS:
+            break
+        is_read = _refresh_anyhow(calendar_id, now)
+        read, failed = read + is_read, failed + (not is_read)
+    return read, failed
+
+
+def _refresh_anyhow(calendar_id: int, now: datetime) -> bool:
+    try:
+        return refresh(calendar_id=calendar_id, now=now)
+    except Exception:
+        # The outermost edge of one calendar: whatever is wrong with it must not stop the others.
+        logger.exception("calendar %s could not be read", calendar_id)
+        return _note_failure(calendar_id, "It could not be handled; the log of the worker says why.", now)
+
+
+def refresh(*, calendar_id: int, now: datetime) -> bool:
+    """Read a calendar from its address. What it brought stays if it can't be read; that and the reason are noted then."""
+    calendar = OnCallCalendar.objects.filter(pk=calendar_id).exclude(host="").select_related("schedule").first()
+    if calendar is None:
+        return False
+    try:
+        url = calendar.url
+        is_whole = now - calendar.imported_at >= READ_WHOLE_EVERY or calendar.failures > 0
+        validators = {} if is_whole else {"etag": calendar.etag, "last_modified": calendar.last_modified}
+        fetched = fetch_calendar(url, **validators)
+        found = (
+            None if fetched.data is None else preview_calendar(schedule=calendar.schedule, data=fetched.data, now=now)
+        )
+        _take(calendar, url, fetched, found, now)
+    except SecretUnreadable as error:
+        return _note_failure(calendar.pk, f"Its address was {error}. Enter it again.", now)
+    except (CalendarUnreachable, CalendarInvalid) as error:
+        return _note_failure(calendar.pk, str(error), now)
+    return True
+
+
+@transaction.atomic
+def _take(calendar: OnCallCalendar, url: str, fetched: Fetched, found: Import | None, now: datetime) -> None:
+    """Write what an address answered, unless the calendar was taken out or moved to another address meanwhile."""
+    lock_schedule(calendar.schedule)
+    row = OnCallCalendar.objects.select_for_update().filter(pk=calendar.pk).first()
+    if row is None or row.url != url:
+        return
+    if found is not None:
+        take_shifts(calendar=row, found=found, author_name=row.imported_by_name, now=now)
+        row.etag, row.last_modified = fetched.etag, fetched.last_modified
+    _note_answer(row, now)
+    row.save(update_fields=["etag", "last_modified", *_STANDING])
+
+
+_STANDING = ["tried_at", "answered_at", "failures", "failing_since", "last_error"]
+
+
+def _note_answer(row: OnCallCalendar, now: datetime) -> None:
+    row.tried_at = row.answered_at = now
+    row.failures, row.failing_since, row.last_error = 0, None, ""
+
+
+def _note_failure(calendar_id: int, why: str, now: datetime) -> bool:
+    """Note why a calendar could not be read; return False."""
+    logger.warning("calendar %s can't be read: %s", calendar_id, why)
+    OnCallCalendar.objects.filter(pk=calendar_id).update(
+        tried_at=now,
+        failures=F("failures") + 1,
+        failing_since=Coalesce("failing_since", Value(now)),
+        last_error=why[:1000],
+    )
+    return False
+
+
+def _find_errors(schedule: OnCallSchedule, name: str, calendar: OnCallCalendar | None) -> dict[str, str]:
+    try:
+        checked = check_name(name)
+    except CalendarInvalid as error:
+        return {"name": str(error)}
+    others = schedule.calendars.filter(name=checked)
+    if calendar is not None:
+        others = others.exclude(pk=calendar.pk)
+    return {"name": "There is a calendar of this name already. Choose another name."} if others.exists() else {}
+
+
+def _fetch_new(schedule: OnCallSchedule, url: str, errors: dict[str, str], now: datetime) -> tuple[str, str, Fetched]:
+    """Return a tidied address, its host and what it answers now; raise SubscriptionInvalid, also for errors there were before."""
+    try:
+        address, host = tidy_address(url, allow_http=is_private_allowed())
+    except CalendarAddressInvalid as error:
+        raise SubscriptionInvalid({**errors, "url": str(error)}) from error
+    if errors:
+        raise SubscriptionInvalid(errors)
+    _take_fetch(schedule, now)
+    try:
+        return address, host, fetch_calendar(address)
+    except CalendarUnreachable as error:
+        raise SubscriptionInvalid({"url": str(error)}) from error
+
+
+@transaction.atomic
+def _take_fetch(schedule: OnCallSchedule, now: datetime) -> None:
+    if wait := take_use(Ration(f"calendar-fetch:{schedule.pk}", FETCHES, FETCHES_WINDOW), now=now):
+        raise SubscriptionInvalid(
+            {
+                "url": f"The calendars of this schedule were fetched {FETCHES} times in the last hour. "
+                f"Try again in {describe_seconds(wait.total_seconds())}."
+            }
+        )
+
+
+def _keep(
+    calendar: OnCallCalendar, name: str, address: str, host: str, fetched: Fetched, by: Actor, now: datetime
+) -> tuple[OnCallCalendar, Import]:
+    try:
+        return _keep_at_once(calendar, name, address, host, fetched, by, now)
+    except CalendarInvalid as error:
+        raise SubscriptionInvalid({"url": str(error)}) from error
+
+
+@transaction.atomic
+def _keep_at_once(
+    calendar: OnCallCalendar, name: str, address: str, host: str, fetched: Fetched, by: Actor, now: datetime
+) -> tuple[OnCallCalendar, Import]:
+    lock_schedule(calendar.schedule)
+    found = preview_calendar(schedule=calendar.schedule, data=fetched.data or b"", now=now)
+    calendar.name, calendar.url, calendar.host = check_name(name), address, host
+    calendar.etag, calendar.last_modified = fetched.etag, fetched.last_modified
+    _note_answer(calendar, now)
+    calendar.save()
+    take_shifts(calendar=calendar, found=found, author_name=by.name, now=now)
+    return calendar, found

@@ -1,0 +1,396 @@
+"""Calendars that a schedule reads from an address: over real HTTP, whatever the other side does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.db import connection
+from django.http import HttpRequest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from alerts import calendar_fetching
+from alerts.models import OnCallCalendar, OnCallOverride, OnCallSchedule
+from alerts.oncall.addresses import CalendarAddressInvalid, tidy_address
+from alerts.oncall.calendar_lines import MAX_BYTES
+from alerts.oncall_panels import calendars_not_read
+from alerts.rosters import find_on_call
+from alerts.services import oncall_subscriptions
+from alerts.services.oncall_calendars import import_calendar, remove_calendar
+from alerts.services.oncall_subscriptions import (
+    SubscriptionInvalid,
+    change_subscription,
+    fetch_now,
+    refresh_all,
+    subscribe,
+)
+from alerts.tasks import read_calendars
+from config.settings import OPTION
+from monitoring.applications.enums import KeyKind
+from monitoring.applications.services import issue_key
+from tests.support.metrics import NOW, make_application
+from tests.support.receiver import Received, Receiver
+from tests.support.rosters import BY, make_person, make_roster
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def anna() -> User:
+    return make_person("anna")
+
+
+@pytest.fixture(autouse=True)
+def ben() -> User:
+    return make_person("ben")
+
+
+@pytest.fixture
+def schedule(anna: User) -> OnCallSchedule:
+    return make_roster(anna, name="Ops")
+
+
+def calendar(*events: tuple[float, float, str]) -> bytes:
+    """Return a calendar with events from and to some hours after NOW."""
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:x"]
+    for number, (begins, ends, who) in enumerate(events):
+        times = [(NOW + timedelta(hours=hours)).strftime("%Y%m%dT%H%M%SZ") for hours in (begins, ends)]
+        lines += ["BEGIN:VEVENT", f"UID:{number}", f"DTSTART:{times[0]}", f"DTEND:{times[1]}", f"SUMMARY:{who}"]
+        lines += ["END:VEVENT"]
+    return "\r\n".join([*lines, "END:VCALENDAR", ""]).encode()
+
+
+def serve(receiver: Receiver, data: bytes, *, status: int = 200, **headers: str) -> None:
+    receiver.answer = lambda _: (status, headers, data)
+
+
+def on_call(schedule: OnCallSchedule, *hours: float) -> list[list[str]]:
+    return [[each.username for each in find_on_call(schedule.pk, NOW + timedelta(hours=hour))] for hour in hours]
+
+
+def take(schedule: OnCallSchedule, receiver: Receiver, now: datetime = NOW, **fields: str) -> OnCallCalendar:
+    return subscribe(schedule=schedule, **{"name": "Rota", "url": receiver.url, **fields}, by=BY, now=now)[0]
+
+
+def read() -> OnCallCalendar:
+    return OnCallCalendar.objects.get()
+
+
+def test_subscribe__calendar_read__shifts_at_once_and_the_address_encrypted(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    take(schedule, receiver)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT url FROM alerts_oncallcalendar")
+        (stored,) = cursor.fetchone()
+    assert on_call(schedule, 0.5, 2, 5) == [["anna"], ["ben"], ["anna"]]
+    assert (stored.startswith("f1:"), receiver.url in stored, read().url) == (True, False, receiver.url)
+    assert read().host == "127.0.0.1"
+
+
+def test_refresh__calendar_changed__its_shifts_to_come_replaced_as_a_whole(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    serve(receiver, calendar((0, 2, "ben"), (5, 8, "ben"), (20, 30, "ben")))
+    take(schedule, receiver)
+    serve(receiver, calendar((6, 8, "ben"), (20, 30, "ben")))
+    kept = OnCallOverride.objects.get(ends_at=NOW + 30 * HOUR).pk
+    assert refresh_all(now=NOW + HOUR) == (1, 0)
+    assert on_call(schedule, 0.5, 1.5, 5.5, 7, 25) == [["ben"], ["anna"], ["anna"], ["ben"], ["ben"]]
+    assert OnCallOverride.objects.get(ends_at=NOW + 30 * HOUR).pk == kept
+
+
+def test_refresh__shift_that_runs_stays__is_the_same_row(schedule: OnCallSchedule, receiver: Receiver) -> None:
+    serve(receiver, calendar((-1, 4, "ben")))
+    take(schedule, receiver)
+    before = list(OnCallOverride.objects.values_list("pk", "starts_at", "ends_at"))
+    refresh_all(now=NOW + HOUR)
+    assert list(OnCallOverride.objects.values_list("pk", "starts_at", "ends_at")) == before
+
+
+def answer_by_etag(data: bytes) -> Callable[[Received], tuple[int, dict[str, str], bytes]]:
+    def answer(request: Received) -> tuple[int, dict[str, str], bytes]:
+        is_known = request.headers.get("if-none-match") == '"1"'
+        return (304, {}, b"") if is_known else (200, {"ETag": '"1"', "Last-Modified": "Tue, 10 Mar 2026"}, data)
+
+    return answer
+
+
+def test_refresh__not_modified__asked_so_and_everything_stays(schedule: OnCallSchedule, receiver: Receiver) -> None:
+    receiver.answer = answer_by_etag(calendar((1, 4, "ben")))
+    take(schedule, receiver)
+    refresh_all(now=NOW + HOUR)
+    assert [request.headers.get("if-modified-since") for request in receiver.requests] == [None, "Tue, 10 Mar 2026"]
+    assert (read().imported_at, read().answered_at, read().failures) == (NOW, NOW + HOUR, 0)
+    assert on_call(schedule, 2) == [["ben"]]
+
+
+def test_refresh__not_modified_for_a_day__read_whole_so_that_the_horizon_goes_on(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    receiver.answer = answer_by_etag(calendar((1, 4, "ben"), (400 * 24 + 10, 400 * 24 + 12, "ben")))
+    take(schedule, receiver)
+    assert OnCallOverride.objects.count() == 1
+    refresh_all(now=NOW + timedelta(hours=21))
+    assert OnCallOverride.objects.filter(starts_at__gt=NOW + timedelta(days=400)).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "data", "words"),
+    [
+        (500, b"", "It answered 500 Internal Server Error."),
+        (404, b"", "It answered 404 Not Found."),
+        (302, b"", "redirects are not followed"),
+        (0, b"", "broke off in the middle"),
+        (200, b"<html>Sign in</html>", ""),
+        (200, b"\x00\xff" * 500, ""),
+        (200, b"", ""),
+        (200, calendar((1, 2, "somebody else")), "names somebody here"),
+        (200, calendar((1, 2, "ben")) + b" " * MAX_BYTES, "It is larger than 1024 KB."),
+    ],
+)
+def test_refresh__feed_is_broken__keeps_what_it_had_and_says_since_when_and_why(
+    schedule: OnCallSchedule, receiver: Receiver, status: int, data: bytes, words: str
+) -> None:
+    serve(receiver, calendar((1, 4, "ben"), (9, 10, "ben")))
+    take(schedule, receiver)
+    serve(receiver, data, status=status, Location="https://example.com/")
+    assert refresh_all(now=NOW + HOUR) == (0, 1)
+    assert refresh_all(now=NOW + 2 * HOUR) == (0, 1)
+    found = read()
+    assert on_call(schedule, 2, 9.5) == [["ben"], ["ben"]]
+    assert (found.failures, found.failing_since, found.answered_at) == (2, NOW + HOUR, NOW)
+    assert words in found.last_error
+    assert found.last_error != ""
+
+
+def test_refresh__answers_again__what_it_says_and_no_more_failures(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    receiver.answer = answer_by_etag(calendar((1, 4, "ben")))
+    take(schedule, receiver)
+    serve(receiver, b"", status=503)
+    refresh_all(now=NOW + HOUR)
+    receiver.answer = answer_by_etag(calendar((6, 7, "ben")))
+    refresh_all(now=NOW + 2 * HOUR)
+    assert (read().failures, read().failing_since, read().last_error) == (0, None, "")
+    assert on_call(schedule, 3, 6.5) == [["anna"], ["ben"]]
+
+
+def test_refresh__slow_server__is_cut_off(
+    schedule: OnCallSchedule, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    take(schedule, receiver)
+    monkeypatch.setattr(calendar_fetching, "DEADLINE_SECONDS", 0.1)
+
+    def hesitate(_: Received) -> tuple[int, dict[str, str], bytes]:
+        time.sleep(0.5)
+        return 200, {}, calendar((1, 4, "anna"))
+
+    receiver.answer = hesitate
+    refresh_all(now=NOW + HOUR)
+    assert read().last_error == "The server took too long, or broke off in the middle."
+    assert on_call(schedule, 2) == [["ben"]]
+
+
+def test_refresh__inner_address__refused_like_a_webhook(
+    schedule: OnCallSchedule, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    take(schedule, receiver)
+    monkeypatch.setitem(OPTION, "WEBHOOK_ALLOW_PRIVATE", False)
+    OnCallCalendar.objects.update(url="https://127.0.0.1/x.ics")
+    refresh_all(now=NOW + HOUR)
+    assert read().last_error == "127.0.0.1 is at 127.0.0.1, which is not on the public internet."
+    assert len(receiver.requests) == 1
+
+
+def test_refresh__one_goes_wrong_in_a_way_nobody_thought_of__noted_and_the_others_are_read(
+    schedule: OnCallSchedule, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    first = take(schedule, receiver)
+    take(schedule, receiver, name="Other")
+    preview = oncall_subscriptions.preview_calendar
+    calls: list[int] = []
+
+    def fail_once(**fields: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ZeroDivisionError
+        return preview(**fields)
+
+    monkeypatch.setattr(oncall_subscriptions, "preview_calendar", fail_once)
+    assert refresh_all(now=NOW + HOUR) == (1, 1)
+    first.refresh_from_db()
+    assert first.last_error == "It could not be handled; the log of the worker says why."
+
+
+def test_change__another_address__its_shifts_instead(schedule: OnCallSchedule, receiver: Receiver) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    serve(receiver, calendar((5, 6, "ben")))
+    address = receiver.url.replace("/hook", "/other")
+    change_subscription(calendar=found, name="Outlook", url=address, by=BY, now=NOW)
+    assert (read().name, read().url) == ("Outlook", address)
+    assert on_call(schedule, 2, 5.5) == [["anna"], ["ben"]]
+
+
+def test_change__address_that_can_not_be_read__nothing_is_changed(schedule: OnCallSchedule, receiver: Receiver) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    serve(receiver, b"", status=500)
+    with pytest.raises(SubscriptionInvalid) as caught:
+        change_subscription(calendar=found, name="Outlook", url=receiver.url + "2", by=BY, now=NOW)
+    assert caught.value.errors == {"url": "It answered 500 Internal Server Error."}
+    assert (read().name, read().url, on_call(schedule, 2)) == ("Rota", receiver.url, [["ben"]])
+
+
+def test_change__moved_while_it_was_fetched__the_old_answer_is_dropped(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    take(schedule, receiver)
+
+    found = read()
+    found.url = "https://example.com/new.ics"
+    found.save()
+    oncall_subscriptions._take(found, receiver.url, calendar_fetching.Fetched(None), None, NOW + HOUR)
+    assert read().answered_at == NOW
+
+
+def test_remove__subscription__layers_say_who_and_nothing_is_fetched_any_more(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    remove_calendar(calendar=take(schedule, receiver), now=NOW)
+    assert refresh_all(now=NOW + HOUR) == (0, 0)
+    assert (on_call(schedule, 2), len(receiver.requests)) == ([["anna"]], 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "Enter the address"),
+        ("ftp://example.com/x", "begin with https://"),
+        ("http://example.com/x", "begin with https://"),
+        ("https://", "begin with https://"),
+        ("https://ada:secret@example.com/x", "user name or password"),
+        ("https://example.com/a b", "blanks"),
+        ("https://example.com/" + "x" * 2000, "characters"),
+        ("https://[::1", "not an address"),
+    ],
+)
+def test_address__can_not_be_one__says_why_without_it(text: str, words: str) -> None:
+    with pytest.raises(CalendarAddressInvalid, match=words) as caught:
+        tidy_address(text, allow_http=False)
+    assert "secret" not in str(caught.value).replace("secret address", "")
+
+
+def test_address__of_a_calendar_program__is_https() -> None:
+    found = tidy_address(" webcal://p.example.com:8443/x?t=1#top ", allow_http=False)
+    assert found == ("https://p.example.com:8443/x?t=1", "p.example.com")
+
+
+def test_fetch__asked_too_often__refused_with_how_long_to_wait(
+    schedule: OnCallSchedule, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oncall_subscriptions, "FETCHES", 2)
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    assert fetch_now(calendar=found, now=NOW)
+    with pytest.raises(SubscriptionInvalid, match="Try again in 1 h"):
+        fetch_now(calendar=found, now=NOW)
+    assert len(receiver.requests) == 2
+
+
+def test_import__file_under_the_name_of_a_subscription__refused(schedule: OnCallSchedule, receiver: Receiver) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    take(schedule, receiver)
+    with pytest.raises(oncall_subscriptions.CalendarInvalid, match="is read from an address"):
+        import_calendar(schedule=schedule, name="Rota", data=calendar((5, 6, "ben")), by=BY, now=NOW)
+
+
+def test_home__fails_three_times__is_said_with_name_and_since_when(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    take(schedule, receiver)
+    serve(receiver, b"", status=500)
+    found = []
+    for hours in (1, 2, 3):
+        refresh_all(now=NOW + hours * HOUR)
+        found.append(calendars_not_read(HttpRequest()))
+    assert [each.count for each in found] == [0, 0, 1]
+    assert found[2].sentence.startswith("The calendar “Rota” of “Ops” can’t be read since Tue 10 Mar")
+
+
+def send(client: Client, page: str, pk: int, **fields: str) -> str:
+    return client.post(reverse(f"admin:alerts_{page}", args=[pk]), fields, follow=True).content.decode()
+
+
+def test_pages__subscribed_fetched_edited_broken__in_words(
+    admin_client: Client, schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    with time_machine.travel(NOW, tick=False):
+        serve(receiver, b"", status=500)
+        refused = send(admin_client, "oncallschedule_subscribe", schedule.pk, name="Rota", url=receiver.url)
+        serve(receiver, calendar((1, 4, "ben")))
+        taken = send(admin_client, "oncallschedule_subscribe", schedule.pk, name="Rota", url=receiver.url)
+        serve(receiver, b"", status=500)
+        broken = send(admin_client, "oncallcalendar_fetch", read().pk)
+        named = send(admin_client, "oncallcalendar_edit", read().pk, name="Outlook")
+    assert "It answered 500 Internal Server Error." in refused
+    assert "Rota: 1 shift read in. It is read again every hour." in taken
+    assert "Rota can’t be read: It answered 500 Internal Server Error. What it brought before stays." in broken
+    assert "Can’t be read" in broken
+    assert "Outlook is saved." in named
+    assert receiver.url not in refused.replace(f'value="{receiver.url}"', "") + taken + broken + named
+
+
+def test_pages__may_only_see__no_buttons_and_refused(client: Client, schedule: OnCallSchedule, ben: User) -> None:
+    client.force_login(ben)
+    address = reverse("admin:alerts_oncallschedule_subscribe", args=[schedule.pk])
+    assert client.post(address, {"name": "x", "url": "https://example.com/"}).status_code == 403
+    assert not OnCallCalendar.objects.exists()
+
+
+def test_rest__subscribe_list_fetch_change_delete(receiver: Receiver, anna: User) -> None:
+    application = make_application()
+    schedule = make_roster(anna, application_id=application.pk)
+    token = issue_key(application=application, kind=KeyKind.SECRET, scopes=("read", "write")).token
+    client = Client(headers={"Authorization": f"Bearer {token}"})
+    path = f"/api/v1/schedules/{schedule.pk}/calendars/"
+    serve(receiver, calendar((1, 4, "ben")))
+    with time_machine.travel(NOW, tick=False):
+        made = client.post(path, {"name": "Rota", "url": receiver.url}, content_type="application/json")
+        one = f"{path}{made.json()['id']}/"
+        serve(receiver, b"", status=500)
+        fetched = client.post(f"{one}fetch/")
+        refused = client.patch(one, {"url": "ftp://x"}, content_type="application/json")
+        changed = client.patch(one, {"name": "Outlook"}, content_type="application/json")
+        listed = client.get(path)
+        deleted = client.delete(one)
+    assert (made.status_code, made.json()["host"], "url" in made.json()) == (201, "127.0.0.1", False)
+    assert fetched.json()["error"] == "It answered 500 Internal Server Error."
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "url")
+    assert [each["name"] for each in listed.json()] == [changed.json()["name"]] == ["Outlook"]
+    assert (deleted.status_code, client.get(path).json()) == (204, [])
+
+
+def test_task__run__says_how_many(schedule: OnCallSchedule, receiver: Receiver) -> None:
+    now = timezone.now()
+    begins, ends = ((now - NOW) / HOUR + hours for hours in (1, 4))
+    serve(receiver, calendar((begins, ends, "ben")))
+    take(schedule, receiver, now)
+    assert read_calendars() == "1 read, 0 failed"
