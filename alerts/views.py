@@ -81,7 +81,7 @@ def _act(wish: str, notice_id: int, holder: Holder) -> int:
             if wish in SNOOZES:
                 changed += snooze_alert(alert_id=alert_id, until=timezone.now() + SNOOZES[wish], by=by)
             else:
-                changed += acknowledge_alert(alert_id=alert_id, by=by)
+                changed += acknowledge_alert(alert_id=alert_id, by=by, via=holder.recipient)
         except AlertOver:
             continue
     return changed

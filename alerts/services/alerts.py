@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from alerts.enums import OPEN_STATES, AlertState, NoteKind
 from alerts.models import Alert, AlertComment
+from alerts.recipients import Recipient
 from alerts.selectors import read_ack_limits
 from alerts.services.grouping import wake_groups
 from alerts.services.telling import publish_transition
@@ -23,6 +24,7 @@ _UNACKNOWLEDGED: dict[str, Any] = {
     "acknowledged_at": None,
     "acknowledged_by_id": None,
     "acknowledged_name": "",
+    "acknowledged_via": {},
     "acknowledged_until": None,
     "remind_at": None,
 }
@@ -37,14 +39,18 @@ class CommentInvalid(Exception):
 
 
 @transaction.atomic
-def acknowledge_alert(*, alert_id: int, by: Actor) -> bool:
-    """Note that someone looks after an alert; return False if someone already does. Raise AlertOver if it ended."""
+def acknowledge_alert(*, alert_id: int, by: Actor, via: Recipient | None = None) -> bool:
+    """Note that someone looks after an alert; return False if someone already does. Raise AlertOver if it ended.
+
+    `via` is where the message went whose link was pressed: there it is reminded of, if `by` is no user.
+    """
     now = timezone.now()
     reminder, expiry = read_ack_limits(alert_id=alert_id)
     changes = {
         "acknowledged_at": now,
         "acknowledged_by_id": by.user_id,
         "acknowledged_name": by.name[:150],
+        "acknowledged_via": via.as_told() if via else {},
         "remind_at": now + reminder if reminder else None,
         "acknowledged_until": now + expiry if expiry else None,
     }
