@@ -21,6 +21,7 @@ from alerts.admin import (
     rulefiles,
     rules,
     silences,
+    snoozes,
     unusual,
     why,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "rulefiles",
     "rules",
     "silences",
+    "snoozes",
     "unusual",
     "why",
 ]

@@ -215,6 +215,11 @@ class Alert(models.Model):
         return self.state in OPEN_STATES
 
     @property
+    def is_snoozed(self) -> bool:
+        """Whether it is open and somebody wants to hear of it later only."""
+        return self.is_open and self.snoozed_until is not None and self.snoozed_until > timezone.now()
+
+    @property
     def is_acknowledged(self) -> bool:
         """Whether someone said that they look after it."""
         return self.acknowledged_at is not None

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from alerts.models import Alert, AlertComment, Channel, ContactMethod, Notice, NotificationPreference, Route
-from alerts.services.alerts import acknowledge_alert, snooze_alert
+from alerts.services.alerts import AlertOver, acknowledge_alert, snooze_alert, unsnooze_alert
 from alerts.services.channels import save_channel
 from config.actors import Actor, actor_of_user
 from config.deliveries.models import Delivery
@@ -222,6 +222,36 @@ def test_snoozed__still_firing_at_its_end__told_of_like_a_new_one() -> None:
     assert recipients() == ["ops@example.com"]
     tell(3600)
     assert recipients() == ["ops@example.com", "ops@example.com"]
+
+
+def test_snoozed__ended_before_its_time__told_of_like_a_new_one() -> None:
+    alert_id = fire()
+    snooze_alert(alert_id=alert_id, until=moment(36_000), by=Actor(name="Ada"))
+    tell_until(600, start=60, every=60)
+    with time_machine.travel(moment(600), tick=False):
+        assert [unsnooze_alert(alert_id=alert_id, by=Actor(name="Bo")) for _ in range(2)] == [True, False]
+    tell(605)
+    assert recipients() == ["ops@example.com", "ops@example.com"]
+    assert Notice.objects.latest("pk").firing == [alert_id]
+    assert list(AlertComment.objects.values_list("kind", "author_name")) == [("snoozed", "Ada"), ("unsnoozed", "Bo")]
+
+
+def test_snoozed__acknowledged_and_ended__nobody_is_told(ada: Any) -> None:
+    alert_id = fire()
+    snooze_alert(alert_id=alert_id, until=moment(36_000), by=Actor(name="Ada"))
+    tell(60)
+    with time_machine.travel(moment(600), tick=False):
+        acknowledge_alert(alert_id=alert_id, by=actor_of_user(ada))
+        unsnooze_alert(alert_id=alert_id, by=Actor(name="Bo"))
+    tell(605)
+    assert recipients() == ["ops@example.com"]
+
+
+def test_unsnooze__alert_is_over__raises() -> None:
+    alert_id = fire()
+    Alert.objects.update(state="resolved", resolved_at=moment(60))
+    with pytest.raises(AlertOver):
+        unsnooze_alert(alert_id=alert_id, by=Actor(name="Bo"))
 
 
 def test_snoozed__already_longer__stays_as_it_is() -> None:
