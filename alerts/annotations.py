@@ -22,7 +22,7 @@ _TOKEN = re.compile(
         (?P<string>"(?:[^"\\\n]|\\.)*"|`[^`]*`)
       | (?P<label>(?:\$labels|\.Labels)\.[a-zA-Z_][a-zA-Z0-9_]*)
       | (?P<value>\$value\b|\.Value\b)
-      | (?P<word>\$[a-z]+\b)
+      | (?P<word>\$[a-z_]+\b)
       | (?P<number>-?\d+(?:\.\d+)?(?![\w.]))
       | (?P<pipe>\|)
       | (?P<name>[a-zA-Z_][a-zA-Z0-9_]*)

@@ -144,4 +144,5 @@ class NoteKind(models.TextChoices):
     ASSIGNED = "assigned", "Assigned"
     CLOSED = "closed", "Closed by hand"
     SNOOZED = "snoozed", "Snoozed"
+    UNSNOOZED = "unsnoozed", "Snooze ended"
     EXPIRED = "expired", "Acknowledgement ran out"

@@ -222,3 +222,13 @@ def _judge_hours(step: Step) -> str:
     except (KeyError, ValueError, OSError):
         return f"“{step.zone}” is not a time zone; write one like Europe/Berlin."
     return "" if all(0 <= day <= 6 for day in step.weekdays) else "weekdays are 0 (Monday) to 6 (Sunday)."
+
+
+def name_round(people: Sequence[int]) -> str:
+    """Return by what a policy counts the turns of some people: those of one round-robin step that are still there."""
+    return ",".join(str(each) for each in people)
+
+
+def find_turn(people: Sequence[int], turns: Mapping[str, int]) -> int:
+    """Return whose turn it is next; `turns`: how many were taken, by the name of the round."""
+    return people[turns.get(name_round(people), 0) % len(people)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alerts.enums import AlertState, ChannelKind
+from alerts.links import write_sample
 from alerts.models import Alert
 from alerts.services.composing import OwnWords, Told, fill_mail, write_message
 from alerts.services.telling import write_alert_subject
@@ -35,7 +36,8 @@ def preview_message(*, kind: str, title: str, body: str) -> Preview | None:
     if alert is None:
         return None
     is_over = alert.state == AlertState.RESOLVED
-    told = Told(write_alert_subject(alert), [] if is_over else [alert], [alert] if is_over else [])
+    firing, over = ([], [alert]) if is_over else ([alert], [])
+    told = Told(write_alert_subject(alert), firing, over, act_link=write_sample())
     own = OwnWords(title, body)
     if kind == ChannelKind.EMAIL:
         mail = fill_mail(RenderedMail(told.subject, USUAL_MAIL, ""), told, own=own)

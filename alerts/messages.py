@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from alerts.annotations import TemplateError, parse_template
 
 MAX_SMS = 300
+#: Of what is wrong, an SMS says at least so much before it leaves anything else out.
+LEAST_SUMMARY = 20
 MAX_SPOKEN = 600
 MAX_TITLE = 250
 MAX_BODY = 3_000
 SHOWN_LINES = 10
 MAX_LINE = 300
 #: What a template of a channel knows beside $labels and $value, which are those of the first alert.
-NAMES = ("summary", "severity", "application", "link", "firing", "resolved")
+NAMES = ("summary", "severity", "application", "link", "act_link", "firing", "resolved")
+#: A title is shown in lists as it was sent, so it has no link that acts without a login.
+TITLE_NAMES = tuple(name for name in NAMES if name != "act_link")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
 #: Mentions of Slack (<!here>, <@U1>), Discord (<@&1>), Teams (<at>Ada</at>) and Google Chat (<users/all>), which have brackets.
@@ -35,12 +39,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What one message tells: alerts that fire, alerts that are over, where to look. At least one alert."""
+    """What one message tells: alerts that fire, alerts that are over, where to look. At least one alert.
+
+    `act_link` leads to buttons that need no login; empty while nothing fires, and for a voice.
+    """
 
     subject: str
     firing: Sequence[Line]
     resolved: Sequence[Line]
     link: str
+    act_link: str = ""
 
     @property
     def first(self) -> Line:
@@ -69,15 +77,16 @@ class Message:
 
 
 def write_chat(news: News, *, paragraphs: bool = False) -> Message:
-    """Return a chat message: the subject, a line for each alert, and the link. Teams wants `paragraphs`."""
+    """Return a chat message: the subject, a line for each alert, and the links. Teams wants `paragraphs`."""
     lines = [_write_line(line, line.severity) for line in news.firing] + [
         _write_line(line, "Resolved") for line in news.resolved
     ]
     shown = lines[:SHOWN_LINES]
     if left := len(lines) - len(shown):
         shown.append(f"… and {left} more")
+    links = [news.link, *([f"Acknowledge or snooze: {news.act_link}"] if news.act_link else [])]
     separator = "\n\n" if paragraphs else "\n"
-    return Message(shorten(disarm(one_line(news.subject)), MAX_TITLE), separator.join([*map(disarm, shown), news.link]))
+    return Message(shorten(disarm(one_line(news.subject)), MAX_TITLE), separator.join([*map(disarm, shown), *links]))
 
 
 def disarm(text: str) -> str:
@@ -86,17 +95,28 @@ def disarm(text: str) -> str:
 
 
 def write_sms(news: News) -> str:
-    """Return at most 300 characters: severity, what is wrong, whose, and the link; what is wrong gives way first."""
-    application = shorten(one_line(news.first.application), 40)
+    """Return at most 300 characters: severity, what is wrong, whose, and the links; what is wrong gives way first.
+
+    Where there is no room for both links, the one that acknowledges stays: the page behind it leads to the alert.
+    """
+    summary = one_line(news.first.summary)
     count = f"{news.count} alerts: " if news.count > 1 else ""
-    end = f" ({application}) {news.link}"
     start = f"{news.word}: {count}"
-    room = MAX_SMS - len(start) - len(end)
-    if room < 20:
-        # A very long link: without the application there is more room, and without the link it still says what is wrong.
-        end = f" {news.link}" if len(start) + len(news.link) + 21 <= MAX_SMS else ""
+    for end, least in _list_ends(news, len(summary)):
         room = MAX_SMS - len(start) - len(end)
-    return f"{start}{shorten(one_line(news.first.summary), room)}{end}"
+        if room >= least:
+            return f"{start}{shorten(summary, room)}{end}"
+    return f"{start}{shorten(summary, MAX_SMS - len(start))}"
+
+
+def _list_ends(news: News, length: int) -> list[tuple[str, int]]:
+    """Return how an SMS may end, the best first, and how much room each has to leave for what is wrong."""
+    whose = f" ({shorten(one_line(news.first.application), 40)})"
+    acting = f" Ack: {news.act_link}" if news.act_link else ""
+    both = [(f"{whose} {news.link}{acting}", max(LEAST_SUMMARY, length))] if acting else []
+    one = acting or f" {news.link}"
+    # A very long link: without the application there is more room, and without the link it still says what is wrong.
+    return [*both, (f"{whose}{one}", LEAST_SUMMARY), (one, LEAST_SUMMARY)]
 
 
 def write_spoken(news: News) -> str:
@@ -120,10 +140,10 @@ def speak(text: str) -> str:
     return " ".join(words.split()).rstrip(".")
 
 
-def find_template_error(text: str) -> tuple[str, int] | None:
+def find_template_error(text: str, names: tuple[str, ...] = NAMES) -> tuple[str, int] | None:
     """Return what is wrong with a channel's template and where (offset), None if nothing is."""
     try:
-        parse_template(text, NAMES)
+        parse_template(text, names)
     except TemplateError as error:
         return error.message, error.position
     return None

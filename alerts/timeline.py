@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.template.defaultfilters import date as format_date
+from django.utils import timezone
+
 from alerts.enums import AlertState, HoldKind, NoteKind
 from alerts.models import AlertComment, AlertTransition, Hold
 
@@ -23,6 +26,7 @@ _DID = {
     NoteKind.ASSIGNED: "assigned it to",
     NoteKind.CLOSED: "closed it",
     NoteKind.SNOOZED: "snoozed it until",
+    NoteKind.UNSNOOZED: "ended the snooze",
     NoteKind.EXPIRED: "took the acknowledgement back: its time is over",
 }
 _FREED = {
@@ -82,6 +86,16 @@ def _tell_transition(transition: AlertTransition, says: Mapping[AlertState, str]
 def _tell_comment(comment: AlertComment) -> Entry:
     kind = NoteKind(comment.kind)
     title = f"{comment.author_name} {_DID[kind]}"
-    if kind in {NoteKind.ASSIGNED, NoteKind.SNOOZED}:
+    if kind is NoteKind.SNOOZED:
+        return Entry(comment.created_at, "info", f"{title} {_write_moment(comment.text)}", "")
+    if kind is NoteKind.ASSIGNED:
         return Entry(comment.created_at, "info", f"{title} {comment.text}", "")
     return Entry(comment.created_at, "info", title, comment.text, is_comment=kind is NoteKind.COMMENT)
+
+
+def _write_moment(text: str) -> str:
+    """Return a stored time as people read it, in the product's zone."""
+    try:
+        return format_date(timezone.localtime(datetime.fromisoformat(text)), "j M, H:i")
+    except ValueError:
+        return text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 
 from django.db import transaction
@@ -13,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from alerts.enums import AlertState
+from alerts.holders import Holder, find_holder
 from alerts.links import VALID_FOR, Link, LinkInvalid, read_link
 from alerts.models import Alert
 from alerts.selectors import list_alerts_of_notice
@@ -37,10 +37,10 @@ def act(request: HttpRequest, token: str) -> HttpResponse:
     """Show a message's alerts with buttons; on POST do what the button says, once."""
     try:
         link = read_link(token)
+        holder = find_holder(link)
     except LinkInvalid as error:
         return render(request, "alerts/act.html", {"error": str(error)}, status=403)
-    by = Actor(name=f"{link.recipient} (by link)")
-    done = _act_once(request.POST.get("do", ""), link, by) if request.method == "POST" else ""
+    done = _act_once(request.POST.get("do", ""), link, holder) if request.method == "POST" else ""
     alerts = list(Alert.objects.filter(pk__in=list_alerts_of_notice(notice_id=link.notice_id)).order_by("pk"))
     used = list_used((_once(link, wish) for wish in SNOOZES), now=timezone.now())
     context = {
@@ -49,19 +49,19 @@ def act(request: HttpRequest, token: str) -> HttpResponse:
         "open": [alert for alert in alerts if alert.state == AlertState.FIRING],
         "free": [alert for alert in alerts if alert.state == AlertState.FIRING and not alert.is_acknowledged],
         "snoozes": [wish for wish in SNOOZES if _once(link, wish).name not in used],
-        "recipient": link.recipient,
+        "recipient": holder.name,
     }
     return render(request, "alerts/act.html", context)
 
 
 @transaction.atomic
-def _act_once(wish: str, link: Link, by: Actor) -> str:
+def _act_once(wish: str, link: Link, holder: Holder) -> str:
     """Do what a button says, once for a message and its recipient; return what came of it, in words."""
     if wish not in WISHES:
         return NOTHING_LEFT
     if take_use(_once(link, wish), now=timezone.now()) is not None:
         return USED
-    if not _act(wish, link.notice_id, by):
+    if not _act(wish, link.notice_id, holder):
         # A button that changed nothing can still be of use later.
         transaction.set_rollback(True)
         return NOTHING_LEFT
@@ -69,19 +69,19 @@ def _act_once(wish: str, link: Link, by: Actor) -> str:
 
 
 def _once(link: Link, wish: str) -> Ration:
-    recipient = hashlib.sha256(link.recipient.encode()).hexdigest()[:40]
-    return Ration(f"link:{link.notice_id}:{recipient}:{wish}", 1, VALID_FOR)
+    return Ration(f"{link.name}:{wish}", 1, VALID_FOR)
 
 
-def _act(wish: str, notice_id: int, by: Actor) -> int:
+def _act(wish: str, notice_id: int, holder: Holder) -> int:
     """Do what a button says with every alert that still fires; return how many that changed."""
+    by = Actor(name=f"{holder.name} (by link)", user_id=holder.user_id)
     changed = 0
     for alert_id in list_alerts_of_notice(notice_id=notice_id):
         try:
             if wish in SNOOZES:
                 changed += snooze_alert(alert_id=alert_id, until=timezone.now() + SNOOZES[wish], by=by)
             else:
-                changed += acknowledge_alert(alert_id=alert_id, by=by)
+                changed += acknowledge_alert(alert_id=alert_id, by=by, via=holder.recipient)
         except AlertOver:
             continue
     return changed

@@ -16,7 +16,7 @@ from alerts import why
 from alerts.destinations import read_plan
 from alerts.dispatch import Reason
 from alerts.enums import ChannelKind, HoldKind
-from alerts.escalation import REACHING, Cursor, Step, StepKind
+from alerts.escalation import REACHING, Cursor, Step, StepKind, find_turn
 from alerts.models import (
     Alert,
     AlertGroup,
@@ -264,10 +264,10 @@ def _judge_turn(run: _Run, step: Step, seeker: _Seeker, *, is_taken: bool) -> tu
         return False, f"it was {names}’s turn" if names else "it was somebody else’s turn"
     active = set(get_user_model().objects.filter(pk__in=step.targets, is_active=True).values_list("pk", flat=True))
     there = [each for each in step.targets if each in active]
-    turn = Policy.objects.filter(pk=_read_policy_id(run.group)).values_list("turn", flat=True).first()
-    if turn is None or not there or there[turn % len(there)] == seeker.person.pk:
+    turns = Policy.objects.filter(pk=_read_policy_id(run.group)).values_list("turns", flat=True).first()
+    if turns is None or not there or (chosen := find_turn(there, turns)) == seeker.person.pk:
         return True, ""
-    following = get_user_model().objects.get(pk=there[turn % len(there)])
+    following = get_user_model().objects.get(pk=chosen)
     return False, f"the next turn is {name_person(following)}’s"
 
 

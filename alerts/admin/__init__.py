@@ -22,6 +22,7 @@ from alerts.admin import (
     rulefiles,
     rules,
     silences,
+    snoozes,
     unusual,
     why,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "rulefiles",
     "rules",
     "silences",
+    "snoozes",
     "unusual",
     "why",
 ]

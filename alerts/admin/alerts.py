@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from alerts.admin.cases import show_case
 from alerts.admin.filters import CauseFilter, SourceFilter, StateFilter, WhoseFilter
+from alerts.admin.snoozes import MAX_AT_ONCE, say_ended
 from alerts.enums import AlertCause, AlertState, HoldKind, Severity
 from alerts.held import prefetch_holds
 from alerts.labels import describe_labels
 from alerts.models import Alert
-from alerts.services.alerts import acknowledge_all
+from alerts.services.alerts import acknowledge_all, unsnooze_all
 from alerts.timeline import hold_tone
 from config.actors import actor_of_user
 from config.admin.base import ReadOnlyAdmin
@@ -65,7 +69,7 @@ class AlertAdmin(ReadOnlyAdmin):
     list_select_related = ["application", "rule", "assignee"]
     search_fields = ["name", "annotations__summary", "labels"]
     search_help_text = "Rule, summary or label"
-    actions = ["acknowledge_selected"]
+    actions = ["acknowledge_selected", "snooze_selected", "end_snooze_of_selected"]
     sortable_by = ()
     change_list_template = "alerts/alert_list.html"
     empty_title = "No open alerts"
@@ -151,3 +155,18 @@ class AlertAdmin(ReadOnlyAdmin):
         taken = acknowledge_all(alert_ids=ids, by=actor_of_user(request.user))
         words = "You look after 1 alert now." if taken == 1 else f"You look after {taken} alerts now."
         messages.success(request, words if taken else "Nothing to acknowledge: they are over or have someone already.")
+
+    @admin.action(description="Snooze …", permissions=["respond"])
+    def snooze_selected(self, request: HttpRequest, queryset: QuerySet[Alert]) -> HttpResponseBase | None:
+        """Ask until when the selected alerts are to be quiet."""
+        ids = list(queryset.values_list("pk", flat=True)[: MAX_AT_ONCE + 1])
+        if len(ids) > MAX_AT_ONCE:
+            messages.error(request, f"Snooze {MAX_AT_ONCE} alerts at once at most; a silence holds any number.")
+            return None
+        return redirect(f"{reverse('admin:alerts_snooze')}?{urlencode([('alert', pk) for pk in ids])}")
+
+    @admin.action(description="End snooze", permissions=["respond"])
+    def end_snooze_of_selected(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
+        """End the snooze of the selected alerts."""
+        ids = list(queryset.values_list("pk", flat=True))
+        say_ended(request, unsnooze_all(alert_ids=ids, by=actor_of_user(request.user)))

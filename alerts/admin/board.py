@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import date as format_date
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_POST, require_safe
 
+from alerts.admin.snoozes import MAX_AT_ONCE
 from alerts.board import HOURS, SHOWN, Board, count_by_hour, list_unattended, read_board
 from alerts.rosters import list_on_call_now
 from alerts.selectors import measure_standing
@@ -64,6 +67,14 @@ def take(request: HttpRequest, pk: int) -> HttpResponseBase:
     words = "You look after 1 alert now." if taken == 1 else f"You look after {taken} alerts now."
     messages.success(request, words if taken else "Nothing to acknowledge: it is over, or somebody was faster.")
     return redirect("admin:alerts_board")
+
+
+@admin_page("alerts/board/<int:pk>/snooze/", name="alerts_board_snooze", permission="alerts.change_alert")
+@require_safe
+def offer_snooze(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Lead to the question until when everything in a group of the board that nobody looks after is to be quiet."""
+    chosen = [("alert", alert_id) for alert_id in list_unattended(group_id=pk)[:MAX_AT_ONCE]]
+    return redirect(f"{reverse('admin:alerts_snooze')}?{urlencode([*chosen, ('back', 'board')])}")
 
 
 def _answer(board: Board, firing: int) -> str:

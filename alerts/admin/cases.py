@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from alerts.admin.snoozes import LENGTHS
 from alerts.charts import draw_alert
 from alerts.enums import AlertState, Severity
 from alerts.held import link_hold, list_open_holds
@@ -65,6 +66,7 @@ def describe_case(request: HttpRequest, alert: Alert) -> dict[str, Any]:
         "chart": draw_alert(alert, now=timezone.now()),
         "story": _tell(alert),
         "holds": [(hold, hold_tone(hold), link_hold(hold)) for hold in list_open_holds(alert)],
+        "lengths": LENGTHS,
         "can_silence": alert.is_open and request.user.has_perm("alerts.add_silence"),
         "deliveries": list(
             list_deliveries_of(source=SOURCE, source_ids=list_notice_ids(alert_id=alert.pk))[:MAX_DELIVERIES]

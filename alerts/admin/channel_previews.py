@@ -12,10 +12,11 @@ from alerts.channel_parts import BY_APPRISE
 from alerts.drafts import describe_place
 from alerts.enums import ChannelKind
 from alerts.message_previews import preview_message
-from alerts.messages import find_template_error
+from alerts.messages import NAMES, TITLE_NAMES, find_template_error
 from config.admin.pages import admin_page
 
 FIELDS = {"title_template": "Title", "body_template": "Text"}
+KNOWN = {"title_template": TITLE_NAMES, "body_template": NAMES}
 MAX_TEMPLATE = 8_000
 
 
@@ -35,5 +36,5 @@ def preview(request: HttpRequest) -> HttpResponseBase:
 
 
 def _list_errors(texts: dict[str, str]) -> list[tuple[str, str]]:
-    found = [(FIELDS[name], text, find_template_error(text)) for name, text in texts.items() if text]
+    found = [(FIELDS[name], text, find_template_error(text, KNOWN[name])) for name, text in texts.items() if text]
     return [(label, f"{wrong[0]} ({describe_place(text, wrong[1])})") for label, text, wrong in found if wrong]

@@ -56,7 +56,8 @@ class ChannelAdmin(BaseAdmin):
             {
                 "fields": ["title_template", "body_template"],
                 "description": "Your own title and text. In double braces: $summary, $severity, $application, $link, $firing and "
-                "$resolved (how many), $labels.host, $value; with the functions of rules.",
+                "$resolved (how many), $labels.host, $value; with the functions of rules. In the text also $act_link, which "
+                "acknowledges without logging in while something fires.",
             },
         ),
         ("Rate limit", {"fields": [("limit_count", "limit_minutes"), "limit_critical"]}),

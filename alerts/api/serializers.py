@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from alerts.drafts import MAX_SECONDS, RuleDraft, RuleInvalid
 from alerts.enums import AlertCause, AlertSource, AlertState, HoldKind, NoteKind, Severity
 from alerts.models import Alert, AlertComment, AlertTransition, Hold, Rule
+from alerts.snoozing import MAX_LENGTH, SnoozeInvalid, check_snooze_end
 
 
 @extend_schema_field({"type": "number", "nullable": True})
@@ -144,6 +147,27 @@ class CommentInput(serializers.Serializer[AlertComment]):
     text = serializers.CharField(max_length=10_000)
 
 
+class SnoozeInput(serializers.Serializer[Alert]):
+    """Until when nobody is to be told of an alert: a moment, or so many seconds from now. One of the two."""
+
+    until = serializers.DateTimeField(required=False, help_text="At most 14 days ahead.")
+    seconds = serializers.IntegerField(
+        required=False, min_value=60, max_value=int(MAX_LENGTH.total_seconds()), help_text="From now on."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return the input with `until`; raise ValidationError unless there is one of the two, and it can be."""
+        if len(attrs) != 1:
+            raise serializers.ValidationError({"until": "Send either until or seconds."})
+        now = timezone.now()
+        until = attrs.get("until") or now + timedelta(seconds=attrs["seconds"])
+        try:
+            check_snooze_end(until, now=now)
+        except SnoozeInvalid as error:
+            raise serializers.ValidationError({"until": str(error)}) from error
+        return {"until": until}
+
+
 class AlertOutput(serializers.ModelSerializer[Alert]):
     """An alert: one rule's condition, true for one series; or what another system reports (`source`, without a rule)."""
 
@@ -151,6 +175,10 @@ class AlertOutput(serializers.ModelSerializer[Alert]):
     value = ValueField(read_only=True)
     acknowledged_by = serializers.CharField(source="acknowledged_name", read_only=True)
     assignee = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
+    snoozed_until = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="Nobody is told of it before; in the past: that is over."
+    )
+    snoozed_by = serializers.CharField(source="snoozed_name", read_only=True)
 
     class Meta:
         model = Alert
@@ -177,6 +205,8 @@ class AlertOutput(serializers.ModelSerializer[Alert]):
             "acknowledged_at",
             "acknowledged_by",
             "assignee",
+            "snoozed_until",
+            "snoozed_by",
         ]
         read_only_fields = fields
 

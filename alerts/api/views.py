@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
@@ -22,12 +23,21 @@ from alerts.api.serializers import (
     RuleFilter,
     RuleInput,
     RuleOutput,
+    SnoozeInput,
     draft_of_input,
 )
 from alerts.drafts import RuleInvalid
 from alerts.models import Alert, Rule
 from alerts.selectors import list_alerts, list_rules
-from alerts.services.alerts import AlertOver, CommentInvalid, acknowledge_alert, add_comment, unacknowledge_alert
+from alerts.services.alerts import (
+    AlertOver,
+    CommentInvalid,
+    acknowledge_alert,
+    add_comment,
+    snooze_alert,
+    unacknowledge_alert,
+    unsnooze_alert,
+)
 from alerts.services.rules import BuiltinRule, create_rule, delete_rule, draft_of, update_rule
 from config.actors import Actor, actor_of_key
 from config.api.authentication import KeyGrant
@@ -168,6 +178,19 @@ class AlertViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     def unacknowledge(self, request: Request, pk: str) -> Response:
         """Note that nobody looks after it; repeating it changes nothing."""
         return self._act(request, unacknowledge_alert)
+
+    @extend_schema(summary="Snooze an alert", request=SnoozeInput, responses=AlertDetailOutput)
+    @action(detail=True, methods=["post"])
+    def snooze(self, request: Request, pk: str) -> Response:
+        """Hold its messages back for a while; what still fires then is told of like something new. One that is longer stays."""
+        until = _read(SnoozeInput(data=request.data))["until"]
+        return self._act(request, partial(snooze_alert, until=until))
+
+    @extend_schema(summary="End a snooze", request=None, responses=AlertDetailOutput)
+    @action(detail=True, methods=["post"])
+    def unsnooze(self, request: Request, pk: str) -> Response:
+        """End a snooze before its time; repeating it changes nothing."""
+        return self._act(request, unsnooze_alert)
 
     @extend_schema(
         summary="Comment on an alert",

@@ -90,6 +90,11 @@ class Alert(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     acknowledged_name = models.CharField(max_length=150, blank=True)
+    acknowledged_via = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Where the message went by whose link it was acknowledged; empty: by no link.",
+    )
     assignee = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="assigned_alerts"
     )
@@ -208,6 +213,11 @@ class Alert(models.Model):
     def is_open(self) -> bool:
         """Whether it is pending or firing."""
         return self.state in OPEN_STATES
+
+    @property
+    def is_snoozed(self) -> bool:
+        """Whether it is open and somebody wants to hear of it later only."""
+        return self.is_open and self.snoozed_until is not None and self.snoozed_until > timezone.now()
 
     @property
     def is_acknowledged(self) -> bool:

@@ -1,9 +1,11 @@
-"""What people do with alerts: acknowledge, assign, comment, close."""
+"""What people do with alerts: acknowledge, snooze, assign, comment, close."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -12,17 +14,22 @@ from django.utils import timezone
 
 from alerts.enums import OPEN_STATES, AlertState, NoteKind
 from alerts.models import Alert, AlertComment
+from alerts.recipients import Recipient
 from alerts.selectors import read_ack_limits
 from alerts.services.grouping import wake_groups
 from alerts.services.telling import publish_transition
 from alerts.services.transitions import change_state
 from config.actors import SYSTEM, Actor
+from config.nudges import Nudge
+
+_turn = Nudge("alerts.tasks.notify", "evaluate")
 
 MAX_COMMENT_LENGTH = 10_000
 _UNACKNOWLEDGED: dict[str, Any] = {
     "acknowledged_at": None,
     "acknowledged_by_id": None,
     "acknowledged_name": "",
+    "acknowledged_via": {},
     "acknowledged_until": None,
     "remind_at": None,
 }
@@ -37,14 +44,18 @@ class CommentInvalid(Exception):
 
 
 @transaction.atomic
-def acknowledge_alert(*, alert_id: int, by: Actor) -> bool:
-    """Note that someone looks after an alert; return False if someone already does. Raise AlertOver if it ended."""
+def acknowledge_alert(*, alert_id: int, by: Actor, via: Recipient | None = None) -> bool:
+    """Note that someone looks after an alert; return False if someone already does. Raise AlertOver if it ended.
+
+    `via` is where the message went whose link was pressed: there it is reminded of, if `by` is no user.
+    """
     now = timezone.now()
     reminder, expiry = read_ack_limits(alert_id=alert_id)
     changes = {
         "acknowledged_at": now,
         "acknowledged_by_id": by.user_id,
         "acknowledged_name": by.name[:150],
+        "acknowledged_via": via.as_told() if via else {},
         "remind_at": now + reminder if reminder else None,
         "acknowledged_until": now + expiry if expiry else None,
     }
@@ -57,13 +68,7 @@ def acknowledge_alert(*, alert_id: int, by: Actor) -> bool:
 
 def acknowledge_all(*, alert_ids: Iterable[int], by: Actor) -> int:
     """Note that someone looks after several alerts; return how many nobody did. Those that are over are left out."""
-    taken = 0
-    for alert_id in alert_ids:
-        try:
-            taken += acknowledge_alert(alert_id=alert_id, by=by)
-        except AlertOver:
-            continue
-    return taken
+    return _do_with_all(alert_ids, partial(acknowledge_alert, by=by))
 
 
 @transaction.atomic
@@ -89,6 +94,32 @@ def snooze_alert(*, alert_id: int, until: datetime, by: Actor) -> bool:
         return False
     _note(alert_id, NoteKind.SNOOZED, by, text=until.isoformat(timespec="minutes"))
     return True
+
+
+def snooze_all(*, alert_ids: Iterable[int], until: datetime, by: Actor) -> int:
+    """Snooze several alerts; return how many that changed. Those that are over are left out."""
+    return _do_with_all(alert_ids, partial(snooze_alert, until=until, by=by))
+
+
+@transaction.atomic
+def unsnooze_alert(*, alert_id: int, by: Actor) -> bool:
+    """End a snooze before its time; return False if there is none. Raise AlertOver if the alert ended.
+
+    If nothing else holds it, it is told of like a new one, unless somebody acknowledged it meanwhile.
+    """
+    snoozed = _open(alert_id).filter(snoozed_until__gt=timezone.now())
+    if not snoozed.update(snoozed_until=None, snoozed_name=""):
+        _check_open(alert_id)
+        return False
+    _note(alert_id, NoteKind.UNSNOOZED, by)
+    # The turn finds that nothing holds it any more, and makes its groups look at it.
+    _turn.on_commit()
+    return True
+
+
+def unsnooze_all(*, alert_ids: Iterable[int], by: Actor) -> int:
+    """End the snooze of several alerts; return how many had one. Those that are over are left out."""
+    return _do_with_all(alert_ids, partial(unsnooze_alert, by=by))
 
 
 @transaction.atomic
@@ -154,6 +185,15 @@ def end_alerts(*, rule_id: int, reason: str, except_application_id: int | None =
     if except_application_id is not None:
         alerts = alerts.exclude(application_id=except_application_id)
     return sum(_end(alert_id, reason=reason) for alert_id in alerts.values_list("pk", flat=True))
+
+
+def _do_with_all(alert_ids: Iterable[int], do: Callable[..., bool]) -> int:
+    """Do something with each of several alerts; return with how many that changed something."""
+    changed = 0
+    for alert_id in alert_ids:
+        with suppress(AlertOver):
+            changed += do(alert_id=alert_id)
+    return changed
 
 
 def _end(alert_id: int, *, reason: str) -> bool:

@@ -30,7 +30,7 @@ from alerts.channel_parts import (
 )
 from alerts.drafts import check_webhook_url, describe_place
 from alerts.enums import ChannelKind
-from alerts.messages import Message, disarm, find_template_error
+from alerts.messages import NAMES, TITLE_NAMES, Message, disarm, find_template_error
 from alerts.models import Channel
 from alerts.recipients import Recipient, split_addresses
 from alerts.selectors import list_channel_recipients, read_parts
@@ -120,11 +120,11 @@ def find_channel_errors(channel: Channel) -> dict[str, str]:
         weekdays=channel.quiet_weekdays,
         below=channel.quiet_below,
     )
-    for field in ("title_template", "body_template"):
+    for field, names in (("title_template", TITLE_NAMES), ("body_template", NAMES)):
         text = getattr(channel, field)
         if text and channel.kind == ChannelKind.WEBHOOK:
             errors[field] = "A webhook has one form, which programs rely on. Leave this empty."
-        elif text and (wrong := find_template_error(text)):
+        elif text and (wrong := find_template_error(text, names)):
             errors[field] = f"{wrong[0]} ({describe_place(text, wrong[1])})"
     if channel.is_default and channel.application_id is not None:
         errors["is_default"] = "A channel of one application can't be a default: rules of all would use it."

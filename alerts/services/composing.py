@@ -18,6 +18,7 @@ from alerts.messages import (
     MAX_SPOKEN,
     MAX_TITLE,
     NAMES,
+    TITLE_NAMES,
     Line,
     Message,
     News,
@@ -43,11 +44,15 @@ class OwnWords:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a message is about: its subject, alerts that fire and alerts that are over."""
+    """What a message is about: its subject, alerts that fire and alerts that are over.
+
+    `act_link` is its recipient's own link to buttons that need no login; only what fires has use for it.
+    """
 
     subject: str
     firing: Sequence[Alert]
     resolved: Sequence[Alert]
+    act_link: str = ""
 
     @property
     def first(self) -> Alert:
@@ -63,7 +68,7 @@ def read_own_words(channel_id: int) -> OwnWords:
 
 def write_message(told: Told, *, kind: str, own: OwnWords) -> Message:
     """Return what a chat, an SMS or a voice says."""
-    news = describe_news(told)
+    news = describe_news(told, with_act_link=kind != PHONE)
     if kind == SMS:
         return Message("", shorten(one_line(_fill(own.body, told, news)), MAX_SMS) if own.body else write_sms(news))
     if kind == PHONE:
@@ -72,7 +77,9 @@ def write_message(told: Told, *, kind: str, own: OwnWords) -> Message:
         return Message("", said or write_spoken(news))
     usual = write_chat(news, paragraphs=kind == TEAMS)
     return Message(
-        shorten(one_line(_fill(own.title, told, news, clean=disarm)), MAX_TITLE) if own.title else usual.title,
+        shorten(one_line(_fill(own.title, told, news, clean=disarm, names=TITLE_NAMES)), MAX_TITLE)
+        if own.title
+        else usual.title,
         shorten(_fill(own.body, told, news, clean=disarm), MAX_BODY) if own.body else usual.body,
     )
 
@@ -83,7 +90,7 @@ def fill_mail(mail: RenderedMail, told: Told, *, own: OwnWords) -> RenderedMail:
         return mail
     news = describe_news(told)
     if own.title:
-        mail = replace(mail, subject=shorten(one_line(_fill(own.title, told, news)), MAX_TITLE))
+        mail = replace(mail, subject=shorten(one_line(_fill(own.title, told, news, names=TITLE_NAMES)), MAX_TITLE))
     if own.body:
         text = _fill(own.body, told, news)
         mail = replace(
@@ -94,7 +101,7 @@ def fill_mail(mail: RenderedMail, told: Told, *, own: OwnWords) -> RenderedMail:
     return mail
 
 
-def describe_news(told: Told) -> News:
+def describe_news(told: Told, *, with_act_link: bool = True) -> News:
     """Return alerts as messages tell of them, with the address to look at."""
     alerts = [*told.firing, *told.resolved]
     path = alerts[0].get_absolute_url() if len(alerts) == 1 else "/admin/alerts/alert/"
@@ -103,6 +110,7 @@ def describe_news(told: Told) -> News:
         firing=[_describe(alert) for alert in told.firing],
         resolved=[_describe(alert) for alert in told.resolved],
         link=settings.PUBLIC_URL + path,
+        act_link=told.act_link if told.firing and with_act_link else "",
     )
 
 
@@ -110,7 +118,9 @@ def _describe(alert: Alert) -> Line:
     return Line(alert.summary, str(Severity(alert.severity).label), alert.application.name)
 
 
-def _fill(template: str, told: Told, news: News, *, clean: Callable[[str], str] = str) -> str:
+def _fill(
+    template: str, told: Told, news: News, *, clean: Callable[[str], str] = str, names: tuple[str, ...] = NAMES
+) -> str:
     """Return a channel's template filled in; one that can't be read any more leaves the subject in its place.
 
     `clean` is for what is filled in. What the template itself says, a mention for example, is meant by whoever wrote it.
@@ -120,12 +130,13 @@ def _fill(template: str, told: Told, news: News, *, clean: Callable[[str], str] 
         "severity": news.word,
         "application": clean(news.first.application),
         "link": news.link,
+        "act_link": news.act_link,
         "firing": float(len(told.firing)),
         "resolved": float(len(told.resolved)),
     }
     assert set(words) == set(NAMES)
     try:
-        parsed = parse_template(template, NAMES)
+        parsed = parse_template(template, names)
     except TemplateError:
         return clean(told.subject)
     alert = told.first

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 
 from alerts.channel_parts import BY_APPRISE
 from alerts.enums import ChannelKind, Severity
-from alerts.escalation import Step, StepKind
+from alerts.escalation import Step, StepKind, find_turn, name_round
 from alerts.models import AlertGroup, Channel, ContactMethod, OnCallSchedule, Policy
 from alerts.recipients import Recipient, Way, merge_ways
 from alerts.rosters import find_on_call
@@ -123,11 +123,10 @@ def _reach_people(user_ids: Iterable[int], group: AlertGroup, severity: Severity
 
 
 def _take_turn(people: Sequence[int], group: AlertGroup) -> int:
-    """Return whose turn it is. Each set of people takes turns of its own, so that several such steps don't count together."""
-    among = ",".join(str(each) for each in people)
+    """Return whose turn it is, and count it."""
     policy = Policy.objects.select_for_update().filter(pk=int(group.destination.partition(":")[2])).first()
     if policy is None:
         return people[0]
-    turn = int(policy.turns.get(among, 0))
-    Policy.objects.filter(pk=policy.pk).update(turns={**policy.turns, among: turn + 1})
-    return people[turn % len(people)]
+    chosen, among = find_turn(people, policy.turns), name_round(people)
+    Policy.objects.filter(pk=policy.pk).update(turns={**policy.turns, among: policy.turns.get(among, 0) + 1})
+    return chosen

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
 
 from alerts.dispatch import Reason
-from alerts.enums import AlertState, GroupState
+from alerts.enums import AlertState, GroupState, Severity
 from alerts.models import Alert, AlertGroup, Hold, Notice
+from alerts.recipients import Recipient, merge_ways, recipient_of_told
 from alerts.selectors import list_people_recipients, read_ack_limits
 from alerts.services.guarding import count_done
+from alerts.services.limiting import Gate
+from alerts.services.reaching import hand_over, read_secrets
 from alerts.services.telling import Bulletin, Press
 
 #: A reminder comes again after as long as the first took, and never more often than this.
@@ -19,7 +23,7 @@ LEAST_PAUSE = timedelta(minutes=1)
 
 
 def remind_of_acknowledgements(*, now: datetime) -> int:
-    """Queue the reminders that are due, each to whoever acknowledged the alert; return how many.
+    """Queue the reminders that are due, each to whoever looks after the alert; return how many.
 
     While something holds an alert, its reminder waits.
     """
@@ -47,14 +51,52 @@ def _remind(alert_id: int, *, now: datetime) -> bool:
     reminder, _ = read_ack_limits(alert_id=alert.pk)
     pause = max(LEAST_PAUSE, reminder or LEAST_PAUSE)
     Alert.objects.filter(pk=alert.pk).update(remind_at=now + pause)
-    if found is None or alert.acknowledged_by_id is None:
+    if found is None:
         return False
     found.notice_count += 1
     found.save(update_fields=["notice_count"])
     notice = Notice.objects.create(
         group=found, number=found.notice_count, at=now, reason=Reason.REMINDER, firing=[alert.pk]
     )
-    press = Press()
-    for recipient in list_people_recipients([alert.acknowledged_by_id]):
-        press.queue(Bulletin(notice.pk, found, Reason.REMINDER, [alert], [], now), recipient=recipient)
+    _queue(Bulletin(notice.pk, found, Reason.REMINDER, [alert], [], now), notice, alert)
     return True
+
+
+def _queue(bulletin: Bulletin, notice: Notice, alert: Alert) -> None:
+    """Queue a reminder to whoever looks after an alert; what a channel's limits hold is recorded with the reason."""
+    press, everyone = Press(), _find_keepers(alert, bulletin)
+    complete = read_secrets(everyone)
+    ready = [complete(each) for each in everyone]
+    gate = Gate(ready, now=bulletin.at)
+    for each in gate.choose_ways(ready, [alert]):
+        held = gate.judge(each, [alert])
+        press.queue(bulletin, recipient=each, held_because=held.reason if held else "")
+        if held is None:
+            gate.count(each, notice)
+
+
+def _find_keepers(alert: Alert, bulletin: Bulletin) -> list[Recipient]:
+    """Return how whoever acknowledged an alert is reached: the person, or where the link was that somebody pressed.
+
+    A program with a key is nobody who could be reminded: then it is those whom the group told, after a handover who is on call now.
+    """
+    if alert.acknowledged_by_id is not None:
+        return list_people_recipients([alert.acknowledged_by_id], alert.severity)
+    if alert.acknowledged_via:
+        return [recipient_of_told(alert.acknowledged_via)]
+    engaged = [recipient_of_told(told) for told in bulletin.group.engaged]
+    change = hand_over(engaged, severity=Severity(alert.severity), now=bulletin.at)
+    _engage(alert, bulletin.group, change.fresh)
+    return merge_ways([*(each for each in engaged if each.way not in change.relieved), *change.fresh])
+
+
+def _engage(alert: Alert, group: AlertGroup, fresh: Sequence[Recipient]) -> None:
+    """Have those who hear of an alert by its reminder hear of its end, too."""
+    if not fresh:
+        return
+    group.engaged = [*group.engaged, *(each.as_told() for each in fresh)]
+    group.save(update_fields=["engaged"])
+    for row in group.members.filter(alert=alert):
+        known = {recipient_of_told(told).key for told in row.told}
+        row.told = [*row.told, *(each.as_told() for each in fresh if each.key not in known)]
+        row.save(update_fields=["told"])

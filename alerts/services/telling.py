@@ -91,7 +91,8 @@ class Press:
                 channel=Way.WEBHOOK, payload=body, signing_secret=recipient.secret, subject=subject, **common
             )
         elif recipient.kind in BY_APPRISE:
-            message = write_message(self._describe(bulletin), kind=recipient.kind, own=self._own(recipient))
+            told = self._describe(bulletin, recipient)
+            message = write_message(told, kind=recipient.kind, own=self._own(recipient))
             queue_delivery(
                 channel=Way.APPRISE,
                 subject=message.title,
@@ -101,9 +102,9 @@ class Press:
                 **common,
             )
         else:
-            mail = fill_mail(self._render(bulletin), self._describe(bulletin), own=self._own(recipient))
-            link = write_link(notice_id=bulletin.notice_id, recipient=recipient.address)
-            text, html = (part.replace(LINK_MARK, link) for part in (mail.text, mail.html))
+            told = self._describe(bulletin, recipient)
+            mail = fill_mail(self._render(bulletin), told, own=self._own(recipient))
+            text, html = (part.replace(LINK_MARK, told.act_link) for part in (mail.text, mail.html))
             queue_delivery(channel=Way.EMAIL, subject=mail.subject, text=text, html=html, **common)
 
     def _own(self, recipient: Recipient) -> OwnWords:
@@ -112,8 +113,9 @@ class Press:
             self.own_words[recipient.channel_id] = read_own_words(recipient.channel_id)
         return self.own_words[recipient.channel_id]
 
-    def _describe(self, bulletin: Bulletin) -> Told:
-        return Told(write_subject(bulletin), bulletin.firing, bulletin.resolved)
+    def _describe(self, bulletin: Bulletin, recipient: Recipient) -> Told:
+        link = write_link(notice_id=bulletin.notice_id, recipient=recipient)
+        return Told(write_subject(bulletin), bulletin.firing, bulletin.resolved, act_link=link)
 
     def _render(self, bulletin: Bulletin) -> RenderedMail:
         told = tuple(alert.pk for alert in bulletin.alerts)

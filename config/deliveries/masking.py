@@ -21,8 +21,12 @@ _OPEN_WORDS = frozenset(
     }
 )
 
-#: A link that acts without a login ends in a signed token: what it stands for, a time and the signature, between colons.
-_SIGNED_LINK = re.compile(r"(/a/)[\w.%-]+(?::|%3A)[\w%-]+(?::|%3A)[\w%-]+", re.IGNORECASE)
+#: A link that acts without a login ends in a signed token: letters and digits, in an earlier form three words between colons.
+#: Services repeat it with its slashes quoted; cut off, it is masked as long as enough is left to guess the rest from.
+_SIGNED_LINK = re.compile(
+    r"((?:/|\\/|\\u002F|%2F)a(?:/|\\/|\\u002F|%2F))(?:[\w.%-]+(?::|%3A)[\w%-]+(?::|%3A)[\w%-]+|[a-z2-7]{20,})",
+    re.IGNORECASE,
+)
 
 #: Four digits or more, however they are spelled out or quoted.
 _CODE = re.compile(r"\d(?:(?:[\s,+]|%2C|%20){0,4}\d){3,}", re.IGNORECASE)

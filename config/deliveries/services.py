@@ -20,7 +20,7 @@ from django.utils.crypto import salted_hmac
 from config.crypto import SecretUnreadable
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
 from config.deliveries.lanes import APPLICATION_AT_ONCE, OTHERS_AT_ONCE, find_lane
-from config.deliveries.masking import mask_digits
+from config.deliveries.masking import mask_digits, mask_links
 from config.deliveries.models import GIVE_UP_AFTER, Delivery, DeliveryAttempt
 from config.deliveries.rendering import render_mail
 from config.deliveries.retries import find_next_attempt, find_next_attempt_after_crash
@@ -364,7 +364,8 @@ def _has_expired(delivery: Delivery, now: datetime) -> bool:
 
 def _conclude(delivery: Delivery, *, outcome: Outcome, detail: str, now: datetime, again: datetime | None) -> State:
     """Leave the state `sending` and append the attempt; `again` None means there will be no other."""
-    detail = _clean(mask_digits(detail) if delivery.is_private else detail)[:DETAIL_CHARACTERS]
+    # A service may repeat what it was sent, and with it the link that was meant for its recipient alone.
+    detail = mask_links(_clean(mask_digits(detail) if delivery.is_private else detail))[:DETAIL_CHARACTERS]
     DeliveryAttempt.objects.create(
         delivery=delivery, started_at=delivery.claimed_at or now, finished_at=now, outcome=outcome, detail=detail
     )

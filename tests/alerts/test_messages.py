@@ -12,10 +12,11 @@ from alerts.messages import MAX_SMS, NAMES, Line, News, find_template_error, spe
 DISK = Line("Disk of erp1 above 95 %", "Critical", "Acme ERP")
 LOAD = Line("Load of erp2 is high", "Warning", "Acme ERP")
 LINK = "https://ops.example.com/admin/alerts/alert/7/change/"
+ACT = f"https://ops.example.com/a/{'x' * 48}/"
 
 
-def news(*firing: Line, resolved: tuple[Line, ...] = (), link: str = LINK) -> News:
-    return News("The subject", firing, resolved, link)
+def news(*firing: Line, resolved: tuple[Line, ...] = (), link: str = LINK, act_link: str = "") -> News:
+    return News("The subject", firing, resolved, link, act_link)
 
 
 def test_chat__several__a_line_each_and_the_link() -> None:
@@ -26,6 +27,10 @@ def test_chat__several__a_line_each_and_the_link() -> None:
         "Resolved: Load of erp2 is high (Acme ERP)",
         LINK,
     ]
+
+
+def test_chat__with_a_link_that_acts__has_both() -> None:
+    assert write_chat(news(DISK, act_link=ACT)).body.splitlines()[1:] == [LINK, f"Acknowledge or snooze: {ACT}"]
 
 
 def test_chat__very_many__bounded() -> None:
@@ -64,14 +69,26 @@ def test_sms__all_over__says_so() -> None:
     summary=st.text(max_size=400),
     application=st.text(max_size=200),
     link=st.text(max_size=400),
+    act_link=st.text(max_size=400),
     count=st.integers(1, 9),
 )
-def test_sms__anything__fits(summary: str, application: str, link: str, count: int) -> None:
-    assert len(write_sms(news(*[Line(summary, "Critical", application)] * count, link=link))) <= MAX_SMS
+def test_sms__anything__fits(summary: str, application: str, link: str, act_link: str, count: int) -> None:
+    lines = [Line(summary, "Critical", application)] * count
+    assert len(write_sms(news(*lines, link=link, act_link=act_link))) <= MAX_SMS
 
 
 def test_sms__usual_link__is_never_cut() -> None:
     assert write_sms(news(Line("x" * 500, "Critical", "Acme ERP"))).endswith(LINK)
+
+
+def test_sms__room_for_both_links__has_both() -> None:
+    assert write_sms(news(DISK, act_link=ACT)) == f"Critical: Disk of erp1 above 95 % (Acme ERP) {LINK} Ack: {ACT}"
+
+
+@pytest.mark.parametrize("length", [200, 500])
+def test_sms__no_room_for_both_links__keeps_the_one_that_acts_whole(length: int) -> None:
+    said = write_sms(news(Line("x" * length, "Critical", "Acme ERP"), act_link=ACT))
+    assert (said.endswith(f" (Acme ERP) Ack: {ACT}"), LINK in said, len(said) <= MAX_SMS) == (True, False, True)
 
 
 def test_spoken__one_alert__twice_without_an_address() -> None:

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0011_counted_uses"),
+        ("alerts", "0013_snooze_ended"),
     ]
 
     operations = [
