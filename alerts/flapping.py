@@ -56,3 +56,16 @@ def find_flapping(episodes: Iterable[Episode], *, now: datetime) -> Flapping | N
 
 def _lasted(episode: Episode) -> timedelta:
     return episode.ended - episode.began if episode.ended is not None else timedelta(0)
+
+
+def describe_rhythm(starts: int) -> str:
+    """Return what people should know who hear of an alert whose series began so often within WINDOW; empty for nothing.
+
+    They are told before their messages stop, or the last that they hear would be that it is over.
+    """
+    if starts < MAX_STARTS - 1:
+        return ""
+    rest = f"{REST // timedelta(minutes=1)} minutes"
+    if starts == MAX_STARTS - 1:
+        return f"Began {starts} times within two hours. Once more, and it is told only when it stays for {rest}."
+    return f"Began {starts} times within two hours. While that goes on, it is told only when it stays."

@@ -41,7 +41,8 @@ class Line:
 class News:
     """What one message tells: alerts that fire, alerts that are over, where to look. At least one alert.
 
-    `act_link` leads to buttons that need no login; empty while nothing fires, and for a voice.
+    `act_link` leads to buttons that need no login; empty while nothing fires, and for a voice. `note` is a sentence more for
+    those who read.
     """
 
     subject: str
@@ -49,6 +50,7 @@ class News:
     resolved: Sequence[Line]
     link: str
     act_link: str = ""
+    note: str = ""
 
     @property
     def first(self) -> Line:
@@ -84,6 +86,7 @@ def write_chat(news: News, *, paragraphs: bool = False) -> Message:
     shown = lines[:SHOWN_LINES]
     if left := len(lines) - len(shown):
         shown.append(f"… and {left} more")
+    shown += [news.note] if news.note else []
     links = [news.link, *([f"Acknowledge or snooze: {news.act_link}"] if news.act_link else [])]
     separator = "\n\n" if paragraphs else "\n"
     return Message(shorten(disarm(one_line(news.subject)), MAX_TITLE), separator.join([*map(disarm, shown), *links]))

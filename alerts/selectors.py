@@ -17,6 +17,7 @@ from django.db.models.functions import Coalesce
 from alerts import channel_parts
 from alerts.enums import AlertState, ChannelKind, Severity
 from alerts.escalation import Step, StepKind
+from alerts.flapping import WINDOW
 from alerts.models import (
     Alert,
     AlertGroup,
@@ -54,6 +55,20 @@ class Standing:
     pending: int
     broken_rules: int
     evaluated_at: datetime | None
+
+
+def count_starts(alert: Alert) -> int:
+    """Return how often an alert's series began to fire within the time in which it can flap, up to this alert."""
+    if alert.fired_at is None:
+        return 0
+    same = Alert.objects.filter(
+        rule=alert.rule,
+        source=alert.source,
+        cause=alert.cause,
+        application_id=alert.application_id,
+        fingerprint=alert.fingerprint,
+    )
+    return same.filter(fired_at__gt=alert.fired_at - WINDOW, fired_at__lte=alert.fired_at).count()
 
 
 def measure_standing(*, application_id: int | None = None) -> Standing:

@@ -46,13 +46,15 @@ class OwnWords:
 class Told:
     """What a message is about: its subject, alerts that fire and alerts that are over.
 
-    `act_link` is its recipient's own link to buttons that need no login; only what fires has use for it.
+    `act_link` is its recipient's own link to buttons that need no login; only what fires has use for it. `rhythm`: that a
+    single alert comes and goes.
     """
 
     subject: str
     firing: Sequence[Alert]
     resolved: Sequence[Alert]
     act_link: str = ""
+    rhythm: str = ""
 
     @property
     def first(self) -> Alert:
@@ -111,6 +113,7 @@ def describe_news(told: Told, *, with_act_link: bool = True) -> News:
         resolved=[_describe(alert) for alert in told.resolved],
         link=settings.PUBLIC_URL + path,
         act_link=told.act_link if told.firing and with_act_link else "",
+        note=told.rhythm,
     )
 
 

@@ -14,9 +14,11 @@ from alerts import alertmanager
 from alerts.channel_parts import BY_APPRISE
 from alerts.dispatch import Reason
 from alerts.enums import AlertState, ChannelKind, Severity
+from alerts.flapping import describe_rhythm
 from alerts.links import write_link
 from alerts.models import Alert, AlertGroup, AlertTransition
 from alerts.recipients import Recipient, write_delivery_key, write_thread_key
+from alerts.selectors import count_starts
 from alerts.services.composing import OwnWords, Told, fill_mail, read_own_words, write_message
 from alerts.services.grouping import label_alert
 from alerts.wording import write_firing_subject, write_group_subject, write_resolved_subject
@@ -58,6 +60,7 @@ class Press:
 
     mails: dict[tuple[int, ...], RenderedMail] = field(default_factory=dict)
     own_words: dict[int, OwnWords] = field(default_factory=dict)
+    rhythms: dict[int, str] = field(default_factory=dict)
 
     def queue(
         self, bulletin: Bulletin, *, recipient: Recipient, held_because: str = "", is_whole: bool = False
@@ -115,12 +118,24 @@ class Press:
 
     def _describe(self, bulletin: Bulletin, recipient: Recipient) -> Told:
         link = write_link(notice_id=bulletin.notice_id, recipient=recipient)
-        return Told(write_subject(bulletin), bulletin.firing, bulletin.resolved, act_link=link)
+        subject, rhythm = write_subject(bulletin), self._find_rhythm(bulletin)
+        return Told(subject, bulletin.firing, bulletin.resolved, act_link=link, rhythm=rhythm)
+
+    def _find_rhythm(self, bulletin: Bulletin) -> str:
+        """Return, for a message about one alert, that it comes and goes; of several nobody would read it."""
+        if len(bulletin.alerts) != 1:
+            return ""
+        (alert,) = bulletin.alerts
+        if alert.pk not in self.rhythms:
+            self.rhythms[alert.pk] = describe_rhythm(count_starts(alert))
+        return self.rhythms[alert.pk]
 
     def _render(self, bulletin: Bulletin) -> RenderedMail:
         told = tuple(alert.pk for alert in bulletin.alerts)
         if told not in self.mails:
-            self.mails[told] = _render_one(bulletin) if len(told) == 1 else _render_several(bulletin)
+            self.mails[told] = (
+                _render_one(bulletin, self._find_rhythm(bulletin)) if len(told) == 1 else _render_several(bulletin)
+            )
         return self.mails[told]
 
 
@@ -196,7 +211,7 @@ def _build_payload(bulletin: Bulletin, *, receiver: str) -> dict[str, Any]:
     )
 
 
-def _render_one(bulletin: Bulletin) -> RenderedMail:
+def _render_one(bulletin: Bulletin, rhythm: str) -> RenderedMail:
     (alert,) = bulletin.alerts
     rule = alert.rule
     severity, is_firing = Severity(alert.severity), bool(bulletin.firing)
@@ -211,7 +226,7 @@ def _render_one(bulletin: Bulletin) -> RenderedMail:
         "rule_url": _link_origin(alert),
         "destination": bulletin.group.policy_name,
         "lasted": describe_seconds(_lasted_seconds(alert, until=alert.resolved_at or bulletin.at)),
-        "facts": _list_facts(alert),
+        "facts": _list_facts(alert, rhythm),
         "state_word": str(severity.label) if is_firing else "Resolved",
         "state_text": colours.text,
         "state_background": colours.background,
@@ -271,7 +286,7 @@ def _explain(alert: Alert) -> str:
     return transition.reason if transition else ""
 
 
-def _list_facts(alert: Alert) -> list[tuple[str, str]]:
+def _list_facts(alert: Alert, rhythm: str) -> list[tuple[str, str]]:
     """Return what stands in the mail's table: whose, since when, and the labels."""
     facts = [("Application", f"{alert.application.name} ({alert.application.environment})")]
     if alert.source:
@@ -282,6 +297,8 @@ def _list_facts(alert: Alert) -> list[tuple[str, str]]:
         facts.append(("Since", _write_utc(alert.active_since)))
     elif alert.fired_at is not None:
         facts += [("Fired", _write_utc(alert.fired_at)), ("Resolved", _write_utc(alert.resolved_at))]
+    if rhythm:
+        facts.append(("Comes and goes", rhythm))
     return facts + sorted(alert.labels.items())
 
 

@@ -572,18 +572,32 @@ def test_flutter__for_a_day__paged_twice_at_most(application: Application) -> No
     assert Hold.objects.filter(kind=HoldKind.FLAPPING).exists()
 
 
-@pytest.mark.parametrize(("up", "down", "pages"), [(750, 750, 3), (1500, 300, 4)])
-def test_flutter__slowly_for_a_day__paged_a_few_times(application: Application, up: int, down: int, pages: int) -> None:
-    make_channel(is_default=True)
-    make_rule(name="Load")
-    for begins in range(0, 12 * HOUR, up + down):
+def flutter_slowly(application: Application, *, up: int, down: int, end: int) -> None:
+    """Let a series fire for `up` seconds and be well for `down` seconds, again and again."""
+    for begins in range(0, end, up + down):
         report(application, 3, at=begins)
         evaluate(begins)
         tell_until(begins + up, start=begins, every=150)
         report(application, 0, at=begins + up)
         evaluate(begins + up)
         tell_until(begins + up + down - 1, start=begins + up, every=150)
+
+
+@pytest.mark.parametrize(("up", "down", "pages"), [(750, 750, 3), (1500, 300, 4)])
+def test_flutter__slowly_for_a_day__paged_a_few_times(application: Application, up: int, down: int, pages: int) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    flutter_slowly(application, up=up, down=down, end=12 * HOUR)
     assert sum(1 for subject in subjects() if not subject.startswith("Resolved")) == pages
+
+
+def test_flutter__second_time__says_that_it_comes_and_goes_before_it_falls_silent(application: Application) -> None:
+    make_channel(is_default=True)
+    make_rule(name="Load")
+    flutter_slowly(application, up=400, down=400, end=HOUR)
+    said = "Began 2 times within two hours. Once more, and it is told only when it stays for 10 minutes."
+    texts = Delivery.objects.order_by("pk").values_list("text", flat=True)
+    assert [said in text for text in texts] == [False, False, True, True]
 
 
 def test_flutter__then_fires_for_good__is_told(application: Application) -> None:

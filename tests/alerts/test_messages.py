@@ -33,6 +33,11 @@ def test_chat__with_a_link_that_acts__has_both() -> None:
     assert write_chat(news(DISK, act_link=ACT)).body.splitlines()[1:] == [LINK, f"Acknowledge or snooze: {ACT}"]
 
 
+def test_chat__with_a_note__says_it_after_the_alerts() -> None:
+    message = write_chat(News("The subject", [DISK], (), LINK, note="Began 2 times."))
+    assert message.body.splitlines()[1:] == ["Began 2 times.", LINK]
+
+
 def test_chat__very_many__bounded() -> None:
     lines = write_chat(news(*[DISK] * 25)).body.splitlines()
     assert len(lines) == 12
