@@ -74,17 +74,13 @@ class _Candidates:
         self.alerts = alerts
         self._by_value: dict[str, dict[str, list[int]]] = {}
 
-    def find(self, rule: InhibitRule) -> Iterable[int]:
-        """Return the alerts that may match one of a rule's sides, in order; none that does is missing."""
-        sources, targets = self._find_side(rule.source_matchers), self._find_side(rule.target_matchers)
-        if sources is None or targets is None:
-            return range(len(self.alerts))
-        return sources if sources is targets else sorted({*sources, *targets})
-
-    def _find_side(self, matchers: Iterable[Matcher]) -> list[int] | None:
-        """Return the fewest alerts among which one label's value says all must be; None: it may be any."""
-        known = (self._index(one.name).get(one.value, []) for one in matchers if one.operator == "=" and one.value)
-        return min(known, key=len, default=None)
+    def find(self, matchers: Sequence[Matcher]) -> set[int]:
+        """Return the alerts that match one side of a rule."""
+        known: Iterable[Sequence[int]] = (
+            self._index(one.name).get(one.value, []) for one in matchers if one.operator == "=" and one.value
+        )
+        fewest = min(known, key=len, default=range(len(self.alerts)))
+        return {alert for alert in fewest if matches(matchers, self.alerts[alert])}
 
     def _index(self, name: str) -> dict[str, list[int]]:
         if name not in self._by_value:
@@ -116,13 +112,13 @@ class _Sides:
 
 
 def _group_by_equal(rule: InhibitRule, candidates: _Candidates) -> Iterable[_Sides]:
+    sources = candidates.find(rule.source_matchers)
+    targets = candidates.find(rule.target_matchers) if sources else set()
     groups: defaultdict[tuple[str, ...], _Sides] = defaultdict(lambda: _Sides([], [], []))
-    for alert in candidates.find(rule):
+    for alert in sorted(sources | targets) if targets else ():
         labels = candidates.alerts[alert]
-        is_source, is_target = matches(rule.source_matchers, labels), matches(rule.target_matchers, labels)
-        if not is_source and not is_target:
-            continue
         sides = groups[tuple(labels.get(name, "") for name in rule.equal)]
+        is_source, is_target = alert in sources, alert in targets
         (sides.both if is_source and is_target else sides.only_source if is_source else sides.only_target).append(alert)
     return groups.values()
 

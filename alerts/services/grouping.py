@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,16 +23,18 @@ DEFAULT = 0
 _turn = Nudge("alerts.tasks.notify", "evaluate")
 
 
-def join_groups(*, rule: Rule | None, alerts: Iterable[Alert], now: datetime) -> None:
+def join_groups(
+    *, rule: Rule | None, alerts: Iterable[Alert], now: datetime, known: Container[tuple[int, str]] = ()
+) -> None:
     """Put alerts that begin to fire into the groups of their destinations, opening those that are not open yet.
 
-    Each alert has its application at hand. Groups are locked in the order of their keys. In the caller's transaction, which
+    `known`: pairs of an alert's id and a destination's key that has it in a group already, whatever is shared there. Each alert has its application at hand. Groups are locked in the order of their keys. In the caller's transaction, which
     holds the rule's row, if there is one.
     """
     fired = list(alerts)
     if not fired:
         return
-    for key, wanted in sorted(_sort_into_groups(rule, fired).items()):
+    for key, wanted in sorted(_sort_into_groups(rule, fired, known).items()):
         group = _open_group(wanted, key, now)
         members = [GroupMember(group=group, alert=alert, joined_at=now) for alert in wanted.alerts]
         GroupMember.objects.bulk_create(members, ignore_conflicts=True)
@@ -158,12 +160,14 @@ class _Wanted:
     alerts: list[Alert] = field(default_factory=list)
 
 
-def _sort_into_groups(rule: Rule | None, alerts: list[Alert]) -> dict[str, _Wanted]:
+def _sort_into_groups(rule: Rule | None, alerts: list[Alert], known: Container[tuple[int, str]]) -> dict[str, _Wanted]:
     found: dict[str, _Wanted] = {}
     signpost = Signpost(rule)
     for alert in alerts:
         labels = label_alert(alert)
         for destination in signpost.find(labels, application_id=alert.application_id):
+            if (alert.pk, destination.key) in known:
+                continue
             shared = pick_group_labels(labels, destination.group_by)
             # Its short name does not tell an application from its like in another environment.
             owner = alert.application_id if "application" in shared else None

@@ -14,10 +14,10 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from alerts.enums import AlertSource, AlertState
+from alerts.enums import AlertSource, AlertState, GroupState, NoteKind, Severity
 from alerts.incoming.judgement import LATE_FOR, LATE_ONCE_FOR, Effect, Ended, judge
 from alerts.incoming.reports import Report, keep_newest
-from alerts.models import Alert, AlertTransition
+from alerts.models import Alert, AlertComment, AlertGroup, AlertTransition, GroupMember
 from alerts.services.grouping import join_groups
 from alerts.services.telling import publish_transition
 from alerts.services.transitions import check_transition, resolve_alerts
@@ -41,10 +41,18 @@ FROM unnest(%(ids)s::bigint[], %(expiries)s::timestamptz[], %(values)s::float8[]
 WHERE alert.id = new.id AND alert.state = 'firing'
 """
 
-#: Writes what changed in how open alerts are described.
+#: Writes what changed in how open alerts are described. Whoever looks after one did not know that it would get worse: the
+#: acknowledgement ends with the next turn, like one whose time is over.
 _DESCRIBE_SQL = """
-UPDATE alerts_alert AS alert SET annotations = new.annotations, generator_url = new.url
-FROM unnest(%(ids)s::bigint[], %(annotations)s::jsonb[], %(urls)s::text[]) AS new(id, annotations, url)
+UPDATE alerts_alert AS alert SET
+    name = new.name, severity = new.severity, labels = new.labels, annotations = new.annotations, generator_url = new.url,
+    acknowledged_until = CASE
+        WHEN alert.acknowledged_at IS NOT NULL AND alert.severity <> new.severity THEN %(now)s
+        ELSE alert.acknowledged_until
+    END
+FROM unnest(
+    %(ids)s::bigint[], %(names)s::text[], %(severities)s::text[], %(labels)s::jsonb[], %(annotations)s::jsonb[], %(urls)s::text[]
+) AS new(id, name, severity, labels, annotations, url)
 WHERE alert.id = new.id AND alert.state = 'firing'
 """
 
@@ -81,7 +89,7 @@ def take_reports(
         effect = judge(report, began_at=began_at, ended=last, late_for=late_for, now=now)
         by_effect[effect].append(report)
     _end(by_effect[Effect.END], alerts, application, now)
-    _refresh(by_effect[Effect.REFRESH], alerts, now)
+    _tell_of_worse(_refresh(by_effect[Effect.REFRESH], alerts, now), application, now)
     begins = by_effect[Effect.BEGIN]
     room = _measure_room(application_id) if begins else 0
     _begin(begins[:room], application, source, now)
@@ -211,15 +219,11 @@ def _build(report: Report, application: Any, source: AlertSource, now: datetime)
     )
 
 
-def _refresh(reports: Sequence[Report], alerts: Mapping[str, Alert], now: datetime) -> None:
+def _refresh(reports: Sequence[Report], alerts: Mapping[str, Alert], now: datetime) -> list[Alert]:
+    """Note that alerts go on, and how they are described by now; return those that became worse."""
     if not reports:
-        return
+        return []
     pairs = [(report, alerts[report.fingerprint]) for report in reports]
-    changed = [
-        (report, alert)
-        for report, alert in pairs
-        if (report.annotations, report.url) != (alert.annotations, alert.generator_url)
-    ]
     with connection.cursor() as cursor:
         cursor.execute(
             _REFRESH_SQL,
@@ -230,15 +234,68 @@ def _refresh(reports: Sequence[Report], alerts: Mapping[str, Alert], now: dateti
                 "values": [report.value for report, _ in pairs],
             },
         )
-        if changed:
-            cursor.execute(
-                _DESCRIBE_SQL,
-                {
-                    "ids": [alert.pk for _, alert in changed],
-                    "annotations": [json.dumps(dict(report.annotations)) for report, _ in changed],
-                    "urls": [report.url for report, _ in changed],
-                },
-            )
+    before = {alert.pk: alert.severity for _, alert in pairs}
+    _describe([alert for report, alert in pairs if _follow(report, alert)], now)
+    return [alert for _, alert in pairs if alert.severity != before[alert.pk]]
+
+
+def _follow(report: Report, alert: Alert) -> bool:
+    """Describe an alert as its newest report does; return whether that changed anything.
+
+    A lesser severity waits for its end: what goes to and fro is told of once, and an older report makes nothing harmless.
+    """
+    severity = max(report.severity, alert.severity, key=Severity.values.index)
+    wanted = (report.name, severity, dict(report.labels), dict(report.annotations), report.url)
+    if wanted == (alert.name, alert.severity, alert.labels, alert.annotations, alert.generator_url):
+        return False
+    alert.name, alert.severity, alert.labels, alert.annotations, alert.generator_url = wanted
+    return True
+
+
+def _describe(alerts: Sequence[Alert], now: datetime) -> None:
+    if not alerts:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _DESCRIBE_SQL,
+            {
+                "now": now,
+                "ids": [alert.pk for alert in alerts],
+                "names": [alert.name for alert in alerts],
+                "severities": [alert.severity for alert in alerts],
+                "labels": [json.dumps(alert.labels) for alert in alerts],
+                "annotations": [json.dumps(alert.annotations) for alert in alerts],
+                "urls": [alert.generator_url for alert in alerts],
+            },
+        )
+
+
+def _tell_of_worse(alerts: Sequence[Alert], application: Any, now: datetime) -> None:
+    """Have alerts that became worse told of at once like new ones, to whom they reach now and to who was told of them before."""
+    if not alerts:
+        return
+    for alert in alerts:
+        alert.application = application
+    AlertComment.objects.bulk_create(
+        AlertComment(
+            alert=alert,
+            kind=NoteKind.COMMENT,
+            author_name=alert.get_source_display(),
+            text=f"It is reported as {alert.get_severity_display().lower()} now.",
+        )
+        for alert in alerts
+    )
+    worse = {alert.pk for alert in alerts}
+    joined = GroupMember.objects.filter(alert_id__in=worse, is_done=False, group__state=GroupState.OPEN)
+    group_ids = set(joined.values_list("group_id", flat=True))
+    join_groups(rule=None, alerts=alerts, now=now, known=set(joined.values_list("alert_id", "group__destination")))
+    for group in AlertGroup.objects.select_for_update().filter(pk__in=group_ids, state=GroupState.OPEN).order_by("key"):
+        group.known_firing = [each for each in group.known_firing if each not in worse]
+        group.covered = [each for each in group.covered if each not in worse]
+        # A group that nobody was told of yet goes on collecting.
+        if group.notified_at is not None:
+            group.look_at, group.due_at = min(group.look_at, now), min(group.due_at, now)
+        group.save(update_fields=["known_firing", "covered", "look_at", "due_at"])
 
 
 def _end(reports: Sequence[Report], alerts: Mapping[str, Alert], application: Any, now: datetime) -> None:

@@ -17,10 +17,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts.enums import AlertSource
-from alerts.models import Alert, AlertGroup, AlertTransition
+from alerts.escalation import StepKind
+from alerts.models import Alert, AlertGroup, AlertTransition, Policy
 from alerts.services import incoming
 from alerts.services.alerts import acknowledge_alert, close_alert
 from alerts.services.incoming import expire_alerts, take_reports
+from alerts.services.policies import RouteDraft, make_draft, save_policy, save_route
 from alerts.services.retention import prune_alerts
 from config.actors import Actor
 from config.deliveries.models import Delivery
@@ -253,6 +255,86 @@ def test_report__twice__changes_nothing(application: Application) -> None:
         take(application, {"key": "x", "status": "resolved"}, at=10)
     assert states() == ["resolved"]
     assert AlertTransition.objects.count() == 2
+
+
+DISK = {"title": "Disk filling", "key": "disk", "severity": "warning"}
+FULL = {**DISK, "title": "Disk full", "severity": "critical", "annotations": {"description": "Nothing fits."}}
+
+
+def subjects() -> list[str]:
+    return list(Delivery.objects.order_by("pk").values_list("subject", flat=True))
+
+
+def test_report__same_key_but_worse__one_alert_as_it_is_now_and_told_at_once(application: Application) -> None:
+    make_channel(is_default=True)
+    take(application, DISK)
+    tell(40)
+
+    take(application, {**FULL, "labels": {"host": "erp1"}}, at=60)
+    tell(65)
+
+    alert = Alert.objects.get()
+    assert (alert.name, alert.severity, alert.labels) == ("Disk full", "critical", {"host": "erp1"})
+    assert alert.annotations == {"description": "Nothing fits."}
+    assert [each.text for each in alert.comments.all()] == ["It is reported as critical now."]
+    assert subjects() == ["Warning: Disk filling", "Critical: Disk full (host=erp1)"]
+    take(application, {**FULL, "labels": {"host": "erp1"}}, at=70)
+    tell(400)
+    assert len(subjects()) == 2
+
+
+def test_report__same_key_and_less_bad__described_anew_and_neither_lowered_nor_told(application: Application) -> None:
+    make_channel(is_default=True)
+    take(application, FULL)
+    tell(40)
+
+    take(application, DISK, at=60)
+    take(application, FULL, at=70)
+    take(application, {**DISK, "title": "Disk emptier"}, at=80)
+    tell(400)
+
+    alert = Alert.objects.get()
+    assert (alert.name, alert.severity, alert.annotations) == ("Disk emptier", "critical", {})
+    assert len(subjects()) == 1
+
+
+def test_report__worse_than_what_somebody_acknowledged__calls_anew(application: Application) -> None:
+    make_channel(is_default=True)
+    take(application, DISK)
+    tell(40)
+    acknowledge_alert(alert_id=Alert.objects.get().pk, by=Actor(name="Ada"))
+
+    take(application, FULL, at=60)
+    tell(65)
+
+    assert Alert.objects.get().acknowledged_at is None
+    assert subjects()[1:] == ["Critical: Disk full"]
+
+
+def test_report__worse__also_goes_where_routes_lead_by_then_and_its_end_to_all(application: Application) -> None:
+    make_channel("ops@example.com", is_default=True)
+    steps = [make_draft(StepKind.CHANNEL, [make_channel("boss@example.com")])]
+    policy = save_policy(policy=Policy(name="Worst"), steps=steps)
+    save_route(draft=RouteDraft("Critical", "severity=critical", policy_id=policy.pk, continues=False))
+    take(application, DISK)
+    tell(40)
+
+    take(application, FULL, at=60)
+    tell(65)
+    tell(100)
+    take(application, {**FULL, "status": "resolved"}, at=200)
+    tell(600)
+
+    told = Delivery.objects.order_by("pk").values_list("recipient", "subject")
+    assert [(address, subject.partition(" ")[0]) for address, subject in told if address == "boss@example.com"] == [
+        ("boss@example.com", "Critical:"),
+        ("boss@example.com", "Resolved"),
+    ]
+    assert [subject.partition(" ")[0] for address, subject in told if address == "ops@example.com"] == [
+        "Warning:",
+        "Critical:",
+        "Resolved",
+    ]
 
 
 def test_report__again_after_its_end__a_new_alert(application: Application) -> None:
