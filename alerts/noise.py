@@ -1,7 +1,8 @@
-"""How much alerts disturb people: messages by rule and by recipient, at night, flapping, never acknowledged."""
+"""How much alerts disturb people: messages by rule and by person, at night, flapping, never acknowledged."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,41 +15,74 @@ from django.db import connection
 NIGHT_FROM, NIGHT_UNTIL = 22, 6
 SHOWN = 30
 
-#: Alerts that fired, by rule: how many were told of, how often at night, flapped, nobody acknowledged, lasted under 5 min.
+#: Alerts that fired, by rule: how many were told of at night, flapped, nobody acknowledged, lasted under 5 min; and the
+#: messages to recipients. One that tells of several alerts of a rule is one message.
 _RULES_SQL = """
+WITH fired AS (SELECT * FROM alerts_alert WHERE fired_at >= %(since)s),
+heard AS (
+    SELECT fired.id AS alert_id, fired.rule_id, fired.name, fired.severity, delivery.id AS delivery_id,
+        (
+            extract(hour FROM delivery.created_at AT TIME ZONE %(zone)s) >= %(night_from)s
+            OR extract(hour FROM delivery.created_at AT TIME ZONE %(zone)s) < %(night_until)s
+        ) AS night
+    FROM fired
+    JOIN alerts_notice AS notice ON notice.firing @> ARRAY[fired.id]
+    JOIN config_delivery AS delivery
+        ON delivery.source = 'notice' AND delivery.source_id = notice.id::text AND delivery.state <> 'suppressed'
+),
+counted AS (
+    SELECT rule_id, name, severity, count(DISTINCT delivery_id) AS messages FROM heard GROUP BY rule_id, name, severity
+)
 SELECT alert.rule_id, alert.name, alert.severity, count(*) AS fired,
-    count(*) FILTER (WHERE told.night) AS at_night,
+    count(*) FILTER (WHERE EXISTS (SELECT FROM heard WHERE heard.alert_id = alert.id AND heard.night)) AS at_night,
     count(*) FILTER (WHERE flapped.alert_id IS NOT NULL) AS flapping,
     count(*) FILTER (WHERE alert.acknowledged_at IS NULL AND noted.alert_id IS NULL) AS ignored,
     count(*) FILTER (WHERE alert.resolved_at < alert.fired_at + interval '5 minutes') AS short,
-    coalesce(sum(told.messages), 0)::int AS messages
-FROM alerts_alert AS alert
-LEFT JOIN LATERAL (
-    SELECT count(*) AS messages, bool_or(
-        extract(hour FROM notice.at AT TIME ZONE %(zone)s) >= %(night_from)s
-        OR extract(hour FROM notice.at AT TIME ZONE %(zone)s) < %(night_until)s
-    ) AS night
-    FROM alerts_notice AS notice WHERE notice.firing @> ARRAY[alert.id]
-) AS told ON true
+    coalesce(max(counted.messages), 0)::int AS messages
+FROM fired AS alert
+LEFT JOIN counted ON counted.rule_id IS NOT DISTINCT FROM alert.rule_id
+    AND counted.name = alert.name AND counted.severity = alert.severity
 LEFT JOIN (SELECT DISTINCT alert_id FROM alerts_hold WHERE kind = 'flapping') AS flapped ON flapped.alert_id = alert.id
 LEFT JOIN (SELECT DISTINCT alert_id FROM alerts_alertcomment WHERE kind = 'acknowledged') AS noted
     ON noted.alert_id = alert.id
-WHERE alert.fired_at >= %(since)s
 GROUP BY alert.rule_id, alert.name, alert.severity
 ORDER BY messages DESC, fired DESC, alert.name LIMIT %(shown)s
 """
 
-#: Messages by recipient: all, and those of the night.
+#: Messages by person: all, those of the night, and by address. An address is a person's if it is their account's mail or a
+#: verified contact, and nobody else's; any other, like a team's list, stands for itself.
 _PEOPLE_SQL = """
-SELECT recipient, channel, count(*) AS messages,
-    count(*) FILTER (
-        WHERE extract(hour FROM created_at AT TIME ZONE %(zone)s) >= %(night_from)s
-        OR extract(hour FROM created_at AT TIME ZONE %(zone)s) < %(night_until)s
-    ) AS at_night,
-    count(DISTINCT (created_at AT TIME ZONE %(zone)s)::date) AS days
-FROM config_delivery
-WHERE source = 'notice' AND state <> 'suppressed' AND created_at >= %(since)s
-GROUP BY recipient, channel ORDER BY messages DESC, recipient LIMIT %(shown)s
+WITH known AS (
+    SELECT lower(label) AS address, user_id FROM alerts_contactmethod WHERE verified_at IS NOT NULL
+    UNION SELECT lower(email), id FROM auth_user WHERE email <> ''
+),
+owned AS (
+    SELECT address, min(user_id) AS user_id FROM known GROUP BY address HAVING count(DISTINCT user_id) = 1
+),
+told AS (
+    SELECT coalesce(owned.user_id::text, delivery.recipient || ' ' || delivery.channel) AS who, owned.user_id,
+        delivery.recipient, delivery.channel, (delivery.created_at AT TIME ZONE %(zone)s)::date AS day,
+        (
+            extract(hour FROM delivery.created_at AT TIME ZONE %(zone)s) >= %(night_from)s
+            OR extract(hour FROM delivery.created_at AT TIME ZONE %(zone)s) < %(night_until)s
+        ) AS night
+    FROM config_delivery AS delivery LEFT JOIN owned ON owned.address = lower(delivery.recipient)
+    WHERE delivery.source = 'notice' AND delivery.state <> 'suppressed' AND delivery.created_at >= %(since)s
+),
+by_address AS (
+    SELECT who, json_agg(json_build_array(recipient, channel, messages) ORDER BY messages DESC, recipient) AS addresses
+    FROM (SELECT who, recipient, channel, count(*) AS messages FROM told GROUP BY who, recipient, channel) AS each_one
+    GROUP BY who
+),
+by_person AS (
+    SELECT who, min(user_id) AS user_id, count(*) AS messages, count(*) FILTER (WHERE night) AS at_night,
+        count(DISTINCT day) AS days
+    FROM told GROUP BY who
+)
+SELECT by_person.user_id AS person_id, addresses, messages, at_night, days,
+    coalesce(nullif(trim(person.first_name || ' ' || person.last_name), ''), person.username, '') AS name
+FROM by_person JOIN by_address USING (who) LEFT JOIN auth_user AS person ON person.id = by_person.user_id
+ORDER BY messages DESC, name, who LIMIT %(shown)s
 """
 
 
@@ -79,11 +113,24 @@ class NoisyRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Disturbed:
-    """How many messages a recipient got, how many of them at night, on how many days."""
+class Address:
+    """Where messages went, by which way, and how many."""
 
     recipient: str
     channel: str
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbed:
+    """How many messages a person got by all of their addresses, how many of them at night, on how many days.
+
+    `person_id` None, without a name: an address that is not one person's alone, like a team's.
+    """
+
+    person_id: int | None
+    name: str
+    addresses: tuple[Address, ...]
     messages: int
     at_night: int
     days: int
@@ -96,7 +143,14 @@ def list_noisy_rules(*, since: datetime) -> list[NoisyRule]:
 
 def list_disturbed(*, since: datetime) -> list[Disturbed]:
     """Return who got messages of alerts since a time, whoever got most first; at most SHOWN."""
-    return [Disturbed(**row) for row in _ask(_PEOPLE_SQL, since)]
+    return [
+        Disturbed(**{**row, "addresses": tuple(Address(*each) for each in _read_json(row["addresses"]))})
+        for row in _ask(_PEOPLE_SQL, since)
+    ]
+
+
+def _read_json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def _ask(sql: str, since: datetime) -> Iterable[Mapping[str, Any]]:

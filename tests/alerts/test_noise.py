@@ -1,38 +1,49 @@
-"""The noise report: counts by rule and recipient, the night in the site's zone, advice."""
+"""The noise report: counts by rule and person, the night in the site's zone, advice."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from alerts.models import Alert, AlertGroup, Hold, Notice
-from alerts.noise import NoisyRule, list_disturbed, list_noisy_rules
+from alerts.models import Alert, AlertGroup, ContactMethod, Hold, Notice
+from alerts.noise import Address, Disturbed, NoisyRule, list_disturbed, list_noisy_rules
 from config.deliveries.models import Delivery
 from tests.support.alerts import make_alert, make_rule
 from tests.support.metrics import NOW, make_application
+from tests.support.rosters import make_person
 
 pytestmark = pytest.mark.django_db
 
 
-def tell_of(alert: Alert, *, hour: int = 12, number: int = 1, at: datetime | None = None) -> None:
-    """Have a message about an alert go to ops@example.com at an hour of the day, or at a time."""
+def tell_of(
+    *alerts: Alert,
+    hour: int = 12,
+    number: int = 1,
+    at: datetime | None = None,
+    to: tuple[str, ...] = ("ops@example.com",),
+) -> None:
+    """Have a message about alerts go to addresses at an hour of the day, or at a time."""
     at = at or NOW.replace(hour=hour)
     group = AlertGroup.objects.create(
-        key=f"{alert.pk}-{number}", destination="default", opened_at=at, due_at=at, look_at=at
+        key=f"{alerts[0].pk}-{number}", destination="default", opened_at=at, due_at=at, look_at=at
     )
-    notice = Notice.objects.create(group=group, number=1, at=at, reason="first notification", firing=[alert.pk])
-    Delivery.objects.create(
-        channel="email",
-        recipient="ops@example.com",
-        idempotency_key=f"{group.pk}",
-        source="notice",
-        source_id=str(notice.pk),
-        created_at=at,
-    )
+    ids = [alert.pk for alert in alerts]
+    notice = Notice.objects.create(group=group, number=1, at=at, reason="first notification", firing=ids)
+    for address in to:
+        Delivery.objects.create(
+            channel="email" if "@" in address else "apprise",
+            recipient=address,
+            idempotency_key=f"{group.pk} {address}",
+            source="notice",
+            source_id=str(notice.pk),
+            created_at=at,
+        )
 
 
 def test_rules__fired_told_at_night_flapped_and_ignored__counted_each() -> None:
@@ -59,7 +70,57 @@ def test_recipients__messages_of_days_and_nights__counted() -> None:
     tell_of(alert, hour=23)
     tell_of(alert, hour=12, number=2)
     (found,) = list_disturbed(since=NOW - timedelta(days=7))
-    assert (found.recipient, found.messages, found.at_night, found.days) == ("ops@example.com", 2, 1, 1)
+    assert found == Disturbed(None, "", (Address("ops@example.com", "email", 2),), 2, 1, 1)
+
+
+def test_rules__message_to_five_about_two_alerts__five_messages() -> None:
+    application, rule = make_application(), make_rule(name="Load")
+    alerts = [make_alert(application, rule=rule) for _ in range(2)]
+    tell_of(*alerts, to=tuple(f"p{number}@example.com" for number in range(5)))
+    (found,) = list_noisy_rules(since=NOW - timedelta(days=7))
+    assert (found.fired, found.messages) == (2, 5)
+
+
+def test_rules__message_held_back__disturbed_nobody() -> None:
+    alert = make_alert(make_application())
+    tell_of(alert, hour=3)
+    Delivery.objects.update(state="suppressed", suppressed_because="quiet hours", finished_at=NOW)
+    (found,) = list_noisy_rules(since=NOW - timedelta(days=7))
+    assert (found.messages, found.at_night, list_disturbed(since=NOW - timedelta(days=7))) == (0, 0, [])
+
+
+def test_people__several_addresses__one_row_with_the_name_and_days_once() -> None:
+    ada = make_person("ada", first_name="Ada", last_name="Lovelace")
+    ContactMethod.objects.create(user=ada, kind="sms", address="x", label="+491701234567", verified_at=NOW)
+    ContactMethod.objects.create(user=make_person("eve"), kind="email", address="x", label="ada@example.com")
+    alert = make_alert(make_application())
+    tell_of(alert, hour=23, to=("Ada@example.com", "+491701234567"))
+    tell_of(alert, hour=12, number=2, to=("Ada@example.com", "ops@example.com"))
+    addresses = (Address("Ada@example.com", "email", 2), Address("+491701234567", "apprise", 1))
+    assert list_disturbed(since=NOW - timedelta(days=7)) == [
+        Disturbed(ada.pk, "Ada Lovelace", addresses, 3, 2, 1),
+        Disturbed(None, "", (Address("ops@example.com", "email", 1),), 1, 0, 1),
+    ]
+
+
+def test_people__address_of_two_accounts__is_nobodys_alone() -> None:
+    make_person("ada", email="team@example.com")
+    make_person("ben", email="Team@example.com")
+    tell_of(make_alert(make_application()), to=("team@example.com",))
+    (found,) = list_disturbed(since=NOW - timedelta(days=7))
+    assert (found.person_id, found.name) == (None, "")
+
+
+def test_page__one_person_or_three__same_queries(admin_client: Client) -> None:
+    alert = make_alert(make_application(), fired_at=timezone.now())
+    admin_client.get(reverse("admin:alerts_noise"))
+    counts = []
+    for number, names in enumerate([("a",), ("b", "c")]):
+        tell_of(alert, at=timezone.now(), number=number, to=tuple(make_person(name).email for name in names))
+        with CaptureQueriesContext(connection) as queries:
+            admin_client.get(reverse("admin:alerts_noise"))
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
 
 
 @pytest.mark.parametrize(
