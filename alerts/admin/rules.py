@@ -16,7 +16,7 @@ from alerts.admin.filters import RuleStateFilter
 from alerts.admin.forms import RuleForm
 from alerts.conditions import describe_condition
 from alerts.enums import Severity
-from alerts.models import Rule
+from alerts.models import EvaluationBacklog, Rule
 from alerts.selectors import annotate_open_counts
 from alerts.services.builtin import NotBuiltin, list_edited_fields, reset_rule
 from alerts.services.rules import create_rule, delete_rule, duplicate_rule, set_rule_enabled, update_rule
@@ -90,7 +90,11 @@ class RuleAdmin(BaseAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Add the ways to and from rule files."""
-        context = {"can_import": request.user.has_perms([ADD, CHANGE]), **(extra_context or {})}
+        context = {
+            "can_import": request.user.has_perms([ADD, CHANGE]),
+            "backlogs": list(EvaluationBacklog.objects.select_related("application")),
+            **(extra_context or {}),
+        }
         response: HttpResponse = super().changelist_view(request, context)
         return response
 

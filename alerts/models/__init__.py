@@ -15,7 +15,7 @@ from alerts.models.oncall import (
 )
 from alerts.models.people import ChannelMessage, ContactMethod, CountedUse, NotificationPreference
 from alerts.models.policies import Policy, PolicyStep, Route
-from alerts.models.rules import Channel, ChannelManager, Rule, RuleMemory, RuleQuerySet
+from alerts.models.rules import Channel, ChannelManager, EvaluationBacklog, Rule, RuleMemory, RuleQuerySet
 from alerts.models.suppression import Component, InhibitRule, Silence
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Component",
     "ContactMethod",
     "CountedUse",
+    "EvaluationBacklog",
     "GroupMember",
     "Hold",
     "InhibitRule",

@@ -12,8 +12,10 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from alerts.budgets import APPLICATION_SECONDS
 from alerts.enums import ChannelKind, Severity
 from config.crypto import EncryptedTextField
+from config.lengths import describe_seconds
 
 MAX_SECONDS = 30 * 86_400
 
@@ -233,3 +235,31 @@ class RuleMemory(models.Model):
 
     def __str__(self) -> str:
         return f"{len(self.series)} series of {self.rule}"
+
+
+class EvaluationBacklog(models.Model):
+    """An application whose rules take longer than its share of an evaluation, so that they take turns.
+
+    Written by evaluations while that is so, and deleted by the first that judges all of them.
+    """
+
+    application = models.OneToOneField("monitoring.Application", on_delete=models.CASCADE, related_name="+")
+    since = models.DateTimeField()
+    judged = models.JSONField(default=dict, help_text="When each rule was judged last, by id; epoch seconds.")
+    period_seconds = models.FloatField(null=True, help_text="Longest time between two judgements of a rule.")
+    told_at = models.DateTimeField(null=True, blank=True)
+    written_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[EvaluationBacklog]]
+
+    class Meta:
+        ordering = ["application_id"]
+
+    def __str__(self) -> str:
+        return f"{self.application}: {self.words}"
+
+    @property
+    def words(self) -> str:
+        """How often its rules are evaluated now, and why."""
+        often = f"every {describe_seconds(round(self.period_seconds))}" if self.period_seconds else "by turns"
+        return f"evaluated {often}: its rules take longer than {APPLICATION_SECONDS:.0f} s together"

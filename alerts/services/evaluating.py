@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from alerts.budgets import Budget
 from alerts.conditions import BadCondition, check_condition
 from alerts.enums import AlertState
 from alerts.evaluation import OpenAlert, Timing, decide, remember
@@ -20,6 +21,7 @@ from alerts.labels import describe_labels, fingerprint_labels, identify_series
 from alerts.models import Alert, Rule
 from alerts.selectors import list_open_alerts
 from alerts.services.applying import Finding, Outcome, apply_outcome, update_values
+from alerts.services.backlogs import note_backlog, put_in_order, read_backlogs
 from alerts.services.guarding import guard, only_one
 from alerts.services.missing import Look, Memory, look_at_series, read_memories, write_memories
 from monitoring.applications.selectors import list_applications
@@ -40,9 +42,9 @@ LOCK_KEY = 0x616C657274  # "alert"
 #: Written after the run, for all rules at once; an older evaluation never overwrites a newer one.
 _NOTE_SQL = """
 UPDATE alerts_rule AS rule SET
-    last_evaluated_at = %(now)s, last_error = new.error, last_duration_seconds = new.seconds,
-    failing_since = CASE WHEN new.error = '' THEN NULL ELSE coalesce(rule.failing_since, %(now)s) END,
-    failure_told_at = CASE WHEN new.error = '' THEN NULL ELSE rule.failure_told_at END
+    last_evaluated_at = %(now)s, last_error = coalesce(new.error, rule.last_error), last_duration_seconds = new.seconds,
+    failing_since = CASE WHEN coalesce(new.error, rule.last_error) = '' THEN NULL ELSE coalesce(rule.failing_since, %(now)s) END,
+    failure_told_at = CASE WHEN coalesce(new.error, rule.last_error) = '' THEN NULL ELSE rule.failure_told_at END
 FROM unnest(%(ids)s::bigint[], %(errors)s::text[], %(seconds)s::float8[]) AS new(id, error, seconds)
 WHERE rule.id = new.id AND (rule.last_evaluated_at IS NULL OR rule.last_evaluated_at <= %(now)s)
 """
@@ -69,10 +71,15 @@ class _Notes:
 
     seconds: dict[int, float] = field(default_factory=lambda: defaultdict(float))
     errors: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    judged: set[int] = field(default_factory=set)
+    #: Of an application at least, there was no time for them.
+    left: set[int] = field(default_factory=set)
 
 
-def evaluate_rules(*, now: datetime) -> Run | None:
+def evaluate_rules(*, now: datetime, clock: Callable[[], float] = time.perf_counter) -> Run | None:
     """Evaluate every enabled rule at `now`; return None, having done nothing, while another evaluation runs.
+
+    Rules of an application that takes longer than its share, by `clock` (seconds), wait for the next evaluation.
 
     A rule that fails keeps its alerts as they are, says why in `last_error`, and stops no other. All state is in the
     database: a run that dies in the middle is continued by the next one.
@@ -84,7 +91,7 @@ def evaluate_rules(*, now: datetime) -> Run | None:
         rules = list(Rule.objects.enabled().order_by("pk"))
         notes, transitions = _Notes(), 0
         memories = read_memories(rules)
-        outcomes = _judge_everything(rules, memories, now, notes)
+        outcomes = _judge_everything(rules, memories, now, notes, clock)
         for outcome in outcomes:
             if outcome.needs_transaction():
                 transitions += _apply(outcome, now, notes)
@@ -212,14 +219,26 @@ def _list_changed(
 
 
 def _judge_everything(
-    rules: Sequence[Rule], memories: Mapping[tuple[int, int], Memory], now: datetime, notes: _Notes
+    rules: Sequence[Rule],
+    memories: Mapping[tuple[int, int], Memory],
+    now: datetime,
+    notes: _Notes,
+    clock: Callable[[], float],
 ) -> list[Outcome]:
-    alerts = list_open_alerts()
+    alerts, backlogs = list_open_alerts(), read_backlogs()
     outcomes: list[Outcome] = []
     for application_id in list_applications().order_by("pk").values_list("pk", flat=True):
-        mine = [rule for rule in rules if rule.application_id in (None, application_id)]
-        if mine:
-            outcomes += _judge_application(application_id, mine, alerts, memories, now, notes)
+        backlog = backlogs.get(application_id)
+        mine = put_in_order([rule for rule in rules if rule.application_id in (None, application_id)], backlog)
+        found, count = (
+            _judge_application(application_id, mine, alerts, memories, now, notes, clock) if mine else ([], 0)
+        )
+        outcomes += found
+        done, left = mine[:count], mine[count:]
+        notes.judged.update(rule.pk for rule in done)
+        notes.left.update(rule.pk for rule in left)
+        note = partial(note_backlog, application_id=application_id, backlog=backlog, done=done, left=left, now=now)
+        guard("noting which rules wait", note)
     return outcomes
 
 
@@ -230,7 +249,10 @@ def _judge_application(
     memories: Mapping[tuple[int, int], Memory],
     now: datetime,
     notes: _Notes,
-) -> list[Outcome]:
+    clock: Callable[[], float],
+) -> tuple[list[Outcome], int]:
+    """Return what came of an application's rules, in their order, and how many of them there was time for."""
+    began = clock()
     try:
         storage = _open_storage(application_id, rules, now)
     except Exception as error:
@@ -238,10 +260,13 @@ def _judge_application(
         logger.exception("the rules of application %s could not be evaluated", application_id)
         for rule in rules:
             notes.errors[rule.pk].append(f"{error.__class__.__name__}: {error}")
-        return []
-    outcomes = []
-    for rule in rules:
-        started = time.perf_counter()
+        return [], len(rules)
+    outcomes: list[Outcome] = []
+    at = clock()
+    budget = Budget(began, at)
+    for place, rule in enumerate(rules):
+        if budget.is_spent(at):
+            return outcomes, place
         try:
             outcomes.append(
                 judge_rule(
@@ -259,8 +284,10 @@ def _judge_application(
             # The outermost edge of one rule: whatever goes wrong inside it must not stop the others.
             logger.exception("rule %s could not be evaluated", rule.pk)
             notes.errors[rule.pk].append(f"{error.__class__.__name__}: {error}")
-        notes.seconds[rule.pk] += time.perf_counter() - started
-    return outcomes
+        finished = clock()
+        notes.seconds[rule.pk] += finished - at
+        at = finished
+    return outcomes, len(rules)
 
 
 def _write_memories(changed: Mapping[tuple[int, int], Memory], now: datetime, notes: _Notes) -> None:
@@ -299,11 +326,18 @@ def _remember(alert: Alert) -> OpenAlert:
 
 
 def _note(rules: Sequence[Rule], notes: _Notes, now: datetime) -> None:
+    asked = [rule for rule in rules if rule.pk in notes.judged or rule.pk not in notes.left]
     values: dict[str, Any] = {
         "now": now,
-        "ids": [rule.pk for rule in rules],
-        "errors": [" ".join(dict.fromkeys(notes.errors.get(rule.pk, ())))[:2000] for rule in rules],
-        "seconds": [notes.seconds.get(rule.pk, 0.0) for rule in rules],
+        "ids": [rule.pk for rule in asked],
+        "errors": [_describe_errors(rule.pk, notes) for rule in asked],
+        "seconds": [notes.seconds.get(rule.pk, 0.0) for rule in asked],
     }
     with connection.cursor() as cursor:
         cursor.execute(_NOTE_SQL, values)
+
+
+def _describe_errors(rule_id: int, notes: _Notes) -> str | None:
+    """Return why a rule failed, empty if it did not; None, what was known stays, if it was not judged everywhere."""
+    found = " ".join(dict.fromkeys(notes.errors.get(rule_id, ())))[:2000]
+    return None if rule_id in notes.left and not found else found

@@ -1,4 +1,4 @@
-"""Telling whoever owns a rule that it can't be evaluated: a rule that fails in silence watches nothing."""
+"""Telling whoever owns rules that they can't be evaluated, or only by turns: a rule that fails in silence watches nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from django.conf import settings
 from django.db import transaction
 
-from alerts.models import Rule
+from alerts.models import EvaluationBacklog, Rule
 from alerts.selectors import list_fallback_addresses
 from alerts.services.guarding import count_done
 from config.deliveries.enums import Channel as Way
@@ -18,13 +18,57 @@ from config.deliveries.services import queue_delivery
 SOURCE = "rule"
 #: A rule that fails no longer than this may only have met a busy moment.
 PATIENCE = timedelta(minutes=2)
+#: Of an application's rules, those that take the longest are named.
+SHOWN_RULES = 5
 
 
 def tell_owners_of_failures(*, now: datetime) -> int:
-    """Queue a mail about each rule that has failed for PATIENCE, once until it works again; return how many rules."""
+    """Queue a mail about each rule that has failed for PATIENCE, once until it works again, and about each application whose
+    rules take too long together; return about how many.
+    """
+    late = EvaluationBacklog.objects.filter(since__lte=now - PATIENCE, told_at=None).order_by("pk")
+    slow = count_done(
+        "telling the owners of slow rules", list(late.values_list("pk", flat=True)), partial(_tell_slow, now=now)
+    )
     due = Rule.objects.enabled().filter(failing_since__lte=now - PATIENCE, failure_told_at=None).exclude(last_error="")
     ids = list(due.order_by("pk").values_list("pk", flat=True))
-    return count_done("telling the owner of a rule", ids, partial(_tell, now=now))
+    return slow + count_done("telling the owner of a rule", ids, partial(_tell, now=now))
+
+
+@transaction.atomic
+def _tell_slow(backlog_id: int, *, now: datetime) -> bool:
+    waiting = EvaluationBacklog.objects.select_for_update(skip_locked=True, of=("self",)).select_related("application")
+    backlog = waiting.filter(pk=backlog_id, told_at=None).first()
+    if backlog is None:
+        return False
+    EvaluationBacklog.objects.filter(pk=backlog.pk).update(told_at=now)
+    rules = Rule.objects.enabled().for_application(backlog.application_id)
+    owners = rules.filter(owner__is_active=True).exclude(owner__email="").order_by("owner__email")
+    found = list(owners.values_list("owner__email", flat=True).distinct())
+    context = {
+        "backlog": backlog,
+        "title": f"The rules of {backlog.application} are evaluated less often",
+        "slowest": list(
+            rules.filter(last_duration_seconds__isnull=False).order_by("-last_duration_seconds")[:SHOWN_RULES]
+        ),
+        "action_url": f"{settings.PUBLIC_URL}/admin/alerts/rule/",
+        "action_text": "Open the rules",
+        "is_owner": bool(found),
+    }
+    mail = render_mail("alerts/rules_slow", context)
+    for address in found or list_fallback_addresses():
+        queue_delivery(
+            channel=Way.EMAIL,
+            recipient=address,
+            idempotency_key=f"rules-slow:{backlog.pk}:{backlog.since.isoformat()}:{address}",
+            subject=mail.subject,
+            text=mail.text,
+            html=mail.html,
+            source="rules",
+            source_id=str(backlog.application_id),
+            application_id=backlog.application_id,
+        )
+    return True
 
 
 @transaction.atomic

@@ -110,6 +110,7 @@ def test_slack__alert_fires_and_ends__two_messages(
     make("slack")
     fire(application)
     tell(30)
+    send()
     fire(application, value=0, at=300)
     tell(330)
     send()

@@ -7,9 +7,6 @@ import json
 import logging
 import re
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -27,7 +24,7 @@ from config.deliveries.masking import MASK, mask_text
 from config.deliveries.models import Delivery
 from config.deliveries.sending import send_due_deliveries
 from config.settings import OPTION
-from tests.support.receiver import Receiver
+from tests.support.receiver import Receiver, dripping_server
 from tests.support.services import Services
 
 pytestmark = pytest.mark.django_db
@@ -179,31 +176,6 @@ def test_answer__nobody_listens__is_tried_again(receiver: Receiver) -> None:
         delivery, outcome, detail = send(queue(f"json://127.0.0.1:{free.getsockname()[1]}/{SECRET}"))
     assert (delivery.state, outcome) == (State.QUEUED, Outcome.TEMPORARY)
     assert "can't be reached" in detail
-
-
-@contextmanager
-def dripping_server() -> Iterator[int]:
-    """A server that takes everything and answers with a byte now and then, for ever."""
-    stop = threading.Event()
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def drip() -> None:
-        client, _ = listener.accept()
-        with client:
-            while not stop.wait(0.05):
-                try:
-                    client.sendall(b"H")
-                except OSError:
-                    return
-
-    thread = threading.Thread(target=drip, daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        stop.set()
-        listener.close()
-        thread.join(5)
 
 
 def test_answer__never_ends__is_cut_off(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ from config.deliveries.tasks import send_deliveries
 from config.deliveries.workers import is_gone, name_this_process
 from config.settings import OPTION
 from tests.support.certificates import make_certificate
-from tests.support.receiver import Receiver, run_receiver
+from tests.support.receiver import Receiver, dripping_server, run_receiver
 from tests.support.smtp import HANG_UP, Mailbox, find_free_port
 
 pytestmark = pytest.mark.django_db
@@ -426,6 +426,28 @@ def test_webhook__connection_ends_without_an_answer__is_unknown_and_repeats_unde
     send()
     assert [request.headers["idempotency-key"] for request in receiver.requests] == [delivery.fingerprint] * 2
     assert reread(delivery).state == State.SENT
+
+
+@pytest.mark.parametrize(
+    ("beginning", "state", "outcome"),
+    [
+        (b"", State.QUEUED, Outcome.UNKNOWN),
+        (b"HTTP/1.1 200 OK\r\nX-Header: ", State.QUEUED, Outcome.UNKNOWN),
+        # The answer is there; what follows it changes nothing.
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", State.SENT, Outcome.SENT),
+    ],
+)
+def test_webhook__answer_never_ends__is_cut_off_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, beginning: bytes, state: State, outcome: Outcome
+) -> None:
+    monkeypatch.setattr(webhook, "DEADLINE_SECONDS", 0.5)
+    monkeypatch.setitem(OPTION, "WEBHOOK_ALLOW_PRIVATE", True)
+    with dripping_server(beginning) as port:
+        delivery = queue_webhook(Receiver(url=f"http://127.0.0.1:{port}/"))
+        send()
+    assert (reread(delivery).state, outcomes(delivery)) == (state, [outcome])
+    # Left alone, it would have read until it had that much.
+    assert len(delivery.attempts.get().detail) < webhook.SHOWN_BODY_BYTES
 
 
 def test_webhook__nobody_listens__is_tried_again() -> None:

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0013_snooze_ended"),
+        ("alerts", "0014_evaluation_backlog"),
     ]
 
     operations = [
