@@ -340,15 +340,27 @@ _SLOW_PAGES = (
 #: On few requests one failure is a large share and says nothing: so many are needed in five minutes.
 _FEW_REQUESTS = 20
 _ENOUGH = f"requests_recent >= {_FEW_REQUESTS}"
+#: Where every request fails, a few are enough.
+_FEW_FAILURES = 3
+_FAILED_ENOUGH = f"error_rate * requests_recent >= {100 * _FEW_FAILURES}"
 
 
 def _performance(
-    key: str, name: str, severity: str, condition: str, *, summary: str, now: str, runbook: str, hold: int = MINUTE
+    key: str,
+    name: str,
+    severity: str,
+    condition: str,
+    *,
+    summary: str,
+    now: str,
+    runbook: str,
+    hold: int = MINUTE,
+    version: int = 1,
 ) -> BuiltinRule:
     """Return a rule over what the application reports of its requests and queries."""
     return BuiltinRule(
         key=f"{key}-{severity}",
-        version=1,
+        version=version,
         name=name,
         condition=condition,
         severity=severity,
@@ -383,15 +395,27 @@ _PERFORMANCE = (
         )
         for severity, limit, words in (("warning", 2_000, "2 s"), ("critical", 10_000, "10 s"))
     ),
+    # Who waits for half a minute takes it for down, whatever the checks say.
+    _performance(
+        "too-slow",
+        "Server too slow",
+        "critical",
+        f"response_time > 30000 and requests_recent >= {_FEW_FAILURES}",
+        summary="Answers take longer than 30 s on average",
+        now="{{ $value | humanize }} ms on average over five minutes.",
+        runbook=_RESPONSE_RUNBOOK,
+        hold=0,
+    ),
     *(
         _performance(
             "error-rate",
             "Failing requests",
             severity,
-            f"error_rate > {limit} and {_ENOUGH}",
+            f"error_rate > {limit} and {_FAILED_ENOUGH}",
             summary=f"More than {limit} % of the requests fail",
             now="{{ $value | humanize }} % of the requests of the last five minutes failed.",
             runbook=_ERROR_RUNBOOK,
+            version=2,
         )
         for severity, limit in (("warning", 5), ("critical", 10))
     ),
@@ -509,4 +533,13 @@ _SILENT_HOST = BuiltinInhibition(
     equal=("application", "environment", "host"),
 )
 
-BUILTIN_INHIBITIONS: tuple[BuiltinInhibition, ...] = (*_list_inhibitions(), _SILENT_HOST)
+_TOO_SLOW = BuiltinInhibition(
+    key="too-slow",
+    version=1,
+    name="Server too slow: before slow answers",
+    source_matchers='{alertname="Server too slow"}',
+    target_matchers='{alertname="Slow answers"}',
+    equal=("application", "environment"),
+)
+
+BUILTIN_INHIBITIONS: tuple[BuiltinInhibition, ...] = (*_list_inhibitions(), _SILENT_HOST, _TOO_SLOW)

@@ -24,7 +24,7 @@ class BuiltinPolicy:
 
     key: str
     name: str
-    rule_key: str
+    rule_keys: tuple[str, ...]
     channels: tuple[str, ...]
     escalate_after_seconds: int
 
@@ -39,9 +39,15 @@ BUILTIN_CHANNELS = (
 
 #: Source: the product's table of alert rules.
 BUILTIN_POLICIES = (
-    BuiltinPolicy("high-error-rate", "High error rate", "error-rate-warning", ("email", "chat"), 10 * MINUTE),
+    BuiltinPolicy("high-error-rate", "High error rate", ("error-rate-warning",), ("email", "chat"), 10 * MINUTE),
     BuiltinPolicy(
-        "critical-error-rate", "Critical error rate", "error-rate-critical", ("email", "chat", "sms"), 5 * MINUTE
+        "critical-error-rate", "Critical error rate", ("error-rate-critical",), ("email", "chat", "sms"), 5 * MINUTE
     ),
-    BuiltinPolicy("server-down", "Server down", "server-down", ("email", "chat", "sms", "phone"), 2 * MINUTE),
+    BuiltinPolicy(
+        "server-down",
+        "Server down",
+        ("server-down", "too-slow-critical"),
+        ("email", "chat", "sms", "phone"),
+        2 * MINUTE,
+    ),
 )

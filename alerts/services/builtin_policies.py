@@ -36,7 +36,7 @@ def _install(shipped: BuiltinPolicy, channels: dict[str, Channel]) -> None:
     while Policy.objects.filter(name=name).exists():
         name, number = f"{shipped.name} {number}", number + 1
     policy = save_policy(policy=Policy(name=name, builtin_key=shipped.key), steps=steps)
-    rules = Rule.objects.filter(builtin_key=shipped.rule_key, policy=None, channels=None)
+    rules = Rule.objects.filter(builtin_key__in=shipped.rule_keys, policy=None, channels=None)
     rules.update(policy=policy)
 
 

@@ -36,6 +36,7 @@ def test_policies__fresh__have_exactly_these_channels_and_times() -> None:
         "error-rate-warning": ("warning", ["email", "slack"], 600),
         "error-rate-critical": ("critical", ["email", "slack", "sms"], 300),
         "server-down": ("critical", ["email", "phone", "slack", "sms"], 120),
+        "too-slow-critical": ("critical", ["email", "phone", "slack", "sms"], 120),
     }
 
 

@@ -88,6 +88,23 @@ def test_response_time__average_beyond_10_s__is_critical_too() -> None:
     assert found == [("Slow answers", "critical"), ("Slow answers", "warning")]
 
 
+@pytest.mark.parametrize(("count", "expected"), [(2, []), (3, [("Server too slow", "critical")])])
+def test_response_time__average_beyond_30_s__is_as_if_it_were_down(count: int, expected: list[tuple[str, str]]) -> None:
+    application = make_application()
+    Rule.objects.filter(builtin_key__startswith="slow-request").update(enabled=False)
+    assert live(application, *some(application, count, duration=31)) == expected
+
+
+@pytest.mark.parametrize(
+    ("failed", "of", "expected"),
+    [(2, 2, []), (3, 3, ["critical", "warning"]), (3, 19, ["critical", "warning"]), (2, 19, [])],
+)
+def test_error_rate__of_few_requests__three_failures_say_enough(failed: int, of: int, expected: list[str]) -> None:
+    application = make_application()
+    records = [*some(application, of - failed), *some(application, failed, status=500, failed=True)]
+    assert [severity for _, severity in live(application, *records)] == expected
+
+
 @pytest.mark.parametrize(
     ("failed", "expected"),
     [
