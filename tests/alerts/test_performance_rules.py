@@ -25,7 +25,7 @@ from tests.support.performance import make_query, make_request
 
 pytestmark = pytest.mark.django_db
 STEP_SECONDS = 15
-KEYS = ("response-time", "error-rate", "throughput", "slow-request", "slow-query", "very-slow-query")
+KEYS = ("response-time", "too-slow", "error-rate", "throughput", "slow-request", "slow-query", "very-slow-query")
 
 
 @pytest.fixture(autouse=True)
