@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -833,3 +834,40 @@ def test_policy__two_round_robin_steps__each_takes_turns_of_its_own(application:
         tell(begins + 400)
     calls = [who[0] for who, subject in mails() if not subject.startswith("Resolved")]
     assert calls == ["a", "c", "b", "d", "a", "c", "b", "d"]
+
+
+def test_policy__team__its_active_members_are_told_each_once(application: Application) -> None:
+    people = [
+        get_user_model().objects.create_user(name, email=f"{name}@example.com") for name in ("ada", "bo", "cy", "di")
+    ]
+    first, second = Group.objects.create(name="First"), Group.objects.create(name="Second")
+    first.user_set.set(people[:2])
+    second.user_set.set(people[1:3])
+    get_user_model().objects.filter(username="cy").update(is_active=False)
+    use(make_policy({"kind": "team", "teams": [first, second]}), make_rule(name="Load"))
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    assert sorted(who for who, _ in mails()) == ["ada@example.com", "bo@example.com"]
+
+
+def test_policy__only_if_many__goes_on_once_so_many_began_lately(application: Application) -> None:
+    policy = make_policy(
+        {"kind": "channel", "channels": [make_channel("ops@example.com")]},
+        {"kind": "wait", "seconds": HOUR},
+        {"kind": "if_count", "count": 2, "seconds": 2 * HOUR},
+        {"kind": "channel", "channels": [make_channel("boss@example.com")]},
+    )
+    use(policy, make_rule(name="Load"))
+    for number in range(3):
+        begins = number * 12 * HOUR
+        for host in range(number + 1):
+            report(application, 3, at=begins, host=f"erp{host}")
+        evaluate(begins)
+        tell_until(begins + HOUR + 60, start=begins + 30, every=1800)
+        for host in range(number + 1):
+            report(application, 0, at=begins + 2 * HOUR, host=f"erp{host}")
+        evaluate(begins + 2 * HOUR)
+        tell_until(begins + 3 * HOUR, start=begins + 2 * HOUR, every=600)
+    told = [who for who, subject in mails() if not subject.startswith("Resolved")]
+    assert told == ["ops@example.com"] * 3 + ["boss@example.com"]
