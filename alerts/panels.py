@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts import oncall_panels, related
-from alerts.selectors import Standing, list_firing_alerts, measure_standing
+from alerts.selectors import Standing, is_anybody_told, list_firing_alerts, measure_standing
 from alerts.services.watching import find_last_watch
 from config.admin.states import State
 from config.panels import Need, Panel, Step, first_step, need, panel
@@ -81,12 +81,19 @@ def watchdog(request: HttpRequest) -> Need:
 
 @first_step(key="rules", title="Alert rules are on", order=40)
 def rules_on(request: HttpRequest) -> Step:
-    """Whether rules are evaluated and would reach someone."""
+    """Whether rules are evaluated, and any way from them leads to somebody."""
     standing = measure_standing()
     url = reverse("admin:alerts_rule_changelist")
     if standing.evaluated_at is None:
         return Step(
             False, "Rules came with Postlaunch; the first evaluation is a few seconds away.", url, "See the rules"
+        )
+    if not is_anybody_told():
+        return Step(
+            False,
+            "Rules are evaluated, but an alert would reach nobody: set up a channel with an address and make it a default one.",
+            reverse("admin:alerts_channel_changelist"),
+            "Set up channels",
         )
     return Step(
         True, "Rules watch the server and its database. Change their thresholds, and who is told.", url, "See the rules"

@@ -27,6 +27,7 @@ from alerts.models import (
     InhibitRule,
     Notice,
     NotificationPreference,
+    OnCallParticipant,
     Policy,
     PolicyStep,
     Route,
@@ -212,7 +213,7 @@ def list_alerts_about(*, application_id: int, label: str, value: str, limit: int
 def read_policy_steps(policy: Policy) -> tuple[Step, ...]:
     """Return a policy's steps, in order, ready to be snapshotted."""
     steps = policy.steps.prefetch_related("channels", "people", "teams", "schedules").order_by("position", "id")
-    return tuple(_read_step(step) for step in steps)
+    return tuple(read_step(step) for step in steps)
 
 
 def read_policies_named(names: Iterable[str]) -> dict[str, tuple[Policy, tuple[Step, ...]]]:
@@ -220,10 +221,11 @@ def read_policies_named(names: Iterable[str]) -> dict[str, tuple[Policy, tuple[S
     found = Policy.objects.filter(name__in=list(names)).prefetch_related(
         "steps__channels", "steps__people", "steps__teams", "steps__schedules"
     )
-    return {policy.name: (policy, tuple(_read_step(step) for step in policy.steps.all())) for policy in found}
+    return {policy.name: (policy, tuple(read_step(step) for step in policy.steps.all())) for policy in found}
 
 
-def _read_step(step: PolicyStep) -> Step:
+def read_step(step: PolicyStep) -> Step:
+    """Return a stored step, ready to be snapshotted."""
     people = [person.pk for person in step.people.all()]
     targets = {
         StepKind.CHANNEL: [channel.pk for channel in step.channels.all()],
@@ -352,6 +354,22 @@ def list_people_recipients(user_ids: Iterable[int], severity: str = Severity.CRI
         for person in people
         for recipient in _recipients_of_person(person, wanted.get(person.pk, []), contacts[person.pk])
     ]
+
+
+def is_anybody_told() -> bool:
+    """Whether any way from a rule that is on leads to somebody: by its channels or policy, a route, or the default channels."""
+    used = PolicyStep.objects.filter(Q(policy__rules__enabled=True) | Q(policy__routes__isnull=False))
+    ways = Q(is_default=True) | Q(rules__enabled=True) | Q(policy_steps__in=used)
+    channels = Channel.objects.filter(ways, enabled=True).distinct()
+    if any(not each.obstacle for each in list_channel_recipients(channels)):
+        return True
+    people = get_user_model().objects.filter(
+        Q(pk__in=used.values("people"))
+        | Q(groups__in=used.values("teams"))
+        | Q(pk__in=OnCallParticipant.objects.filter(layer__schedule__in=used.values("schedules")).values("person"))
+    )
+    ids = people.filter(is_active=True).values_list("pk", flat=True).distinct()
+    return any(not each.obstacle for each in list_people_recipients(ids))
 
 
 def find_sender(kind: str) -> Channel | None:

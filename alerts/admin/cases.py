@@ -19,6 +19,7 @@ from alerts.charts import draw_alert
 from alerts.enums import AlertState, Severity
 from alerts.held import link_hold, list_open_holds
 from alerts.models import Alert
+from alerts.oncall_displays import list_on_call_of_alert
 from alerts.selectors import list_alerts_of_notice, list_notice_ids
 from alerts.services.alerts import (
     AlertOver,
@@ -39,6 +40,7 @@ from config.ids import read_id
 from config.sections import find_sections
 
 VIEW, CHANGE = "alerts.view_alert", "alerts.change_alert"
+VIEW_ON_CALL = "alerts.view_oncallschedule"
 ADDRESS = "alerts/alert/<int:pk>"
 MAX_DELIVERIES = 50
 MAX_RELATED = 5
@@ -73,6 +75,7 @@ def describe_case(request: HttpRequest, alert: Alert) -> dict[str, Any]:
         ),
         "people": list(_list_people()),
         "earlier": list(_list_earlier(alert)),
+        "found": list_on_call_of_alert(alert, timezone.now()) if request.user.has_perm(VIEW_ON_CALL) else [],
         "subjects": list_subjects(request, alert),
         "sections": find_sections(request, "alert", application_id=alert.application_id, pk=alert.pk),
         "notes": _list_notes(alert),

@@ -12,6 +12,7 @@ from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
@@ -20,6 +21,7 @@ from unfold.admin import StackedInline
 from alerts.admin.forms import LabelsField
 from alerts.escalation import Step, StepKind
 from alerts.models import Policy, PolicyStep, Route, Rule
+from alerts.oncall_displays import list_on_call_of_policy
 from alerts.services.grouping import Signpost
 from alerts.services.policies import (
     TARGET_FIELDS,
@@ -34,12 +36,15 @@ from alerts.services.policies import (
     lock_policies,
     save_route,
 )
+from alerts.steps import describe_steps
 from config.admin.base import BaseAdmin
 from config.admin.fields import SecondsField
 from config.admin.pages import admin_page
+from config.ids import read_id
 
 ADD, CHANGE = "alerts.add_policy", "alerts.change_policy"
 MAX_LINKS = 20
+VIEW_ON_CALL = "alerts.view_oncallschedule"
 WEEKDAYS = [(0, "Mon"), (1, "Tue"), (2, "Wed"), (3, "Thu"), (4, "Fri"), (5, "Sat"), (6, "Sun")]
 
 
@@ -187,6 +192,7 @@ class PolicyAdmin(BaseAdmin):
     change_list_template = "alerts/policy_list.html"
     delete_confirmation_template = "alerts/policy_delete.html"
     delete_selected_confirmation_template = "alerts/policy_delete_selected.html"
+    change_form_outer_before_template = "alerts/policy_on_call.html"
     empty_title = "No escalation policies yet"
     empty_text = "A policy says whom an alert reaches first, and who is called if nobody acknowledges it in time."
     fieldsets = [
@@ -248,10 +254,22 @@ class PolicyAdmin(BaseAdmin):
             except PolicyInUse as error:
                 messages.error(request, f"“{policy.name}” stays. {error}")
 
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Add who is on call in the schedules that it reaches."""
+        policy = Policy.objects.filter(pk=read_id(object_id)).first()
+        may_see = request.user.has_perm(VIEW_ON_CALL)
+        found = list_on_call_of_policy(policy, timezone.now()) if policy is not None and may_see else []
+        response: HttpResponse = super().change_view(
+            request, object_id, form_url, {"found": found, **(extra_context or {})}
+        )
+        return response
+
     @admin.display(description="Steps")
     def show_steps(self, policy: Policy) -> SafeString:
         """What happens, in order."""
-        words = [(step.describe(),) for step in policy.steps.all()]
+        words = [(each,) for each in describe_steps(policy)]
         if not words:
             return format_html('<span class="pl-quiet">none: it reaches nobody</span>')
         return format_html('<ol class="pl-escalation">{}</ol>', format_html_join("", "<li>{}</li>", words))

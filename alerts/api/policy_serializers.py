@@ -18,6 +18,7 @@ from alerts.models import OnCallSchedule, Policy, PolicyStep
 from alerts.models.policies import ONE_DAY
 from alerts.selectors import list_channels
 from alerts.services.policies import MAX_GROUP_LABELS, TARGET_FIELDS, PolicyInvalid, StepDraft
+from alerts.steps import describe_steps
 
 MAX_COUNT = 1_000_000
 MAX_INTEGER = 2**31 - 1
@@ -92,7 +93,7 @@ class PolicyOutput(serializers.ModelSerializer[Policy]):
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_steps_in_words(self, policy: Policy) -> list[str]:
         """Return what each step does."""
-        return [step.describe() for step in policy.steps.all()]
+        return describe_steps(policy)
 
 
 def _ids(help_text: str) -> serializers.ListField:

@@ -16,7 +16,6 @@ from django.utils import timezone
 from alerts.enums import PolicyStepKind
 from alerts.models.oncall import OnCallSchedule
 from alerts.models.rules import Channel
-from config.lengths import describe_seconds
 
 ONE_DAY = 86_400
 
@@ -113,30 +112,6 @@ class PolicyStep(models.Model):
 
     def __str__(self) -> str:
         return str(PolicyStepKind(self.kind).label)
-
-    def describe(self) -> str:
-        """What it does, in words, with whom it reaches."""
-        targets = {
-            PolicyStepKind.CHANNEL: self.channels,
-            PolicyStepKind.PERSON: self.people,
-            PolicyStepKind.ROUND_ROBIN: self.people,
-            PolicyStepKind.TEAM: self.teams,
-            PolicyStepKind.SCHEDULE: self.schedules,
-        }
-        kind = PolicyStepKind(self.kind)
-        if kind in targets:
-            names = ", ".join(str(each) for each in targets[kind].all())
-            return f"{kind.label}: {names or 'nobody'}"
-        match kind:
-            case PolicyStepKind.WAIT:
-                return f"Wait {describe_seconds(self.seconds)}"
-            case PolicyStepKind.IF_TIME if self.from_time and self.until_time:
-                return f"{kind.label} {self.from_time:%H:%M} and {self.until_time:%H:%M} ({self.zone})"
-            case PolicyStepKind.IF_COUNT:
-                return f"Go on only if there are more than {self.count} alerts within {describe_seconds(self.seconds)}"
-            case PolicyStepKind.REPEAT:
-                return f"Repeat from the beginning, {self.count} times at most"
-        return str(kind.label)
 
 
 class Route(models.Model):

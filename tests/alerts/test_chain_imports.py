@@ -18,6 +18,7 @@ from alerts.escalation import StepKind
 from alerts.models import Policy
 from alerts.services.chains import ImportedChains, Outcome, import_chains, preview_chains
 from alerts.services.policies import make_draft, save_policy
+from alerts.steps import describe_steps
 from monitoring.applications.enums import Scope
 from monitoring.applications.models import Application
 from tests.support.admin import sign_in
@@ -52,7 +53,7 @@ def messages_of(imported: ImportedChains) -> list[str]:
 
 
 def steps_of(name: str = "Night") -> list[str]:
-    return [step.describe() for step in Policy.objects.get(name=name).steps.all()]
+    return describe_steps(Policy.objects.get(name=name))
 
 
 def make_policy(name: str = "Night", application: Application | None = None, **fields: Any) -> Policy:
@@ -89,17 +90,17 @@ def test_import__every_kind_of_step__a_policy_with_its_counterparts() -> None:
 
     assert (outcomes(imported), messages_of(imported)) == (["created"], [])
     assert steps_of() == [
-        "Tell people: ada, bo",
+        "Tell ada, bo",
         "Wait 15 min",
-        "Tell one person, in turn: ada, bo",
-        "Tell who is on call: Ops",
-        "Tell teams: Admins",
-        "Tell teams: dba",
-        "Tell channels: Pager",
+        "Tell one of ada, bo",
+        "Tell whoever is on call in Ops",
+        "Tell the team Admins",
+        "Tell the team dba",
+        "Tell Pager",
         "Go on only between 09:00 and 18:00 (UTC)",
-        "Go on only if there are more than 3 alerts within 5 min",
+        "Go on only if more than 3 alerts began within 5 min",
         "Declare an incident",
-        "Repeat from the beginning, 5 times at most",
+        "Begin anew, 5 times at most",
     ]
 
 
@@ -119,12 +120,12 @@ def test_import__policy_with_other_steps__left_alone_unless_replaced() -> None:
     make_policy(group_by=["host"], repeat_interval_seconds=600)
 
     kept = take(ADA)
-    assert (outcomes(kept), steps_of()) == (["kept"], ["Tell channels: Channel of Night"])
+    assert (outcomes(kept), steps_of()) == (["kept"], ["Tell Channel of Night"])
     assert "stays as it is" in messages_of(kept)[0]
 
     assert outcomes(take(ADA, replace=True)) == ["changed"]
     policy = Policy.objects.get()
-    assert (steps_of(), policy.group_by, policy.repeat_interval_seconds) == (["Tell people: ada"], ["host"], 600)
+    assert (steps_of(), policy.group_by, policy.repeat_interval_seconds) == (["Tell ada"], ["host"], 600)
 
 
 @pytest.mark.usefixtures("surroundings")
@@ -137,7 +138,7 @@ def test_import__policy_of_others__never_replaced(of_all: bool) -> None:
 
     assert outcomes(imported) == ["kept"]
     assert "belongs to others" in messages_of(imported)[0]
-    assert steps_of() == ["Tell channels: Channel of Night"]
+    assert steps_of() == ["Tell Channel of Night"]
 
 
 @pytest.mark.parametrize("steps", [[PAGER, WAIT], [], [{"type": "notify_whole_channel"}, {"type": "declare_incident"}]])
@@ -212,11 +213,11 @@ def test_import__document_that_can_not_be_read__refused_before_anybody_waits_for
 @pytest.mark.parametrize(
     ("here", "found"),
     [
-        ([("someone", "ADA@Example.com")], ["Tell people: someone"]),
-        ([("Ada", "")], ["Tell people: Ada"]),
-        ([("ada", "other@example.com"), ("a.l", "ada@example.com")], ["Tell people: a.l"]),
-        ([("ADA", ""), ("ada", "")], ["Tell people: ada"]),
-        ([("x", "ada@example.com"), ("ada", "ADA@example.com")], ["Tell people: ada"]),
+        ([("someone", "ADA@Example.com")], ["Tell someone"]),
+        ([("Ada", "")], ["Tell Ada"]),
+        ([("ada", "other@example.com"), ("a.l", "ada@example.com")], ["Tell a.l"]),
+        ([("ADA", ""), ("ada", "")], ["Tell ada"]),
+        ([("x", "ada@example.com"), ("ada", "ADA@example.com")], ["Tell ada"]),
     ],
 )
 def test_people__address_first_then_user_name__in_upper_or_lower_case(
@@ -244,7 +245,7 @@ def test_people__nobody_or_several__left_out_and_the_others_stay(here: list[tupl
 
     imported = take({"type": "notify_persons", "persons_to_notify": ["UADA", "UBO"]})
 
-    assert steps_of() == ["Tell people: bo"]
+    assert steps_of() == ["Tell bo"]
     assert words in messages_of(imported)[0]
 
 
@@ -253,7 +254,7 @@ def test_people__found_by_user_name_with_another_address__taken_with_a_warning()
 
     imported = take(ADA)
 
-    assert steps_of() == ["Tell people: ada"]
+    assert steps_of() == ["Tell ada"]
     assert "Check that it is the same person" in messages_of(imported)[0]
 
 
@@ -272,7 +273,7 @@ def test_schedules_and_channels__of_another_application__not_matched(target: str
 
     imported = take(OPS, PAGER, ADMINS, application_id=own.pk if target == "own" else None)
 
-    assert steps_of() == ["Tell teams: admins"]
+    assert steps_of() == ["Tell the team admins"]
     assert [words.partition(" that ")[0] for words in messages_of(imported)] == [
         "There is no on-call schedule “Ops” here",
         "There is no channel “Pager” here",
@@ -286,7 +287,7 @@ def test_schedules_and_channels__of_its_application_or_of_all__matched() -> None
 
     take(OPS, PAGER, application_id=own.pk)
 
-    assert steps_of() == ["Tell who is on call: Ops", "Tell channels: pager"]
+    assert steps_of() == ["Tell whoever is on call in Ops", "Tell pager"]
     assert Policy.objects.get().application == own
 
 
@@ -294,7 +295,7 @@ def test_schedules_and_channels__of_its_application_or_of_all__matched() -> None
 def test_repeat__with_what_follows_it_left_out__stays_the_last_step() -> None:
     imported = take(ADA, WAIT, REPEAT, {"type": "resolve"})
 
-    assert steps_of()[-1] == "Repeat from the beginning, 5 times at most"
+    assert steps_of()[-1] == "Begin anew, 5 times at most"
     assert len(messages_of(imported)) == 1
 
 
@@ -354,7 +355,7 @@ def test_admin__pasted__previewed_then_confirmed(client: Client) -> None:
         reverse("admin:alerts_policy_import"), {"text": text.replace("\n", "\r\n"), "confirm": "yes"}, follow=True
     )
     assert "The escalation chains are imported: 1 new." in answer.content.decode()
-    assert steps_of() == ["Tell people: ada"]
+    assert steps_of() == ["Tell ada"]
     assert "There is nothing to import" in page(client, text=text)
 
 
@@ -441,7 +442,7 @@ def test_rest__imported__of_the_keys_application() -> None:
     assert (again["created"], again["unchanged"]) == ([], [expected])
     assert (len(other["kept"]), len(changed["changed"])) == (1, 1)
     assert Policy.objects.get().application == application
-    assert steps_of() == ["Tell people: ada"]
+    assert steps_of() == ["Tell ada"]
 
 
 @pytest.mark.usefixtures("surroundings")

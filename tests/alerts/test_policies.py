@@ -84,7 +84,7 @@ def test_admin__lists__say_who_is_reached_and_where_routes_lead(admin_client: Cl
     Route.objects.create(name="Disk", matchers='{alertname="Disk"}', parent=route)
     policies = admin_client.get(reverse("admin:alerts_policy_changelist")).content.decode()
     routes = admin_client.get(reverse("admin:alerts_route_changelist")).content.decode()
-    assert "Tell channels: Ops On call" in policies
+    assert "Tell Ops On call" in policies
     assert "1 route" in policies
     assert "Critical › Disk" in routes
 
