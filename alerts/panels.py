@@ -9,7 +9,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts import oncall_panels, related
-from alerts.selectors import Standing, is_anybody_told, list_firing_alerts, measure_standing
+from alerts.selectors import (
+    Standing,
+    is_anybody_told,
+    list_firing_alerts,
+    list_resting_channels,
+    measure_standing,
+)
 from alerts.services.watching import find_last_watch
 from config.admin.states import State
 from config.panels import Need, Panel, Step, first_step, need, panel
@@ -97,6 +103,23 @@ def rules_on(request: HttpRequest) -> Step:
         )
     return Step(
         True, "Rules watch the server and its database. Change their thresholds, and who is told.", url, "See the rules"
+    )
+
+
+@first_step(key="channels", title="Chat, SMS and telephone are set up", order=45)
+def channels_on(request: HttpRequest) -> Step:
+    """Whether every channel that a policy names is on; some come without an account."""
+    url = reverse("admin:alerts_channel_changelist")
+    resting = list_resting_channels()
+    if not resting:
+        return Step(True, "Every channel that an escalation policy names is switched on.", url, "See the channels")
+    names = ", ".join(f"“{name}”" for name in resting[:5])
+    return Step(
+        False,
+        f"Escalation policies name {names}: switched off, so nobody is reached that way. Enter the accounts and switch them on, or "
+        "take them out of the policies.",
+        url,
+        "Set up channels",
     )
 
 

@@ -356,6 +356,12 @@ def list_people_recipients(user_ids: Iterable[int], severity: str = Severity.CRI
     ]
 
 
+def list_resting_channels() -> list[str]:
+    """Return the names of channels that are switched off and named by policies, so that these reach fewer than they say."""
+    resting = Channel.objects.filter(enabled=False, policy_steps__isnull=False).distinct().order_by("name")
+    return list(resting.values_list("name", flat=True))
+
+
 def is_anybody_told() -> bool:
     """Whether any way from a rule that is on leads to somebody: by its channels or policy, a route, or the default channels."""
     used = PolicyStep.objects.filter(Q(policy__rules__enabled=True) | Q(policy__routes__isnull=False))

@@ -69,7 +69,7 @@ def _capitalise(words: str) -> str:
 def _names_of(row: PolicyStep) -> dict[int, str]:
     match StepKind(row.kind):
         case StepKind.CHANNEL:
-            return {channel.pk: channel.name for channel in row.channels.all()}
+            return {channel.pk: _name_channel(channel.name, channel.enabled) for channel in row.channels.all()}
         case StepKind.TEAM:
             return {team.pk: team.name for team in row.teams.all()}
         case StepKind.SCHEDULE:
@@ -82,9 +82,15 @@ def _names_of(row: PolicyStep) -> dict[int, str]:
 def _read_names(kind: StepKind, ids: Iterable[int]) -> dict[int, str]:
     match kind:
         case StepKind.CHANNEL:
-            return dict(Channel.objects.filter(pk__in=ids).values_list("pk", "name"))
+            found = Channel.objects.filter(pk__in=ids).values_list("pk", "name", "enabled")
+            return {pk: _name_channel(name, is_on) for pk, name, is_on in found}
         case StepKind.TEAM:
             return dict(Group.objects.filter(pk__in=ids).values_list("pk", "name"))
         case StepKind.SCHEDULE:
             return dict(OnCallSchedule.objects.filter(pk__in=ids).values_list("pk", "name"))
     return {person.pk: name_person(person) for person in get_user_model().objects.filter(pk__in=ids)}
+
+
+def _name_channel(name: str, is_on: bool) -> str:
+    """Return a channel's name, and that it rests: whoever reads the step must not count on it."""
+    return name if is_on else f"{name} (switched off)"

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.test import Client
+from django.urls import reverse
 
 from alerts.models import Channel, Policy, Rule
 from alerts.services.builtin import install_rules
@@ -63,3 +65,13 @@ def test_server_down__nobody_acknowledges__escalates_after_two_minutes(django_us
         tell(second)
     sent = Delivery.objects.order_by("pk").values_list("recipient", flat=True)
     assert list(sent) == ["root@example.com", "boss@example.com"]
+
+
+def test_home__shipped_channels_without_an_account__named_until_they_are_on(admin_client: Client) -> None:
+    page = reverse("admin:index")
+    words = "name “Chat”, “SMS”, “Telephone”: switched off, so nobody is reached that way"
+    assert words in admin_client.get(page).content.decode()
+    policies = admin_client.get(reverse("admin:alerts_policy_changelist")).content.decode()
+    assert "Tell Administrators, Chat (switched off), SMS (switched off), Telephone (switched off)" in policies
+    Channel.objects.update(enabled=True)
+    assert "Every channel that an escalation policy names is switched on." in admin_client.get(page).content.decode()
