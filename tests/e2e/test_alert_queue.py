@@ -31,6 +31,20 @@ def write_rule(page: Page) -> None:
     expect(page.locator("#result_list")).to_contain_text("Memory in use")
 
 
+def snooze(page: Page) -> None:
+    """Snooze the alert of a page for a time of one's own, which shows once it is chosen, and end that."""
+    until = page.get_by_label("Snooze until")
+    expect(until).to_be_hidden()
+    page.get_by_label("Snooze for").select_option("other")
+    expect(until).to_be_visible()
+    take_picture(page, "alert-case-snooze")
+    page.get_by_label("Snooze for").select_option("tomorrow")
+    page.get_by_role("button", name="Snooze", exact=True).click()
+    expect(page.locator("#story")).to_contain_text("snoozed it until")
+    page.get_by_role("button", name="End snooze").click()
+    expect(page.locator("#story")).to_contain_text("ended the snooze")
+
+
 def test_alert_queue__rule_that_fires__seen_acknowledged_and_commented(
     open_context: OpenContext, complaints: Complaints
 ) -> None:
@@ -54,6 +68,7 @@ def test_alert_queue__rule_that_fires__seen_acknowledged_and_commented(
     expect(page.locator("#story")).to_contain_text("It is the backup.")
     expect(page.locator("#story")).to_contain_text("looks after it")
     take_picture(page, "alert-case")
+    snooze(page)
 
     phone = open_context(phone=True, state=page.context.storage_state()).new_page()
     complaints.watch(phone)
@@ -61,8 +76,13 @@ def test_alert_queue__rule_that_fires__seen_acknowledged_and_commented(
         ("/admin/alerts/alert/", "alert-queue"),
         (page.url, "alert-case"),
         ("/admin/alerts/rule/", "rules"),
+        (f"/admin/alerts/snooze/?alert={page.url.split('/')[-3]}", "alert-snooze"),
     ):
         phone.goto(address)
         expect(phone.locator("h1")).to_be_visible()
         take_picture(phone, f"{name}-phone")
+    dark = open_context(dark=True, state=page.context.storage_state()).new_page()
+    complaints.watch(dark)
+    dark.goto(page.url)
+    take_picture(dark, "alert-case-dark")
     assert complaints.found == []
