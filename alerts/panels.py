@@ -9,13 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts import oncall_panels, related
-from alerts.selectors import (
-    Standing,
-    is_anybody_told,
-    list_firing_alerts,
-    list_resting_channels,
-    measure_standing,
-)
+from alerts.addressing import is_anybody_told, list_resting_channels
+from alerts.selectors import Standing, list_firing_alerts, measure_standing
 from alerts.services.watching import find_last_watch
 from config.admin.states import State
 from config.panels import Need, Panel, Step, first_step, need, panel

@@ -13,6 +13,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from alerts import why
+from alerts.addressing import list_channel_recipients
 from alerts.destinations import read_plan
 from alerts.dispatch import Reason
 from alerts.enums import ChannelKind, HoldKind
@@ -32,7 +33,7 @@ from alerts.models import (
 from alerts.recipients import Recipient, recipient_of_told
 from alerts.retracing import foresee, retrace
 from alerts.rosters import find_on_call, name_people, name_person
-from alerts.selectors import list_channel_recipients, list_notice_ids
+from alerts.selectors import list_notice_ids
 from alerts.services.telling import SOURCE
 from alerts.steps import StepWriter
 from config.deliveries.models import Delivery

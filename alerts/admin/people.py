@@ -11,9 +11,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from alerts.addressing import find_sender
 from alerts.enums import ContactKind, Severity
 from alerts.models import ContactMethod, NotificationPreference
-from alerts.selectors import find_sender
 from alerts.services.people import (
     ContactInvalid,
     add_contact,

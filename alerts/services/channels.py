@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from alerts import alertmanager, channel_limits
+from alerts.addressing import list_channel_recipients, read_parts
 from alerts.channel_parts import (
     BY_APPRISE,
     MAX_ADDRESSES,
@@ -33,7 +34,6 @@ from alerts.enums import ChannelKind
 from alerts.messages import NAMES, TITLE_NAMES, Message, disarm, find_template_error
 from alerts.models import Channel
 from alerts.recipients import Recipient, split_addresses
-from alerts.selectors import list_channel_recipients, read_parts
 from alerts.services.rationing import Ration, take_use
 from config.actors import Actor
 from config.crypto import SecretUnreadable

@@ -8,8 +8,8 @@ from functools import partial
 from django.conf import settings
 from django.db import transaction
 
+from alerts.addressing import list_fallback_addresses
 from alerts.models import EvaluationBacklog, Rule
-from alerts.selectors import list_fallback_addresses
 from alerts.services.guarding import count_done
 from config.deliveries.enums import Channel as Way
 from config.deliveries.rendering import render_mail

@@ -17,24 +17,22 @@ from django.db import transaction
 from django.db.models import Window
 from django.db.models.functions import RowNumber
 
-from alerts import escalation
 from alerts.channel_limits import Held
 from alerts.destinations import read_plan
-from alerts.dispatch import Known, Member, Notice, Reason, find_next_look, find_notice, wants_attention
-from alerts.enums import AlertState, GroupState, Severity
-from alerts.escalation import Cursor, Step, StepKind
+from alerts.dispatch import Known, Member, Notice, Reason, find_next_look, find_notice
+from alerts.enums import AlertState, GroupState
 from alerts.models import Alert, AlertGroup, GroupMember
 from alerts.models import Notice as NoticeRow
 from alerts.recipients import Recipient, Way, merge_ways, recipient_of_told
 from alerts.runs import has_listened
 from alerts.services.alerts import expire_acknowledgements
+from alerts.services.escalating import escalate, find_worst
 from alerts.services.failing import tell_owners_of_failures
-from alerts.services.grouping import read_plan_anew
 from alerts.services.guarding import guard, only_one
 from alerts.services.holding import Holds, find_holds, keep_holds
 from alerts.services.incoming import expire_alerts
 from alerts.services.limiting import Gate, defer, find_next_deferred, take_deferred
-from alerts.services.reaching import HandOver, hand_over, reach, read_secrets
+from alerts.services.reaching import HandOver, hand_over, read_secrets
 from alerts.services.reminding import remind_of_acknowledgements
 from alerts.services.telling import Bulletin, Press
 from config.outbox.services import publish
@@ -156,8 +154,8 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
     if notice is not None and not engaged and group.step_at is None:
         # It reached nobody so far: whoever can be reached by now is called.
         group.covered = []
-    severity = _find_worst(rows, members)
-    called = merge_ways(_escalate(group, rows, members, severity, now) if is_look or group.step_at is not None else [])
+    severity = find_worst(rows, members)
+    called = merge_ways(escalate(group, rows, members, severity, now) if is_look or group.step_at is not None else [])
     change = hand_over(engaged, severity=severity, now=now) if notice is not None else HandOver()
     if notice is not None and notice.reason is Reason.RESOLVED:
         # An end calls nobody.
@@ -190,79 +188,6 @@ def _tell_deferred(group: AlertGroup, firing: frozenset[int], rows: Sequence[Gro
     waited = {each.key for each in due}
     others = [each for each in map(recipient_of_told, group.engaged) if each.key in waited]
     return _queue(group, Notice(Reason.LATER, firing, frozenset()), merge_ways([*due, *others]), rows, now)
-
-
-def _find_worst(rows: Sequence[GroupMember], members: Sequence[Member]) -> Severity:
-    """Return the worst severity of what fires and is not held, by which people choose how they are reached."""
-    spoken = {one.alert_id for one in members if one.is_firing and not one.is_held}
-    return max((_severity_of(row) for row in rows if row.alert_id in spoken), key=_RANK.index, default=Severity.INFO)
-
-
-_RANK = list(Severity)
-
-
-def _severity_of(row: GroupMember) -> Severity:
-    return Severity(row.alert.severity)
-
-
-def _escalate(
-    group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Member], severity: Severity, now: datetime
-) -> list[Recipient]:
-    """Take the steps that are due; return whom they call.
-
-    The policy begins anew, and as it is by now, for an alert that nobody was looked for yet while nobody is being looked for,
-    and for one that is worse than those for which somebody is: people may want to be reached otherwise then.
-    """
-    needy = wants_attention(members)
-    if not needy:
-        group.step_at, group.covered = None, []
-        return []
-    covered = set(group.covered)
-    if not needy & covered or _is_worse(rows, needy - covered, than=needy & covered):
-        group.plan = read_plan_anew(group)
-        cursor, due = Cursor(), now
-    elif group.step_at is None or group.step_at > now:
-        group.covered = sorted(needy | covered)
-        return []
-    else:
-        cursor, due = Cursor(group.step_position, group.step_rounds, group.step_waited), group.step_at
-    _, steps = read_plan(group.plan)
-    turn = escalation.advance(
-        steps, cursor, now=max(now, due), count_since=lambda span: _count_begun(group, now - span)
-    )
-    group.step_position, group.step_rounds, group.step_waited = (
-        turn.cursor.position,
-        turn.cursor.rounds,
-        turn.cursor.waited,
-    )
-    group.step_at, group.covered = turn.due_at, sorted(needy | covered)
-    return [recipient for step in turn.take for recipient in _take_step(group, step, needy, severity, now)]
-
-
-def _is_worse(rows: Sequence[GroupMember], ids: Iterable[int], *, than: Iterable[int]) -> bool:
-    """Say whether the worst of some alerts is worse than all of others."""
-    new, old = (
-        max((_RANK.index(_severity_of(row)) for row in rows if row.alert_id in some), default=-1)
-        for some in (ids, than)
-    )
-    return new > old
-
-
-def _take_step(
-    group: AlertGroup, step: Step, needy: Iterable[int], severity: Severity, now: datetime
-) -> list[Recipient]:
-    if step.kind is StepKind.DECLARE_INCIDENT:
-        publish(
-            type="alert.incident_wanted",
-            payload={"group_id": group.pk, "alert_ids": sorted(needy), "policy": group.policy_name},
-            application_id=group.application_id,
-        )
-        return []
-    return reach(step, group=group, severity=severity, now=now)
-
-
-def _count_begun(group: AlertGroup, since: datetime) -> int:
-    return group.members.filter(joined_at__gt=since).count()
 
 
 def _queue(

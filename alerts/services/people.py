@@ -13,10 +13,10 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.crypto import salted_hmac
 
+from alerts.addressing import read_contact_secret
 from alerts.channel_parts import BY_APPRISE, NUMBERED, SLACK, judge_numbers, judge_part, tidy_number
 from alerts.enums import ChannelKind, ContactKind, Severity
 from alerts.models import ContactMethod, NotificationPreference
-from alerts.selectors import read_contact_secret
 from alerts.services.rationing import Ration, take_use
 from config.deliveries.apprise_transport import ServiceInvalid, name_service
 from config.deliveries.enums import Channel as Way

@@ -9,13 +9,13 @@ from datetime import datetime
 
 from django.contrib.auth import get_user_model
 
+from alerts.addressing import ChannelSecrets, list_channel_recipients, list_people_recipients, read_contact_secret
 from alerts.channel_parts import BY_APPRISE
 from alerts.enums import ChannelKind, Severity
 from alerts.escalation import Step, StepKind, find_turn, name_round
 from alerts.models import AlertGroup, Channel, ContactMethod, OnCallSchedule, Policy
 from alerts.recipients import Recipient, Way, merge_ways
 from alerts.rosters import find_on_call
-from alerts.selectors import ChannelSecrets, list_channel_recipients, list_people_recipients, read_contact_secret
 
 
 def reach(step: Step, *, group: AlertGroup, severity: Severity, now: datetime) -> list[Recipient]:

@@ -8,11 +8,12 @@ from functools import partial
 
 from django.db import transaction
 
+from alerts.addressing import list_people_recipients
 from alerts.dispatch import Reason
 from alerts.enums import AlertState, GroupState, Severity
 from alerts.models import Alert, AlertGroup, Hold, Notice
 from alerts.recipients import Recipient, merge_ways, recipient_of_told
-from alerts.selectors import list_people_recipients, read_ack_limits
+from alerts.selectors import read_ack_limits
 from alerts.services.guarding import count_done
 from alerts.services.limiting import Gate
 from alerts.services.reaching import hand_over, read_secrets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from alerts.selectors import list_fallback_addresses
+from alerts.addressing import list_fallback_addresses
 from config.admin.states import colours_of
 from config.deliveries.enums import Channel
 from config.deliveries.rendering import render_mail

@@ -15,8 +15,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from alerts.addressing import list_people_recipients
 from alerts.models import ContactMethod, NotificationPreference, Policy, PolicyStep, Rule
-from alerts.selectors import list_people_recipients
 from alerts.services.channels import save_channel
 from alerts.services.people import (
     ContactInvalid,

@@ -8,9 +8,9 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from alerts import builtin
+from alerts.addressing import list_channel_recipients
 from alerts.drafts import RuleDraft, RuleInvalid
 from alerts.models import Alert, Channel, Rule
-from alerts.selectors import list_channel_recipients
 from alerts.services import builtin as shipping
 from alerts.services.channels import ChannelInvalid, check_channel, send_test
 from alerts.services.rules import (
