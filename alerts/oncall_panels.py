@@ -12,6 +12,7 @@ from alerts.oncall.rotations import Span
 from alerts.rosters import list_broken_calendars, list_gaps, list_on_call_now, list_used_schedules
 from config.admin.states import State
 from config.panels import Need, Panel, need, panel
+from config.sections import Section, section
 
 VIEW = "alerts.view_oncallschedule"
 #: A gap that begins within this time is bad; a later one is to be watched.
@@ -30,6 +31,15 @@ def who_is_on_call(request: HttpRequest) -> Panel:
         state=State.BAD if empty else State.QUIET,
         summary=summary,
         url=reverse("admin:alerts_on_call"),
+    )
+
+
+@section("incident", name="on_call", order=10, permission=VIEW)
+def on_call_at_incident(request: HttpRequest, application_id: int, pk: int) -> Section | None:
+    """Who is on call in each schedule: whoever runs an incident needs one of them."""
+    found = list_on_call_now(timezone.now())
+    return (
+        Section("Who is on call now", "alerts/roster_section.html", {"found": list(found.items())}) if found else None
     )
 
 

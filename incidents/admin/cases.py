@@ -17,6 +17,7 @@ from alerts.facts import AlertFacts
 from config.actors import actor_of_user
 from config.admin.pages import admin_page
 from config.deliveries.selectors import list_deliveries_of
+from config.sections import find_sections
 from incidents.drafts import IncidentInvalid
 from incidents.enums import MANUAL_KINDS, EntryKind, IncidentLevel, IncidentStatus
 from incidents.levels import REQUIREMENTS
@@ -64,6 +65,7 @@ def describe_case(request: HttpRequest, incident: Incident) -> dict[str, Any]:
         "alerts": [_draw_alert(alert) for alert in list_alerts_of(incident)],
         "correctable": list(incident.timeline.order_by("-pk")[:CORRECTABLE]),
         "deliveries": list(list_deliveries_of(source=SOURCE, source_ids=[incident.pk])[:MAX_DELIVERIES]),
+        "sections": find_sections(request, "incident", application_id=incident.application_id or 0, pk=incident.pk),
         "is_fullwidth": "1",
         **_describe_progress(request, incident),
     }

@@ -19,6 +19,7 @@ from tests.support.admin import sign_in
 from tests.support.alerts import make_alert, make_rule, moment
 from tests.support.incidents import BY, HOUR, MINUTE, declare, fresh, kinds
 from tests.support.metrics import make_application
+from tests.support.rosters import make_person, make_roster
 
 pytestmark = pytest.mark.django_db
 LIST, ADD = reverse("admin:incidents_incident_changelist"), reverse("admin:incidents_incident_add")
@@ -230,3 +231,15 @@ def test_home__incidents_that_wait__named_in_the_headline_and_beside_the_entry(c
     with time_machine.travel(moment(5 * HOUR), tick=False):
         client.force_login(sign_in(client, VIEW))
         assert "1 incident is not resolved in time" in read(client, home)
+
+
+def test_case__schedules_there_are__says_who_is_on_call_now(client: Client) -> None:
+    make_roster(make_person("anna"), name="Nights")
+    incident = declare()
+    sign_in(client, VIEW)
+    assert "Who is on call now" not in read(client, incident.get_absolute_url())
+    sign_in(client, VIEW, "alerts.view_oncallschedule")
+    page = read(client, incident.get_absolute_url())
+    assert "Who is on call now" in page
+    assert "anna" in page
+    assert "Nights" in page
