@@ -181,13 +181,13 @@ def test_policies__while_they_are_changed__turns_are_taken_and_other_changes_wai
             lock_policies()
             with telling.cursor() as cursor:
                 cursor.execute("SET lock_timeout = '500ms'")
-                cursor.execute("UPDATE alerts_policy SET turn = turn + 1")
+                cursor.execute("UPDATE alerts_policy SET turns = '{\"7\": 1}'")
                 with pytest.raises(OperationalError, match="lock timeout"):
                     cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_POLICIES_LOCK])
     finally:
         telling.close()
     policy.refresh_from_db()
-    assert policy.turn == 1
+    assert policy.turns == {"7": 1}
 
 
 def test_admin__policy_being_saved__changed_by_nobody_else_meanwhile(admin_client: Client) -> None:
