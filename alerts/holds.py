@@ -5,7 +5,8 @@ more, and the news that it is over goes to everybody who was told that it fires.
 
 Inhibition is found out first, among all that fire; components then look only at what is not inhibited. So alerts never hold
 each other in a ring: whoever is held because of another has a chain of causes that ends at an alert held by no other. That
-one goes out, unless a silence, a window or a snooze holds it (somebody decided so) or it flaps (it was told of before).
+one goes out, unless a silence, a window or a snooze holds it (somebody decided so) or it flaps (it was told of before). The one
+exception has an end: what depends on an alert that is pending waits until that fires or not.
 """
 
 from __future__ import annotations
