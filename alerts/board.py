@@ -157,11 +157,13 @@ def _list_kept(alerts: Iterable[Alert]) -> list[Kept]:
 
 
 def _list_held(alerts: Iterable[Any]) -> list[HeldBack]:
-    by_cause: dict[tuple[str, int, str], list[Alert]] = defaultdict(list)
-    first: dict[tuple[str, int, str], Hold] = {}
+    by_cause: dict[tuple[Any, ...], list[Alert]] = defaultdict(list)
+    first: dict[tuple[Any, ...], Hold] = {}
     for alert in alerts:
         hold: Hold = alert.open_holds[0]
-        cause = (hold.kind, hold.reference, hold.text)
+        # Snoozes that end at different times are ended apart, too.
+        until = hold.until if hold.kind == HoldKind.SNOOZE else None
+        cause = (hold.kind, hold.reference, hold.text, until)
         first.setdefault(cause, hold)
         by_cause[cause].append(alert)
     return [HeldBack(first[cause], HoldKind(cause[0]).label, mine) for cause, mine in by_cause.items()]

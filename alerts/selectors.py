@@ -99,6 +99,15 @@ def list_firing_alerts(*, application_id: int | None = None, limit: int = 10) ->
     return list(alerts[:limit])
 
 
+def list_snoozed_together(*, alert_id: int) -> list[int]:
+    """Return the firing alerts that the same reader snoozed until the same moment as this one."""
+    alert = Alert.objects.firing().filter(pk=alert_id, snoozed_until__isnull=False).first()
+    if alert is None:
+        return []
+    alike = Alert.objects.firing().filter(snoozed_until=alert.snoozed_until, snoozed_name=alert.snoozed_name)
+    return list(alike.order_by("pk").values_list("pk", flat=True))
+
+
 def annotate_open_counts(rules: RuleQuerySet, *, application_id: int | None = None) -> RuleQuerySet:
     """Return rules, each with `firing` and `pending`: how many of its alerts are, of one application or of all."""
     return rules.annotate(

@@ -96,6 +96,6 @@ def _tell_comment(comment: AlertComment) -> Entry:
 def _write_moment(text: str) -> str:
     """Return a stored time as people read it, in the product's zone."""
     try:
-        return format_date(timezone.localtime(datetime.fromisoformat(text)), "j M, H:i")
+        return format_date(timezone.localtime(datetime.fromisoformat(text)), "j M, H:i T")
     except ValueError:
         return text

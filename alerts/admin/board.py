@@ -73,7 +73,13 @@ def take(request: HttpRequest, pk: int) -> HttpResponseBase:
 @require_safe
 def offer_snooze(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Lead to the question until when everything in a group of the board that nobody looks after is to be quiet."""
-    chosen = [("alert", alert_id) for alert_id in list_unattended(group_id=pk)[:MAX_AT_ONCE]]
+    found = list_unattended(group_id=pk)
+    if len(found) > MAX_AT_ONCE:
+        messages.warning(
+            request, f"Snooze {MAX_AT_ONCE} alerts at most; for {len(found):,} a silence is the better way."
+        )
+        return redirect("admin:alerts_board")
+    chosen = [("alert", alert_id) for alert_id in found]
     return redirect(f"{reverse('admin:alerts_snooze')}?{urlencode([*chosen, ('back', 'board')])}")
 
 

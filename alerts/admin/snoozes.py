@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from alerts.admin.silence_forms import read_zone
 from alerts.models import Alert
+from alerts.selectors import list_snoozed_together
 from alerts.services.alerts import snooze_all, unsnooze_all
 from alerts.snoozing import CHOICES, OTHER, SnoozeInvalid, find_snooze_end
 from config.actors import actor_of_user
@@ -50,8 +51,10 @@ def snooze(request: HttpRequest) -> HttpResponseBase:
 @admin_page("alerts/snooze/end/", name="alerts_snooze_end", permission=CHANGE)
 @require_POST
 def end_snooze(request: HttpRequest) -> HttpResponseBase:
-    """End the snooze of the chosen alerts."""
+    """End the snooze of the chosen alerts; with `alike`, of all that were snoozed together with the first of them."""
     ids = read_alert_ids(request.POST)
+    if request.POST.get("alike") and ids:
+        ids = list_snoozed_together(alert_id=ids[0])
     say_ended(request, unsnooze_all(alert_ids=ids, by=actor_of_user(request.user)))
     return _go_back(request, ids)
 
@@ -79,7 +82,7 @@ def say_snoozed(request: HttpRequest, changed: int, until: datetime) -> None:
         messages.info(request, "Nothing to snooze: it is over, or snoozed for so long already.")
         return
     what = "The alert is" if changed == 1 else f"{changed} alerts are"
-    moment = format_date(timezone.localtime(until), "j M, H:i")
+    moment = format_date(timezone.localtime(until), "j M, H:i T")
     messages.success(request, f"{what} quiet until {moment}. What still fires then is told of anew.")
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from django.db import transaction
 
 from alerts.builtin import BUILTIN_RULES, MERGED_FIELDS, BuiltinRule
+from alerts.builtin_policies import BUILTIN_POLICIES
 from alerts.enums import ChannelKind
-from alerts.models import Channel, Rule
+from alerts.models import Channel, Policy, Rule
 from alerts.services.rules import make_slug
 from config.actors import SYSTEM, Actor
 
@@ -49,7 +50,7 @@ def list_edited_fields(rule: Rule) -> list[str]:
 
 def _install(rule: Rule | None, shipped: BuiltinRule) -> bool:
     if rule is None:
-        created = Rule(slug=make_slug(shipped.key), builtin_key=shipped.key)
+        created = Rule(slug=make_slug(shipped.key), builtin_key=shipped.key, policy=_find_policy(shipped.key))
         _write(created, shipped.shipped(), shipped)
         return True
     if rule.builtin_version >= shipped.version:
@@ -57,6 +58,12 @@ def _install(rule: Rule | None, shipped: BuiltinRule) -> bool:
     edited = set(list_edited_fields(rule))
     _write(rule, {name: value for name, value in shipped.shipped().items() if name not in edited}, shipped)
     return True
+
+
+def _find_policy(rule_key: str) -> Policy | None:
+    """Return the shipped policy of a rule that is new to an installation that has the policy already."""
+    keys = [policy.key for policy in BUILTIN_POLICIES if rule_key in policy.rule_keys]
+    return Policy.objects.filter(builtin_key__in=keys).first() if keys else None
 
 
 def _write(rule: Rule, values: dict[str, Any], shipped: BuiltinRule) -> None:

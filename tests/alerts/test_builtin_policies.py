@@ -75,3 +75,12 @@ def test_home__shipped_channels_without_an_account__named_until_they_are_on(admi
     assert "Tell Administrators, Chat (switched off), SMS (switched off), Telephone (switched off)" in policies
     Channel.objects.update(enabled=True)
     assert "Every channel that an escalation policy names is switched on." in admin_client.get(page).content.decode()
+
+
+def test_rules__new_one_comes_with_an_update__gets_the_policy_that_is_there() -> None:
+    Rule.objects.filter(builtin_key="too-slow-critical").delete()
+    Rule.objects.filter(builtin_key="server-down").update(policy=None)
+    install_rules()
+    assert install_policies() == 0
+    policies = dict(Rule.objects.filter(name__startswith="Server").values_list("builtin_key", "policy__builtin_key"))
+    assert policies == {"too-slow-critical": "server-down", "server-down": None}

@@ -14,10 +14,11 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.models import Alert, Channel, Policy, Rule
 from alerts.panels import rules_on
+from alerts.services.alerts import close_alert
 from tests.alerts.test_groups import make_policy, use
 from tests.support.alerts import evaluate, make_channel, make_rule, moment, report, tell
 from tests.support.metrics import NOW, make_application
-from tests.support.rosters import make_person, make_roster
+from tests.support.rosters import BY, make_person, make_roster
 
 pytestmark = pytest.mark.django_db
 TITLE = "Who is on call now"
@@ -61,8 +62,15 @@ def test_alert_page__policy_edited_since__by_the_copy_of_its_group(admin_client:
     assert f'href="{roster.get_absolute_url()}"' in page
 
 
-def test_alert_page__no_schedule_or_over__nothing(admin_client: Client) -> None:
+def test_alert_page__no_schedule__nothing(admin_client: Client) -> None:
     alert = fire(make_policy({"kind": "person", "people": [make_person("anna")]}))
+    assert TITLE not in look(admin_client, alert)
+
+
+def test_alert_page__over__nobody_is_to_be_found_for_it(admin_client: Client) -> None:
+    alert = fire(make_policy_of(make_roster(make_person("anna"), name="Ops")))
+    assert TITLE in look(admin_client, alert)
+    close_alert(alert_id=alert.pk, by=BY)
     assert TITLE not in look(admin_client, alert)
 
 

@@ -13,7 +13,10 @@ from django.utils import timezone
 
 from alerts.holds import Reason
 from alerts.models import Alert, AlertComment, Hold
+from alerts.services.alerts import snooze_all
+from alerts.services.notifying import take_turn
 from alerts.snoozing import MAX_LENGTH, SnoozeInvalid, find_snooze_end
+from config.actors import Actor
 from monitoring.applications.models import Application
 from tests.alerts.test_channels import Caller
 from tests.support.admin import sign_in
@@ -125,6 +128,33 @@ def test_board__group_snoozed_and_ended__there_and_back(responder: Client, appli
     reason = Reason("snooze", 0, "Ada snoozed it.")
     Hold.objects.create(alert=Alert.objects.get(), kind=reason.kind, text=reason.text, began_at=timezone.now())
     assert "End snooze" in responder.get(reverse("admin:alerts_board")).content.decode()
+
+
+def test_board__snoozes_that_end_at_different_times__ended_apart(responder: Client, application: Application) -> None:
+    short, *long = [make_alert(application, labels={"host": f"erp{number}"}) for number in range(4)]
+    until = timezone.now() + timedelta(hours=1)
+    snooze_all(alert_ids=[short.pk], until=until, by=Actor(name="Ada"))
+    snooze_all(alert_ids=[alert.pk for alert in long], until=until + timedelta(days=3), by=Actor(name="Ada"))
+    take_turn(now=timezone.now())
+    board = responder.get(reverse("admin:alerts_board")).content.decode()
+    assert (board.count("End snooze"), "3 alerts" in board) == (2, True)
+    form = {"alert": long[0].pk, "alike": "1", "back": "board"}
+    page = responder.post(reverse("admin:alerts_snooze_end"), form, follow=True).content.decode()
+    assert "The snooze of 3 alerts is over" in page
+    assert list(Alert.objects.filter(snoozed_until__isnull=False)) == [short]
+
+
+def test_board__group_too_large_to_snooze__said_so(
+    responder: Client, monkeypatch: pytest.MonkeyPatch, application: Application
+) -> None:
+    monkeypatch.setattr("alerts.admin.board.MAX_AT_ONCE", 0)
+    make_channel("ops@example.com", is_default=True)
+    make_rule(name="Load")
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    address = reverse("admin:alerts_board_snooze", args=[Alert.objects.get().memberships.get().group_id])
+    assert "for 1 a silence is the better way" in responder.get(address, follow=True).content.decode()
 
 
 @pytest.mark.parametrize("name", ["alerts_snooze", "alerts_snooze_end"])
