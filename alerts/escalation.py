@@ -1,7 +1,7 @@
 """Escalation: which steps of a policy are to be taken now, and when the next one is due. Pure.
 
-A policy is snapshotted onto a group when the group opens, as the JSON that `write_steps` makes; editing the policy later
-never changes a page that is under way.
+A policy is snapshotted onto a group when it begins to look for somebody, as the JSON that `write_steps` makes; editing the
+policy later never changes a page that is under way.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Flapping:
-    """How often a series began to fire within WINDOW, and until when its messages are held if it goes on firing."""
+    """How often a series began to fire within WINDOW, this time included, and until when its messages are held if it goes on."""
 
     starts: int
     until: datetime
@@ -49,9 +49,8 @@ def find_flapping(episodes: Iterable[Episode], *, now: datetime) -> Flapping | N
             lately.popleft()
         if len(lately) >= MAX_STARTS and episode is not ordered[-1] and _lasted(episode) >= rest:
             rest *= 2
-    starts = sum(1 for began in lately if now - WINDOW < began)
     until = ordered[-1].began + rest if ordered else now
-    return Flapping(starts, until) if starts >= MAX_STARTS and now < until else None
+    return Flapping(len(lately), until) if len(lately) >= MAX_STARTS and now < until else None
 
 
 def _lasted(episode: Episode) -> timedelta:
@@ -65,7 +64,6 @@ def describe_rhythm(starts: int) -> str:
     """
     if starts < MAX_STARTS - 1:
         return ""
-    rest = f"{REST // timedelta(minutes=1)} minutes"
     if starts == MAX_STARTS - 1:
-        return f"Began {starts} times within two hours. Once more, and it is told only when it stays for {rest}."
+        return f"Began {starts} times within two hours. Once more, and it is told only when it stays."
     return f"Began {starts} times within two hours. While that goes on, it is told only when it stays."

@@ -39,6 +39,7 @@ class Firing:
     episodes: Sequence[Episode] = ()
     snoozed_until: datetime | None = None
     snoozed_by: str = ""
+    was_told: bool = False
     lasting: Sequence[Reason] = ()
 
 
@@ -156,24 +157,25 @@ def _add_suspicions(
 ) -> None:
     """Let what fires wait for what it needs, if that is about to be found broken: a host takes longer to miss than a check.
 
-    Never for longer than PATIENCE: then, or when the pending alert ends, it is told.
+    Never for longer than PATIENCE after it began, and never what people were told of: then it goes its way.
     """
     suspects = {one.alert_id: one for one in circumstances.suspects if now < one.due_at <= now + PATIENCE}
-    if not suspects:
+    waiting = {one.alert_id: one for one in alerts if not one.was_told and now < one.fired_at + PATIENCE}
+    if not (suspects and waiting):
         return
     names = {component.component_id: component.name for component in circumstances.components}
     labelled = [
         *((alert.alert_id, alert.labels) for alert in alerts),
         *((pk, one.labels) for pk, one in suspects.items()),
     ]
-    applications = {alert.alert_id: alert.application_id for alert in alerts}
     for target, hold in find_held(circumstances.components, labelled).items():
-        suspect = suspects.get(hold.cause_alert_id)
-        if suspect is None or target not in applications or _is_held_by_component(found[target]):
+        suspect, alert = suspects.get(hold.cause_alert_id), waiting.get(target)
+        if suspect is None or alert is None or _is_held_by_component(found[target]):
             continue
-        is_own = suspect.application_id == applications[target]
+        is_own = suspect.application_id == alert.application_id
         words = f"{names[hold.cause_component_id]} may be broken{f': “{suspect.summary}”' if is_own else ''}."
-        found[target].append(Reason("component", suspect.alert_id, words, until=suspect.due_at))
+        until = min(suspect.due_at, alert.fired_at + PATIENCE)
+        found[target].append(Reason("component", suspect.alert_id, words, until=until))
 
 
 def _is_held_by_component(reasons: Iterable[Reason]) -> bool:

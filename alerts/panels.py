@@ -75,6 +75,8 @@ def watchdog(request: HttpRequest) -> Need:
         return Need(1, "The watchdog is silent: are scheduler and workers running?", url, State.BAD)
     if found.problems:
         return Need(len(found.problems), " ".join(found.problems[:2]), url, State.BAD)
+    if found.remarks:
+        return Need(len(found.remarks), " ".join(found.remarks[:2]), url, State.WATCH)
     if found.answer and not found.pinged:
         return Need(1, f"The outside heartbeat could not be told that all is well: {found.answer}", url, State.WATCH)
     return Need(0, "", url)

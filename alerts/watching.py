@@ -35,6 +35,7 @@ class Facts:
     queues: Mapping[str, datetime | None] = field(default_factory=dict)
     failed_ways: tuple[str, ...] = ()
     stuck_ways: tuple[str, ...] = ()
+    stuck_services: tuple[str, ...] = ()
 
 
 def find_problems(facts: Facts, *, now: datetime) -> list[str]:
@@ -58,6 +59,11 @@ def find_problems(facts: Facts, *, now: datetime) -> list[str]:
     problems += [f"Every {way} message of the last hour failed." for way in facts.failed_ways]
     problems += [f"Messages by {way} are tried again and again; none has gone out lately." for way in facts.stuck_ways]
     return problems
+
+
+def find_remarks(facts: Facts) -> list[str]:
+    """Return what people should look at although alerts reach the others, in words."""
+    return [f"Messages to {name} are tried in vain." for name in facts.stuck_services]
 
 
 def _is_late(due: datetime | None, patience: timedelta, now: datetime) -> bool:

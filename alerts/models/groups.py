@@ -18,8 +18,8 @@ class AlertGroup(models.Model):
     """Alerts of one destination with the same group labels, from the first that fires to the last that is over.
 
     `due_at` is the one moment at which something may have to be done: looking at the alerts (`look_at`) or the next step
-    of the escalation (`step_at`). Everything about timing and steps is a snapshot of when the group opened. Services
-    write these rows, under a row lock. Pruned with its alerts.
+    of the escalation (`step_at`). Everything about timing and steps is a snapshot of when the policy began, the last time that
+    it did. Services write these rows, under a row lock. Pruned with its alerts.
     """
 
     key = models.CharField(max_length=64, help_text="Hash of destination and group labels.")
@@ -45,7 +45,8 @@ class AlertGroup(models.Model):
         default=list, help_text="Who is told later, and from when on: their quiet hours are on."
     )
 
-    # Where the escalation stands. `covered`: the alerts it was begun for; one that is not among them begins it anew.
+    # Where the escalation stands. `covered`: the alerts it was begun for, or that joined since. See services/escalating.py
+    # for when it begins anew.
     step_position = models.PositiveSmallIntegerField(default=0)
     step_rounds = models.PositiveSmallIntegerField(default=0)
     step_waited = models.BooleanField(default=False)

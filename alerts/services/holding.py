@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from alerts.enums import AlertState, GroupState, HoldKind
 from alerts.flapping import DAY, Episode
 from alerts.holds import Circumstances, Firing, Quiet, Reason, Suspect, find_reasons
-from alerts.models import Alert, AlertGroup, Component, GroupMember, Hold, Silence
+from alerts.models import Alert, AlertGroup, Component, GroupMember, Hold, Rule, Silence
 from alerts.routing import components
 from alerts.routing.matchers import MatcherInvalid, parse_matchers
 from alerts.selectors import match_owner, read_inhibitions
@@ -117,6 +117,7 @@ def _follow(hold: Hold, reason: Reason) -> bool:
 def _list_firing(now: datetime) -> list[Firing]:
     episodes, lasting = _read_episodes(now), _read_lasting()
     alerts = Alert.objects.filter(state=AlertState.FIRING).select_related("application").order_by("pk")
+    told = set(GroupMember.objects.filter(is_done=False).exclude(told=[]).values_list("alert_id", flat=True))
     return [
         Firing(
             alert_id=alert.pk,
@@ -127,6 +128,7 @@ def _list_firing(now: datetime) -> list[Firing]:
             episodes=episodes.get(alert.pk, ()),
             snoozed_until=alert.snoozed_until,
             snoozed_by=alert.snoozed_name,
+            was_told=alert.pk in told,
             lasting=lasting.get(alert.pk, ()),
         )
         for alert in alerts
@@ -144,11 +146,16 @@ def _list_pending(now: datetime) -> list[Suspect]:
             application_id=alert.application_id,
             labels=label_alert(alert),
             summary=alert.summary,
-            due_at=alert.active_since + timedelta(seconds=alert.rule.for_seconds) + EVALUATION_TAKES,
+            due_at=alert.active_since + timedelta(seconds=_patience_of(alert.rule, alert)) + EVALUATION_TAKES,
         )
         for alert in pending.select_related("rule", "application").order_by("pk")
         if alert.rule is not None
     ]
+
+
+def _patience_of(rule: Rule, alert: Alert) -> int:
+    """Return for how many seconds a rule has to be met, or a series to be missing, before the alert fires."""
+    return int((rule.no_data_after_seconds if alert.is_no_data else rule.for_seconds) or 0)
 
 
 def _read_episodes(now: datetime) -> dict[int, list[Episode]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -122,17 +123,32 @@ def quiet_hours_of(channel: Channel) -> QuietHours | None:
     )
 
 
-def defer(group: AlertGroup, recipient: Recipient, until: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Somebody who is told later; `news` are alerts that were new then, also to those who had heard of them before."""
+
+    recipient: Recipient
+    news: frozenset[int]
+
+
+def defer(group: AlertGroup, recipient: Recipient, until: datetime, *, news: frozenset[int]) -> None:
     """Have a group tell a recipient at a time whatever still fires then."""
-    others = [entry for entry in group.deferred if recipient_of_told(entry["who"]).key != recipient.key]
-    group.deferred = [*others, {"until": until.isoformat(), "who": recipient.as_told()}]
+    mine = [entry for entry in group.deferred if _whose(entry).key == recipient.key]
+    others = [entry for entry in group.deferred if entry not in mine]
+    kept = news.union(*(entry.get("news", ()) for entry in mine))
+    group.deferred = [*others, {"until": until.isoformat(), "who": recipient.as_told(), "news": sorted(kept)}]
 
 
-def take_deferred(group: AlertGroup, now: datetime) -> list[Recipient]:
+def take_deferred(group: AlertGroup, now: datetime) -> list[Deferred]:
     """Return whose waiting is over, and forget that they waited."""
     due = [entry for entry in group.deferred if _until(entry) <= now]
     group.deferred = [entry for entry in group.deferred if _until(entry) > now]
-    return [recipient_of_told(entry["who"]) for entry in due]
+    return [Deferred(_whose(entry), frozenset(entry.get("news", ()))) for entry in due]
+
+
+def forget_deferred(group: AlertGroup, recipient: Recipient) -> None:
+    """Let a recipient wait no longer who was told of everything meanwhile."""
+    group.deferred = [entry for entry in group.deferred if _whose(entry).key != recipient.key]
 
 
 def find_next_deferred(group: AlertGroup) -> datetime | None:
@@ -142,3 +158,7 @@ def find_next_deferred(group: AlertGroup) -> datetime | None:
 
 def _until(entry: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(entry["until"])
+
+
+def _whose(entry: dict[str, Any]) -> Recipient:
+    return recipient_of_told(entry["who"])

@@ -31,7 +31,7 @@ from alerts.services.failing import tell_owners_of_failures
 from alerts.services.guarding import guard, only_one
 from alerts.services.holding import Holds, find_holds, keep_holds
 from alerts.services.incoming import expire_alerts
-from alerts.services.limiting import Gate, defer, find_next_deferred, take_deferred
+from alerts.services.limiting import Gate, defer, find_next_deferred, forget_deferred, take_deferred
 from alerts.services.reaching import HandOver, hand_over, read_secrets
 from alerts.services.reminding import remind_of_acknowledgements
 from alerts.services.telling import Bulletin, Press
@@ -181,7 +181,11 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
 def _tell_deferred(group: AlertGroup, firing: frozenset[int], rows: Sequence[GroupMember], now: datetime) -> int:
     """Tell those who were not told yet, for quiet hours or a rate limit, what still fires, unless somebody looks after it."""
     news = [row for row in rows if row.alert_id in firing]
-    due = [each for each in take_deferred(group, now) if any(each.key not in _told_keys(row) for row in news)]
+    due = [
+        each.recipient
+        for each in take_deferred(group, now)
+        if any(each.recipient.key not in _told_keys(row) or row.alert_id in each.news for row in news)
+    ]
     if all(row.alert.acknowledged_at is not None for row in news):
         return 0
     # The way on which it waited may be closed by now, and another one to the same address open.
@@ -214,9 +218,11 @@ def _queue(
         for each in gate.choose_ways(ready, [row.alert for row in firing])
         if (plan := _plan(notice, each, firing, ended, gate, is_called=each.key in called))
     ]
+    # What these people know already may be told of anew, because it became worse.
+    news = notice.firing - set(group.known_firing) if notice.reason in {Reason.FIRST, Reason.ADDED} else frozenset()
     for plan in plans:
         if plan.held is not None and plan.held.until is not None:
-            defer(group, plan.recipient, plan.held.until)
+            defer(group, plan.recipient, plan.held.until, news=news)
     if notice.reason is Reason.LATER:
         # Whoever goes on waiting was noted when the wait began; who is gone by now was not.
         plans = [plan for plan in plans if plan.held is None or plan.held.until is None]
@@ -249,6 +255,7 @@ def _queue(
             told.append(plan.recipient)
             if plan.is_news:
                 gate.count(plan.recipient, stored)
+                forget_deferred(group, plan.recipient)
         if bulletin.alerts:
             press.queue(bulletin, recipient=plan.recipient, is_whole=plan.held is None)
             sent += 1

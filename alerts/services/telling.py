@@ -163,7 +163,7 @@ def describe_notice(alert: Alert) -> alertmanager.Notice:
     """Return an alert as the outside sees it."""
     assert alert.fired_at is not None, "only alerts that fire are told of"
     return alertmanager.Notice(
-        series=f"{alert.source}/{alert.cause}/{alert.application_id}/{alert.fingerprint}/{alert.name}",
+        series=_name_series(alert),
         labels=label_alert(alert),
         annotations={**alert.annotations, **_list_missing(alert)},
         fired_at=alert.fired_at,
@@ -171,6 +171,13 @@ def describe_notice(alert: Alert) -> alertmanager.Notice:
         alert_url=settings.PUBLIC_URL + alert.get_absolute_url(),
         rule_url=_link_origin(alert) or settings.PUBLIC_URL,
     )
+
+
+def _name_series(alert: Alert) -> str:
+    """Return what stays the same while an alert is open, and when it fires anew; also once its rule is deleted."""
+    name = f"{alert.source}/{alert.application_id}/{alert.fingerprint}"
+    # What others report may be called otherwise, and be worse, from one report to the next.
+    return name if alert.source else f"{name}/{alert.cause}/{alert.severity}/{alert.name}"
 
 
 def _list_missing(alert: Alert) -> dict[str, str]:

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from alerts.enums import GroupState
 from alerts.models import AlertGroup, Rule
 from alerts.selectors import measure_standing
-from alerts.watching import FAILED_WITHIN, STEP_LATE, STUCK_AFTER, STUCK_WITHIN, Facts, find_problems
+from alerts.watching import FAILED_WITHIN, STEP_LATE, STUCK_AFTER, STUCK_WITHIN, Facts, find_problems, find_remarks
 from config.deliveries.enums import Channel as Way
 from config.deliveries.enums import State
 from config.deliveries.models import Delivery
@@ -31,26 +31,33 @@ WATCHED_QUEUES = ("evaluate", "deliver", "default")
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 CACHE_KEY = "alerts:watch"
 KEPT_SECONDS = 24 * 3600
+#: Messages by which somebody tries an address out say nothing of whether alerts reach people.
+PERSONAL = ("contact", "test")
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What the newest audit found. `pinged`: whether the outside heartbeat was told; `answer` what it said."""
+    """What the newest audit found. `pinged`: whether the outside heartbeat was told; `answer` what it said.
+
+    `remarks` are no reason not to tell it: they concern one receiver, whom anybody may have entered.
+    """
 
     at: float
     problems: tuple[str, ...]
     pinged: bool = False
     answer: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def keep_watch(*, now: datetime) -> Watch:
     """Audit; if nothing is wrong and WATCHDOG_URL is set, call it. Whoever is behind it raises the alarm when calls stop."""
-    problems = tuple(find_problems(find_facts(now=now), now=now))
+    facts = find_facts(now=now)
+    problems, remarks = tuple(find_problems(facts, now=now)), tuple(find_remarks(facts))
     for problem in problems:
         logger.error("watchdog: %s", problem)
     address = str(OPTION["WATCHDOG_URL"])
     pinged, answer = _ping(address) if address and not problems else (False, "")
-    watch = Watch(now.timestamp(), problems, pinged, answer)
+    watch = Watch(now.timestamp(), problems, pinged, answer, remarks)
     try:
         cache.set(CACHE_KEY, asdict(watch), timeout=KEPT_SECONDS)
     except RedisError:
@@ -61,7 +68,9 @@ def keep_watch(*, now: datetime) -> Watch:
 def find_last_watch() -> Watch | None:
     """Return what the newest audit of the last day found, None if there was none."""
     found = cache.get(CACHE_KEY)
-    return Watch(**{**found, "problems": tuple(found["problems"])}) if found else None
+    if not found:
+        return None
+    return Watch(**{**found, "problems": tuple(found["problems"]), "remarks": tuple(found.get("remarks", ()))})
 
 
 def find_facts(*, now: datetime) -> Facts:
@@ -74,6 +83,7 @@ def find_facts(*, now: datetime) -> Facts:
         .filter(Q(look_at__lt=late) | Q(step_at__lt=late) | Q(due_at__lt=late))
         .aggregate(oldest=Min(Least("look_at", "step_at", "due_at")), number=Count("pk"))
     )
+    ways, services = _list_stuck_ways(now)
     return Facts(
         rules_enabled=Rule.objects.enabled().count(),
         rules_evaluated_at=standing.evaluated_at,
@@ -84,7 +94,8 @@ def find_facts(*, now: datetime) -> Facts:
         oldest_event=outbox.oldest,
         queues=_read_queues(),
         failed_ways=tuple(_list_failed_ways(now)),
-        stuck_ways=tuple(_list_stuck_ways(now)),
+        stuck_ways=tuple(ways),
+        stuck_services=tuple(services),
     )
 
 
@@ -106,27 +117,30 @@ def _list_failed_ways(now: datetime) -> list[str]:
     return [str(Way(row["channel"]).label).lower() for row in counts if row["failed"] and not row["sent"]]
 
 
-def _list_stuck_ways(now: datetime) -> list[str]:
-    """Return by which ways messages are tried without success: mail and webhooks each as a whole, services one by one."""
-    waiting = Delivery.objects.filter(
-        state__in=[State.QUEUED, State.SENDING], attempt_count__gt=0, created_at__lt=now - STUCK_AFTER
-    )
+def _list_stuck_ways(now: datetime) -> tuple[list[str], list[str]]:
+    """Return by which ways messages are tried without success, and to which single services though others answer.
+
+    What a newer message replaced before it went out was tried in vain as well.
+    """
+    long_ago, lately = now - STUCK_AFTER, now - STUCK_WITHIN
+    in_vain = Q(state__in=[State.QUEUED, State.SENDING]) | Q(state=State.SUPPRESSED, finished_at__gt=lately)
+    tried = Delivery.objects.filter(in_vain, attempt_count__gt=0, created_at__lt=long_ago).exclude(source__in=PERSONAL)
     stuck = {
-        (row["channel"], row["lane"] if row["channel"] == Way.APPRISE else ""): row["name"]
-        for row in waiting.order_by().values("channel", "lane").annotate(name=Min("recipient"))
+        (row["channel"], row["lane"]): row["name"]
+        for row in tried.order_by().values("channel", "lane").annotate(name=Min("recipient"))
     }
     if not stuck:
-        return []
-    sent = Delivery.objects.filter(state=State.SENT, finished_at__gt=now - STUCK_WITHIN)
-    well = {
-        (channel, lane if channel == Way.APPRISE else "")
-        for channel, lane in sent.order_by().values_list("channel", "lane").distinct()
-    }
-    return sorted(
-        name if channel == Way.APPRISE else str(Way(channel).label).lower()
+        return [], []
+    sent = Delivery.objects.filter(state=State.SENT, finished_at__gt=lately)
+    well = set(sent.order_by().values_list("channel", "lane").distinct())
+    ways_well = {channel for channel, _ in well}
+    ways = sorted({str(Way(channel).label).lower() for channel, _ in stuck if channel not in ways_well})
+    services = sorted(
+        name
         for (channel, lane), name in stuck.items()
-        if (channel, lane) not in well
+        if channel == Way.APPRISE and channel in ways_well and (channel, lane) not in well
     )
+    return ways, services
 
 
 def _ping(address: str) -> tuple[bool, str]:

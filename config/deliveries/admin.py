@@ -115,7 +115,11 @@ class DeliveryAdmin(ReadOnlyAdmin):
         """Make what waits or has failed due at once."""
         tried = sum(services.try_delivery_now(delivery=delivery) for delivery in queryset)
         level = messages.SUCCESS if tried else messages.WARNING
-        self.message_user(request, f"{tried} are tried now; only waiting and failed ones can be.", level)
+        self.message_user(
+            request,
+            f"{tried} are tried now; only waiting and failed ones can be, and none that a newer message replaced.",
+            level,
+        )
 
     def answer_send_again(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Send the shown delivery again and show the copy."""
@@ -134,7 +138,11 @@ class DeliveryAdmin(ReadOnlyAdmin):
             if services.try_delivery_now(delivery=delivery):
                 self.message_user(request, "It is tried now.", messages.SUCCESS)
             else:
-                self.message_user(request, "It is neither waiting nor failed, so nothing was done.", messages.WARNING)
+                self.message_user(
+                    request,
+                    "It is neither waiting nor failed, or a newer message said what is true by now, so nothing was done.",
+                    messages.WARNING,
+                )
             return delivery
 
         return self._answer(request, pk, send)

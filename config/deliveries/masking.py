@@ -22,7 +22,9 @@ _OPEN_WORDS = frozenset(
 )
 
 #: A link that acts without a login ends in a signed token: letters and digits, in an earlier form three words between colons.
-#: Services repeat it with its slashes quoted; cut off, it is masked as long as enough is left to guess the rest from.
+#: Services repeat it with its slashes quoted; cut off, it is masked as long as enough is left to guess the rest from. A whole
+#: token is known by its length, however the rest is quoted.
+_TOKEN = re.compile(r"(?<![a-z2-7])[a-z2-7]{48}(?![a-z2-7])", re.IGNORECASE)
 _SIGNED_LINK = re.compile(
     r"((?:/|\\/|\\u002F|%2F)a(?:/|\\/|\\u002F|%2F))(?:[\w.%-]+(?::|%3A)[\w%-]+(?::|%3A)[\w%-]+|[a-z2-7]{20,})",
     re.IGNORECASE,
@@ -34,7 +36,7 @@ _CODE = re.compile(r"\d(?:(?:[\s,+]|%2C|%20){0,4}\d){3,}", re.IGNORECASE)
 
 def mask_links(text: str) -> str:
     """Return `text` with signed links that lead nowhere: whoever reads a message in the ledger did not get it."""
-    return _SIGNED_LINK.sub(rf"\1{MASK}", text)
+    return _TOKEN.sub(MASK, _SIGNED_LINK.sub(rf"\1{MASK}", text))
 
 
 def mask_digits(text: str) -> str:

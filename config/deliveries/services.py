@@ -19,7 +19,7 @@ from django.utils.crypto import salted_hmac
 
 from config.crypto import SecretUnreadable
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
-from config.deliveries.lanes import APPLICATION_AT_ONCE, OTHERS_AT_ONCE, find_lane
+from config.deliveries.lanes import APPLICATION_AT_ONCE, ORDER_ATTEMPTS, ORDER_WAIT, OTHERS_AT_ONCE, find_lane
 from config.deliveries.masking import mask_digits, mask_links
 from config.deliveries.models import GIVE_UP_AFTER, Delivery, DeliveryAttempt
 from config.deliveries.rendering import render_mail
@@ -41,7 +41,8 @@ _sender = Nudge("config.deliveries.tasks.send_deliveries", "deliver")
 
 #: One claims at a time, so that each sees what the others took.
 _CLAIM_LOCK = 0x64656C76
-#: Takes the one delivery that is due longest, after those of its thread that are older. Webhooks and messages wait while another one is in their lane, while their
+#: Takes the one delivery that is due longest, after those of its thread that are older; but what a receiver refuses again and
+#: again does not keep newer ones from it for long. Webhooks and messages wait while another one is in their lane, while their
 #: application has as many on their way as it may, and while this process has no thread for them: see lanes.py.
 _CLAIM_SQL = """
 UPDATE config_delivery SET
@@ -52,7 +53,8 @@ WHERE id = (
     AND (thread = '' OR NOT EXISTS (
         SELECT FROM config_delivery AS earlier
         WHERE earlier.thread = mine.thread AND earlier.thread <> '' AND earlier.id < mine.id
-        AND earlier.state IN ('queued', 'sending')
+        AND (earlier.state = 'sending' OR earlier.state = 'queued'
+            AND earlier.attempt_count < %(order_attempts)s AND earlier.due_at < %(now)s + %(order_wait)s)
     ))
     AND CASE WHEN channel = 'email' THEN %(with_mail)s ELSE
         lane NOT IN (SELECT lane FROM config_delivery WHERE state = 'sending' AND lane <> '')
@@ -169,6 +171,8 @@ def claim_delivery(*, with_mail: bool = True) -> Claim | None:
         "with_mail": with_mail,
         "application_at_once": APPLICATION_AT_ONCE,
         "others_at_once": OTHERS_AT_ONCE,
+        "order_attempts": ORDER_ATTEMPTS,
+        "order_wait": ORDER_WAIT,
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIM_LOCK])
@@ -240,8 +244,14 @@ def resend_delivery(*, delivery: Delivery, by: str = "") -> Delivery:
 
 
 def try_delivery_now(*, delivery: Delivery) -> bool:
-    """Make a waiting or failed delivery due at once, with a full day of attempts ahead; return False if it is neither."""
+    """Make a waiting or failed delivery due at once, with a full day of attempts ahead; return False if it is neither.
+
+    Nor is one tried of whose thread a newer message went out that says what is true by now: it would tell old news.
+    """
     now = timezone.now()
+    newer = Delivery.objects.filter(thread=delivery.thread, pk__gt=delivery.pk, supersedes=True, state=State.SENT)
+    if delivery.thread and newer.exists():
+        return False
     changed = Delivery.objects.filter(pk=delivery.pk, state__in=[State.QUEUED, State.FAILED]).update(
         state=State.QUEUED, due_at=now, finished_at=None, give_up_at=now + GIVE_UP_AFTER
     )

@@ -36,6 +36,12 @@ def repeat(times: int, *, up: float, down: float) -> list[Episode]:
         # Ten minutes stayed twice: twenty, then forty.
         (repeat(4, up=12, down=1), 40, Flapping(4, after(39 + 20))),
         (repeat(5, up=25, down=1), 105, Flapping(5, after(104 + 40))),
+        # In a slower rhythm, too, although the first beginnings are more than two hours ago by then.
+        (
+            [Episode(after(55 * each), after(55 * each + 40)) for each in range(4)] + [Episode(after(220))],
+            235,
+            Flapping(3, after(260)),
+        ),
         # Hours apart it does not flap, however long it stays.
         (repeat(3, up=30, down=60), 181, None),
     ],

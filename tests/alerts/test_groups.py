@@ -596,7 +596,7 @@ def test_flutter__second_time__says_that_it_comes_and_goes_before_it_falls_silen
     make_channel(is_default=True)
     make_rule(name="Load")
     flutter_slowly(application, up=400, down=400, end=HOUR)
-    said = "Began 2 times within two hours. Once more, and it is told only when it stays for 10 minutes."
+    said = "Began 2 times within two hours. Once more, and it is told only when it stays."
     texts = Delivery.objects.order_by("pk").values_list("text", flat=True)
     assert [said in text for text in texts] == [False, False, True, True]
 

@@ -347,6 +347,39 @@ def test_component__what_it_needs_is_pending_for_long__does_not_wait(application
     assert subjects() == ["Warning: Service down (host=s1)"]
 
 
+def test_component__what_it_needs_is_suspected_later__goes_its_way(application: Application) -> None:
+    make_rule("host_down > 0", name="Host down", severity="critical", for_seconds=90)
+    make_rule("load > 1", name="Service down")
+    make_component("Service", 'alertname="Service down"', make_component("Host", 'alertname="Host down"'))
+    report(application, 3, host="s1")
+    evaluate(0)
+    tell_until(30)
+    assert subjects() == ["Warning: Service down (host=s1)"]
+    report(application, 1, name="host_down", host="metal", at=60)
+    report(application, 3, host="s1", at=60)
+    evaluate(60)
+    tell_until(90, start=60)
+    assert not Hold.objects.exists()
+
+
+def test_component__what_it_needs_is_missing_data__waits_for_as_long_as_that_takes(application: Application) -> None:
+    make_rule("host_load > 9", name="Host silent", severity="critical", no_data_after_seconds=200)
+    make_rule("load > 1", name="Service down")
+    make_component("Service", 'alertname="Service down"', make_component("Host", 'alertname="Host silent"'))
+    for second in range(0, 61, 15):
+        report(application, 1, name="host_load", host="metal", at=second)
+        evaluate(second)
+    for second in range(75, 701, 15):
+        if second == 420:
+            report(application, 3, host="s1", at=second)
+        evaluate(second)
+        tell(second)
+        if second == 480:
+            assert subjects() == []
+            assert Hold.objects.get().text.startswith("Host may be broken: “No data")
+    assert subjects() == ["Critical: No data from host metal for 3 min 30 s (rule “Host silent”)"]
+
+
 def test_component__deleted_above__what_it_held_is_told(application: Application) -> None:
     make_rule("load > 1", name="Load")
     host = make_component("Host", 'host="metal"')

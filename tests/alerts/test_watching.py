@@ -133,7 +133,40 @@ def test_keep_watch__one_service_does_not_answer__named_although_others_do() -> 
     Delivery.objects.create(idempotency_key="2", lane="y", recipient="Slack", attempt_count=3, **fields)
     sent = {"state": "sent", "attempt_count": 1, "finished_at": now}
     Delivery.objects.create(idempotency_key="3", lane="y", recipient="Slack", **sent, **fields)
-    assert keep_watch(now=now).problems == ("Messages by +49 1 are tried again and again; none has gone out lately.",)
+    watch = keep_watch(now=now)
+    assert (watch.problems, watch.remarks) == ((), ("Messages to +49 1 are tried in vain.",))
+
+
+@pytest.mark.usefixtures("_working")
+def test_keep_watch__each_message_is_replaced_by_a_newer_one_before_it_goes_out__says_so() -> None:
+    now = timezone.now()
+    for minute in (6, 4, 2):
+        times = {"created_at": now - timedelta(minutes=minute), "finished_at": now - timedelta(minutes=minute - 2)}
+        Delivery.objects.create(
+            idempotency_key=str(minute),
+            channel="webhook",
+            recipient="https://hooks.example.com/x",
+            attempt_count=2,
+            state="suppressed",
+            suppressed_because="Message 9 is newer.",
+            **times,
+        )
+    (problem,) = keep_watch(now=now).problems
+    assert problem.startswith("Messages by webhook are tried again and again")
+
+
+@pytest.mark.usefixtures("_working")
+def test_keep_watch__somebody_tries_an_address_out__is_no_problem() -> None:
+    Delivery.objects.create(
+        idempotency_key="1",
+        channel="apprise",
+        recipient="x",
+        source="contact",
+        attempt_count=3,
+        created_at=timezone.now() - timedelta(minutes=6),
+    )
+    watch = keep_watch(now=timezone.now())
+    assert (watch.problems, watch.remarks) == ((), ())
 
 
 @pytest.mark.usefixtures("_working")

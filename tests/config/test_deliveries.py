@@ -694,3 +694,32 @@ def test_thread__the_older_was_sent_or_failed__says_so() -> None:
         services.finish_delivery(claim=claim, outcome=outcome)
         assert reread(first).state == state
         assert services.claim_delivery() is not None
+
+
+def test_thread__receiver_refuses_one_message_again_and_again__newer_ones_do_not_wait_for_ever() -> None:
+    end = queue_mail(idempotency_key="1", thread="t")
+    newer = queue_mail(idempotency_key="2", thread="t")
+    Delivery.objects.filter(pk=end.pk).update(attempt_count=3, due_at=timezone.now() + timedelta(minutes=2))
+    assert services.claim_delivery() is None
+    Delivery.objects.filter(pk=end.pk).update(attempt_count=4)
+    claim = services.claim_delivery()
+    assert claim is not None
+    assert claim.delivery == newer
+
+
+def test_thread__receiver_asks_for_hours__newer_ones_do_not_wait_for_them() -> None:
+    end, newer = queue_mail(idempotency_key="1", thread="t"), queue_mail(idempotency_key="2", thread="t")
+    Delivery.objects.filter(pk=end.pk).update(attempt_count=1, due_at=timezone.now() + timedelta(hours=6))
+    claim = services.claim_delivery()
+    assert claim is not None
+    assert claim.delivery == newer
+
+
+def test_try_now__newer_message_went_out__old_news_stay_here() -> None:
+    failed = queue_mail(idempotency_key="1", thread="t")
+    Delivery.objects.filter(pk=failed.pk).update(state=State.FAILED, finished_at=timezone.now())
+    newer = queue_mail(idempotency_key="2", thread="t", supersedes=True)
+    assert services.try_delivery_now(delivery=reread(failed))
+    Delivery.objects.filter(pk=failed.pk).update(state=State.FAILED, finished_at=timezone.now())
+    Delivery.objects.filter(pk=newer.pk).update(state=State.SENT, finished_at=timezone.now())
+    assert not services.try_delivery_now(delivery=reread(failed))

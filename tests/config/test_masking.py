@@ -18,6 +18,8 @@ TOKEN = "aaaaaaaibruxgq2l" * 3
         (f"https%3A%2F%2Fops.example.com%2Fa%2F{TOKEN.upper()}%2F", f"https%3A%2F%2Fops.example.com%2Fa%2F{MASK}%2F"),
         (f"/a/{TOKEN[:30]}…", f"/a/{MASK}…"),
         ("/admin/a/b/ /a/page/", "/admin/a/b/ /a/page/"),
+        (f"seen \\\\/a\\\\/{TOKEN} here", f"seen \\\\/a\\\\/{MASK} here"),
+        (f"&#x2F;a&#x2F;{TOKEN}&#x2F;", f"&#x2F;a&#x2F;{MASK}&#x2F;"),
     ],
 )
 def test_links__however_they_are_quoted__masked(text: str, shown: str) -> None:

@@ -73,7 +73,7 @@ class Holding:
                 found[alert.pk].add("silence")
             if alert.snoozed_until is not None and now < alert.snoozed_until:
                 found[alert.pk].add("snooze")
-            lately = [each for each in self.past[alert.series] if now - TWO_HOURS < each.fired_at]
+            lately = [each for each in self.past[alert.series] if alert.fired_at - TWO_HOURS < each.fired_at]
             if len(lately) >= 3 and now - alert.fired_at < self._find_patience(alert, now):
                 found[alert.pk].add("flapping")
         self._maintain(firing, found, now)

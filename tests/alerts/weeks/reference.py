@@ -245,6 +245,7 @@ class Reference:
             messages.add((address, _name_state(way), firing, ended))
             if not way.is_out_of_reach:
                 told.add(address)
+                group.deferred.pop(address, None)
                 counted |= {way.channel} - {0}
         for pk in counted:
             self.directory.channels[pk].sent.append(now)
