@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts.annotations import render_template
-from alerts.backtests import TooMuch, play_rule
+from alerts.backtests import Played, TooMuch, play_rule
 from alerts.drafts import RuleDraft
 from alerts.labels import describe_labels
-from alerts.rehearsal import Firing
 from alerts.services.evaluating import CONDITION_SECONDS, RuleFailed, find_series, to_milliseconds
 from alerts.wording import summarise
 from monitoring.metrics import promql
@@ -30,12 +29,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a rule finds. `problem` is why it can't be asked, empty if it can; `firings` None: too much to rehearse."""
+    """What a rule finds now and did in the last day, or as much of it as could be played.
+
+    `problem` is why it can't be asked, empty if it can; `unplayed` why nothing was played, empty if something was.
+    """
 
     problem: str
     count: int
     found: list[Found]
-    firings: list[Firing] | None
+    played: Played | None = None
+    unplayed: str = ""
 
 
 def preview_rule(*, draft: RuleDraft, application_id: int, now: datetime) -> Preview:
@@ -43,13 +46,13 @@ def preview_rule(*, draft: RuleDraft, application_id: int, now: datetime) -> Pre
     storage = SeriesStorage(application_id, now_ms=to_milliseconds(now))
     try:
         findings = find_series(draft.condition, storage, now)
-        firings = _rehearse(draft, application_id, now)
+        played, unplayed = _rehearse(draft, application_id, now)
     except (RuleFailed, promql.PromQLError) as error:
-        return Preview(str(error), 0, [], None)
+        return Preview(str(error), 0, [])
     shown = [
         _describe(draft, dict(finding.labels), finding.value) for finding in list(findings.values())[:SHOWN_SERIES]
     ]
-    return Preview("", len(findings), shown, firings)
+    return Preview("", len(findings), shown, played, unplayed)
 
 
 def is_met(*, draft: RuleDraft, application_id: int, now: datetime) -> bool:
@@ -66,10 +69,10 @@ def _describe(draft: RuleDraft, labels: dict[str, str], value: float) -> Found:
     return Found(summary, describe_labels(labels), value)
 
 
-def _rehearse(draft: RuleDraft, application_id: int, now: datetime) -> list[Firing] | None:
-    """Return what would have fired in the last day, None if that is too much to be played; raise PromQLError."""
+def _rehearse(draft: RuleDraft, application_id: int, now: datetime) -> tuple[Played | None, str]:
+    """Return what the rule would have done in the last day; None and why if that is too much. Raises PromQLError."""
     try:
         with promql.time_limit(CONDITION_SECONDS):
-            return play_rule(draft=draft, application_id=application_id, span=REHEARSED, now=now).firings
-    except (TooMuch, promql.QueryTimeout):
-        return None
+            return play_rule(draft=draft, application_id=application_id, span=REHEARSED, now=now), ""
+    except (TooMuch, promql.QueryTimeout, promql.LimitExceeded) as error:
+        return None, str(error)

@@ -1,6 +1,6 @@
 """What is known of why an alert did or did not reach a person: the ledger, who was noted as told, the policy as it was then.
 
-The moment of a step is not stored; it is walked through again (alerts/retracing.py) from the message it began with.
+The moment of a step is not stored; the policy is walked through again (alerts/retracing.py) from each time it began.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -42,13 +43,16 @@ from config.deliveries.selectors import list_deliveries_of
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A group's policy as it was when the group opened, and how far it went for one alert."""
+    """A group's policy as it was when it began last, and how far it went for one alert.
+
+    `taken`: when steps were taken, by place, apart for each time that the policy began; the last is how it stands.
+    """
 
     group: AlertGroup
     steps: tuple[Step, ...]
     words: Sequence[str]
     told: Sequence[Recipient]
-    taken: dict[int, list[datetime]]
+    taken: Sequence[dict[int, list[datetime]]]
     coming: dict[int, datetime]
 
     @property
@@ -57,6 +61,10 @@ class _Run:
         if self.group.notified_at is None:
             return 0
         return len(self.steps) if self.group.step_rounds else self.group.step_position
+
+    def list_moments(self, place: int) -> list[datetime]:
+        """Return every moment at which a step was taken, oldest first."""
+        return [at for each in self.taken for at in each.get(place, ())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,45 +122,71 @@ def _describe_seeker(person: Any, groups: Sequence[AlertGroup], members: Sequenc
 def _describe_run(
     group: AlertGroup, alert: Alert, members: Sequence[GroupMember], notices: Sequence[Notice], now: datetime
 ) -> _Run:
-    timings, steps = read_plan(group.plan)
+    _, steps = read_plan(group.plan)
     mine = [row for row in members if row.group_id == group.pk]
     writer = StepWriter(steps)
     told = [recipient_of_told(each) for row in mine if row.alert_id == alert.pk for each in row.told]
-    taken: dict[int, list[datetime]] = {}
-    own_notices = [each for each in notices if each.group_id == group.pk]
-    began = _find_beginning(alert, mine, own_notices)
-    if not own_notices and group.notified_at is not None:
-        # It looked, and its steps reached nobody: no message was made that could say when.
-        began = group.opened_at + timings.wait
-    if began is not None:
-        until = min(at for at in (now, alert.resolved_at, group.closed_at) if at is not None)
-        for each in retrace(steps, began=began, until=until, joined=[row.joined_at for row in mine]):
-            taken.setdefault(each.place, []).append(each.at)
+    beginnings = _list_beginnings(group, alert, mine, [each for each in notices if each.group_id == group.pk])
+    until = min(at for at in (now, alert.resolved_at, group.closed_at) if at is not None)
+    taken = _list_taken(steps, beginnings, until, [row.joined_at for row in mine])
     cursor = Cursor(group.step_position, group.step_rounds, group.step_waited)
     coming = foresee(steps, cursor, due_at=group.step_at) if group.step_at is not None else {}
     return _Run(group, steps, [writer.write(step) for step in steps], told, taken, coming)
 
 
+def _list_taken(
+    steps: Sequence[Step], beginnings: Sequence[datetime], until: datetime, joined: Sequence[datetime]
+) -> list[dict[int, list[datetime]]]:
+    """Return when steps were taken, by place, from each beginning to the next one or `until`."""
+    found = []
+    begun = [each for each in beginnings if each <= until]
+    for began, after in pairwise([*begun, until + datetime.resolution]):
+        taken: dict[int, list[datetime]] = {}
+        for each in retrace(steps, began=began, until=after - datetime.resolution, joined=joined):
+            taken.setdefault(each.place, []).append(each.at)
+        found.append(taken)
+    return found
+
+
+def _list_beginnings(
+    group: AlertGroup, alert: Alert, members: Sequence[GroupMember], notices: Sequence[Notice]
+) -> list[datetime]:
+    """Return when the policy began for an alert and each time that it began anew since then, oldest first."""
+    begun = [datetime.fromisoformat(each) for each in group.begun]
+    if not notices and group.notified_at is not None:
+        # It looked, and its steps reached nobody: no message was made that could say when.
+        return begun or [group.opened_at + read_plan(group.plan)[0].wait]
+    first = next((notice.at for notice in notices if alert.pk in notice.firing), None)
+    if first is None:
+        return []
+    noted = max((each for each in begun if each <= first), default=None)
+    # The group is from before beginnings were noted, or had more of them than are kept.
+    began = noted or _find_beginning(alert, members, notices)
+    return [*([began] if began else []), *(each for each in begun if each > first)]
+
+
 def _find_beginning(alert: Alert, members: Sequence[GroupMember], notices: Sequence[Notice]) -> datetime | None:
-    """Return when the policy began for an alert: with the newest message before which nobody else was being called.
+    """Return when the policy seems to have begun for an alert: with the newest message before which nobody was called.
 
     A policy begins anew when everything it was begun for is over or acknowledged, else new alerts join it as it is.
     """
     beginning: datetime | None = None
+    covered: set[int] = set()
     for notice in notices:
         if notice.reason in {Reason.RESOLVED, Reason.ESCALATION, Reason.REMINDER, Reason.LATER}:
             continue
-        if beginning is None or not any(_was_called(row, beginning, notice.at) for row in members):
-            beginning = notice.at
+        if beginning is None or not any(_was_called(row, notice.at) for row in members if row.alert_id in covered):
+            beginning, covered = notice.at, set()
         if alert.pk in notice.firing:
             return beginning
+        covered.update(notice.firing)
     return None
 
 
-def _was_called(row: GroupMember, since: datetime, at: datetime) -> bool:
-    """Whether a policy that began at `since` still called because of an alert just before `at`."""
+def _was_called(row: GroupMember, at: datetime) -> bool:
+    """Whether a policy that covers an alert still called because of it just before `at`."""
     ends = [end for end in (row.alert.resolved_at, row.alert.acknowledged_at) if end is not None]
-    return row.joined_at <= since and all(end >= at for end in ends)
+    return all(end >= at for end in ends)
 
 
 def _describe_message(delivery: Delivery, notice: Notice, runs: dict[int, _Run], seeker: _Seeker) -> why.Message:
@@ -184,8 +218,8 @@ def _find_cause(delivery: Delivery, notice: Notice, run: _Run | None, seeker: _S
     places = [place for place, step in enumerate(run.steps) if told and _leads_to(step, told, seeker)]
     if told is None or not places:
         return ""
-    place = next((place for place in places if place in run.taken), places[0])
-    moments = run.taken.get(place, [])
+    place = next((place for place in places if run.list_moments(place)), places[0])
+    moments = run.list_moments(place)
     taken_at = next((at for at in reversed(moments) if at <= notice.at), moments[0] if moments else None)
     schedule = OnCallSchedule.objects.filter(pk=told.roster_id).first() if told.roster_id else None
     return why.describe_cause(
@@ -221,7 +255,7 @@ def _describe_path(run: _Run, seeker: _Seeker, now: datetime) -> why.Path:
 
 
 def _describe_step(run: _Run, place: int, seeker: _Seeker, now: datetime) -> why.Step:
-    step, moments = run.steps[place], run.taken.get(place, [])
+    step, moments = run.steps[place], run.taken[-1].get(place, []) if run.taken else []
     is_taken = place < run.done
     reaches, aside = False, ""
     if step.kind in REACHING:

@@ -125,16 +125,18 @@ def _describe(draft: RuleDraft, application: Any) -> dict[str, Any]:
         title="Last 3 hours",
         range_seconds=DRAWN_SECONDS,
     )
+    firings = found.played.firings if found.played else []
     return {
         "application": application,
         "draft": draft,
         "preview": found,
         "held": describe_seconds(draft.for_seconds) if draft.for_seconds else "",
         "left_out": found.count - len(found.found),
-        "firing_count": len(found.firings or ()),
-        "no_data_count": sum(firing.is_no_data for firing in found.firings or ()),
-        "longest": _describe_longest(found.firings or []),
-        "chart": _mark(chart, draft, found.firings or []) if chart else None,
+        "span": _describe_span(found.played.span) if found.played else "",
+        "firing_count": len(firings),
+        "no_data_count": sum(firing.is_no_data for firing in firings),
+        "longest": _describe_longest(firings),
+        "chart": _mark(chart, draft, firings) if chart else None,
     }
 
 

@@ -52,6 +52,9 @@ class AlertGroup(models.Model):
     step_waited = models.BooleanField(default=False)
     step_at = models.DateTimeField(null=True, blank=True)
     covered = ArrayField(models.BigIntegerField(), default=list)
+    begun = models.JSONField(
+        default=list, help_text="When its policy began, at first and anew: ISO moments, the newest 50."
+    )
 
     objects: ClassVar[models.Manager[AlertGroup]]
 

@@ -17,6 +17,8 @@ from alerts.services.reaching import reach
 from config.outbox.services import publish
 
 _RANK = list(Severity)
+#: Moments at which a policy began that are kept of a group, for "Why?"; what comes and goes for weeks begins it often.
+MAX_BEGUN = 50
 
 
 def find_worst(rows: Sequence[GroupMember], members: Sequence[Member]) -> Severity:
@@ -44,6 +46,7 @@ def escalate(
     covered = set(group.covered)
     if not needy & covered or _is_worse(rows, needy - covered, than=needy & covered):
         group.plan = read_plan_anew(group)
+        group.begun = [*group.begun, now.isoformat()][-MAX_BEGUN:]
         cursor, due = Cursor(), now
     elif group.step_at is None or group.step_at > now:
         group.covered = sorted(needy | covered)

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from alerts import backtests
+from alerts import backtests, previews
 from alerts.backtests import BACK_TESTS, BackTest, Played, back_test
 from alerts.drafts import RuleDraft
 from alerts.models import Alert, Rule
@@ -199,3 +199,42 @@ def test_page__condition_broken__says_what_to_do(admin_client: Client) -> None:
     make_application()
     form = {"name": "Load", "condition": "load >", "severity": "warning", "span": "7d"}
     assert "First fill in a rule" in admin_client.post(reverse("admin:alerts_rule_back_test"), form).content.decode()
+
+
+def preview(admin_client: Client, application: Application) -> str:
+    form = {"name": "Load", "condition": "load > 5", "severity": "warning", "application": application.pk}
+    return str(admin_client.post(reverse("admin:alerts_rule_preview"), form).content.decode())
+
+
+def test_preview__only_some_hours_played__says_how_many_and_why(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backtests, "DAY", timedelta(hours=6))
+    monkeypatch.setattr(backtests, "MAX_SERIES", 1)
+    application, now = make_application(), timezone.now()
+    for hours, host in ((8, "a"), (9, "b")):
+        write(application, [now - timedelta(hours=hours)], 9, now=now, host=host)
+    page = preview(admin_client, application)
+    assert "<strong>Only the last 6 h</strong>, not 24 hours: the condition returns more than 1 series." in page
+    assert "In the last 6 h it would not have fired." in page
+
+
+def test_preview__time_is_over_in_the_newest_part__says_that_and_nothing_of_series(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(previews, "CONDITION_SECONDS", 0)
+    page = preview(admin_client, make_application())
+    assert f"When it would have fired can’t be said: {QueryTimeout()}." in page
+    assert "would not have fired" not in page
+
+
+def test_preview__more_series_than_can_be_played__still_says_what_it_finds_now(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backtests, "MAX_SERIES", 1)
+    application, now = make_application(), timezone.now()
+    for host in ("a", "b"):
+        write(application, [now], 9, now=now, host=host)
+    page = preview(admin_client, application)
+    assert "firing for 2 series" in page
+    assert "When it would have fired can’t be said: the condition returns more than 1 series." in page

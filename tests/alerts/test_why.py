@@ -11,8 +11,9 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
-from alerts.models import Alert, Channel, ContactMethod, Silence
-from alerts.services.alerts import acknowledge_alert
+from alerts.models import Alert, AlertGroup, Channel, ContactMethod, Silence
+from alerts.services import escalating
+from alerts.services.alerts import acknowledge_alert, snooze_alert, unacknowledge_alert
 from alerts.services.channels import save_channel
 from alerts.services.people import save_preference
 from alerts.why import Case, explain
@@ -246,6 +247,106 @@ def test_why__told_by_a_channel__names_its_step(ada: Any) -> None:
     fire({"kind": "channel", "channels": [make_channel("ada@example.com", name="Ops")]})
     tell(30)
     assert "The cause was step 1 of “On call” (tell Ops), taken at 12:00:30 UTC on 10 Mar." in ask(ada, 60)
+
+
+def acknowledge_and_take_back() -> None:
+    """Tell of the only alert after 30 s, acknowledge it after 5 minutes and take that back after 30."""
+    tell(30)
+    alert = Alert.objects.get()
+    with time_machine.travel(moment(300), tick=False):
+        acknowledge_alert(alert_id=alert.pk, by=Actor(name="Ada"))
+    tell_until(1790, start=330, every=60)
+    with time_machine.travel(moment(1800), tick=False):
+        unacknowledge_alert(alert_id=alert.pk, by=Actor(name="Ada"))
+    tell(1800)
+
+
+def test_why__acknowledgement_taken_back__counts_from_there(ada: Any, grace: Any) -> None:
+    fire(person(ada), wait(600), person(grace))
+    acknowledge_and_take_back()
+    assert "It comes at 12:40:00 UTC" in ask(grace, 1900)
+    tell_until(2400, start=1860, every=60)
+    assert "At 12:40:00 UTC on 10 Mar (escalation) a message went to grace" in ask(grace, 2500)
+    assert "The cause was step 3 of “On call” (tell grace), taken at 12:40:00 UTC on 10 Mar." in ask(grace, 2500)
+
+
+def test_group__policy_begins_more_often_than_is_kept__knows_the_newest(
+    ada: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(escalating, "MAX_BEGUN", 1)
+    fire(person(ada))
+    acknowledge_and_take_back()
+    assert AlertGroup.objects.get().begun == [moment(1800).isoformat()]
+
+
+def test_why__snooze_over__counts_from_there(ada: Any, grace: Any) -> None:
+    fire(person(ada), wait(600), person(grace))
+    tell(30)
+    snooze_alert(alert_id=Alert.objects.get().pk, until=moment(1800), by=Actor(name="Ada"))
+    tell_until(2400, start=60, every=60)
+    assert "taken at 12:00:30 UTC on 10 Mar." in ask(ada, 2500)
+    assert "The cause was step 1 of “On call” (tell ada), taken at 12:30:00 UTC on 10 Mar." in ask(ada, 2500)
+    assert "The cause was step 3 of “On call” (tell grace), taken at 12:40:00 UTC on 10 Mar." in ask(grace, 2500)
+
+
+def fire_at_application(*steps: dict[str, Any]) -> Any:
+    """Let a warning fire in a group with everything else of its application; return that, with a critical rule beside it."""
+    policy = make_policy(*steps, group_by=["application"])
+    use(policy, make_rule(name="Load"))
+    use(policy, make_rule("load > 5", name="Overload", severity="critical"))
+    application = make_application()
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    return application
+
+
+def join(application: Any, value: float, *, at: float, host: str) -> None:
+    report(application, value, at=at, host=host)
+    evaluate(at)
+
+
+def ask_of(alert: Alert, person: Any, at: float) -> str:
+    return " ".join(explain(describe_case(alert, person, now=moment(at)), now=moment(at)))
+
+
+def test_why__worse_alert_joins__counts_from_there_for_all(ada: Any, grace: Any) -> None:
+    application = fire_at_application(person(ada), wait(600), person(grace))
+    report(application, 3, at=320)
+    join(application, 9, at=320, host="erp2")
+    tell_until(1000, start=330, every=30)
+    for alert in Alert.objects.order_by("pk"):
+        answer = ask_of(alert, grace, 1100)
+        assert "The cause was step 3 of “On call” (tell grace), taken at 12:15:30 UTC on 10 Mar." in answer
+
+
+def test_why__policy_began_anew__schedule_is_asked_for_the_new_moment(ada: Any, grace: Any) -> None:
+    """The step never came at 12:10:30, when grace was on call."""
+    roster = make_roster(layers=(make_rota(ada, starts_at=wall(2027, 1, 1, 9)),), name="Ops")
+    with time_machine.travel(NOW, tick=False):
+        override(roster, NOW, 0.5, grace)
+    fire_at_schedule(roster, person(ada), wait(600))
+    acknowledge_and_take_back()
+    tell_until(2400, start=1860, every=60)
+    assert ask(grace, 2500) == (
+        "grace was not told. Step 3 of “On call” (tell whoever is on call in Ops) was taken at 12:40:00 UTC on 10 Mar: "
+        "nobody was on call in “Ops” then (as the schedule reads today)."
+    )
+
+
+def test_why__from_before_beginnings_were_noted__one_that_joined_keeps_the_policy_going(ada: Any, grace: Any) -> None:
+    application = fire_at_application(person(ada), wait(1200), person(grace))
+    first = Alert.objects.get()
+    join(application, 3, at=60, host="erp2")
+    tell(330)
+    Alert.objects.filter(pk=first.pk).update(state="resolved", resolved_at=moment(400))
+    report(application, 3, at=500, host="erp2")
+    join(application, 3, at=500, host="erp3")
+    tell_until(1230, start=630, every=60)
+    AlertGroup.objects.update(begun=[])
+    third = Alert.objects.order_by("pk").last()
+    assert third is not None
+    assert "(tell grace), taken at 12:20:30 UTC on 10 Mar." in ask_of(third, grace, 1300)
 
 
 def test_why__nobody_set_up__says_so(ada: Any) -> None:
