@@ -6,7 +6,7 @@ import base64
 import gzip
 import json
 import threading
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from alerts.enums import AlertSource
 from alerts.escalation import StepKind
-from alerts.models import Alert, AlertGroup, AlertTransition, Policy
+from alerts.models import Alert, AlertGroup, AlertTransition, Channel, Policy
 from alerts.services import incoming
 from alerts.services.alerts import acknowledge_alert, close_alert
 from alerts.services.incoming import expire_alerts, take_reports
@@ -309,6 +309,21 @@ def test_report__worse_than_what_somebody_acknowledged__calls_anew(application: 
 
     assert Alert.objects.get().acknowledged_at is None
     assert subjects()[1:] == ["Critical: Disk full"]
+
+
+def test_report__worse_in_quiet_hours__made_up_for_when_they_are_over(application: Application) -> None:
+    start, end = moment(50), moment(20 * 60)
+    hours = {"quiet_from": time(start.hour, start.minute), "quiet_until": time(end.hour, end.minute)}
+    make_channel(is_default=True)
+    take(application, {**DISK, "severity": "info"})
+    tell(40)
+    Channel.objects.update(quiet_zone="UTC", **hours)
+    take(application, DISK, at=60)
+    for second in range(65, 1500, 30):
+        tell(second)
+    sent = Delivery.objects.filter(suppressed_because="").values_list("subject", flat=True)
+    assert list(sent.order_by("pk"))[-1:] == ["Warning: Disk filling"]
+    assert AlertGroup.objects.get().deferred == []
 
 
 def test_report__worse__also_goes_where_routes_lead_by_then_and_its_end_to_all(application: Application) -> None:
