@@ -117,7 +117,7 @@ class CalendarActions:
             fetch_now(calendar=calendar, now=timezone.now())
         except SubscriptionInvalid as error:
             raise _refuse(error) from error
-        return Response(CalendarOutput(OnCallCalendar.objects.get(pk=calendar.pk)).data)
+        return Response(CalendarOutput(self._find_calendar(calendar_id)).data)
 
     def _add_calendar(self, request: Request) -> Response:
         schedule = self._own()

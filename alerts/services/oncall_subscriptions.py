@@ -44,26 +44,19 @@ def subscribe(
     *, schedule: OnCallSchedule, name: str, url: str, by: Actor, now: datetime
 ) -> tuple[OnCallCalendar, Import]:
     """Read a calendar from its address, and from now on every hour; raise SubscriptionInvalid, and keep nothing, if it can't be read."""
-    errors = _find_errors(schedule, name, None)
-    if schedule.calendars.exclude(host="").count() >= MAX_SUBSCRIPTIONS:
-        errors["name"] = f"A schedule can read {MAX_SUBSCRIPTIONS} addresses at most."
-    address, host, fetched = _fetch_new(schedule, url, errors, now)
-    return _keep(OnCallCalendar(schedule=schedule), name, address, host, fetched, by, now)
+    calendar = OnCallCalendar(schedule=schedule)
+    address, host, fetched = _fetch_new(schedule, url, _find_errors(calendar, name), now)
+    return _keep(calendar, name, address, host, fetched, by, now)
 
 
 def change_subscription(
     *, calendar: OnCallCalendar, name: str, url: str, by: Actor, now: datetime
 ) -> tuple[OnCallCalendar, Import | None]:
     """Rename a calendar, and with `url` read it from another address; empty: from the one it has. Raises SubscriptionInvalid."""
-    errors = _find_errors(calendar.schedule, name, calendar)
-    if url.strip():
-        address, host, fetched = _fetch_new(calendar.schedule, url, errors, now)
-        return _keep(calendar, name, address, host, fetched, by, now)
-    if errors:
-        raise SubscriptionInvalid(errors)
-    calendar.name = check_name(name)
-    calendar.save(update_fields=["name"])
-    return calendar, None
+    if not url.strip():
+        return _rename(calendar, name), None
+    address, host, fetched = _fetch_new(calendar.schedule, url, _find_errors(calendar, name), now)
+    return _keep(calendar, name, address, host, fetched, by, now)
 
 
 def fetch_now(*, calendar: OnCallCalendar, now: datetime) -> bool:
@@ -148,15 +141,16 @@ def _note_failure(calendar_id: int, why: str, now: datetime) -> bool:
     return False
 
 
-def _find_errors(schedule: OnCallSchedule, name: str, calendar: OnCallCalendar | None) -> dict[str, str]:
+def _find_errors(calendar: OnCallCalendar, name: str) -> dict[str, str]:
+    """Return what speaks against a calendar under a name, by field, in words, whether it is there or to be added."""
+    others = calendar.schedule.calendars.exclude(pk=calendar.pk)
+    if calendar._state.adding and others.exclude(host="").count() >= MAX_SUBSCRIPTIONS:
+        return {"name": f"A schedule can read {MAX_SUBSCRIPTIONS} addresses at most."}
     try:
-        checked = check_name(name)
+        is_taken = others.filter(name=check_name(name)).exists()
     except CalendarInvalid as error:
         return {"name": str(error)}
-    others = schedule.calendars.filter(name=checked)
-    if calendar is not None:
-        others = others.exclude(pk=calendar.pk)
-    return {"name": "There is a calendar of this name already. Choose another name."} if others.exists() else {}
+    return {"name": "There is a calendar of this name already. Choose another name."} if is_taken else {}
 
 
 def _fetch_new(schedule: OnCallSchedule, url: str, errors: dict[str, str], now: datetime) -> tuple[str, str, Fetched]:
@@ -198,11 +192,36 @@ def _keep(
 def _keep_at_once(
     calendar: OnCallCalendar, name: str, address: str, host: str, fetched: Fetched, by: Actor, now: datetime
 ) -> tuple[OnCallCalendar, Import]:
-    lock_schedule(calendar.schedule)
-    found = preview_calendar(schedule=calendar.schedule, data=fetched.data or b"", now=now)
-    calendar.name, calendar.url, calendar.host = check_name(name), address, host
-    calendar.etag, calendar.last_modified = fetched.etag, fetched.last_modified
-    _note_answer(calendar, now)
-    calendar.save()
-    take_shifts(calendar=calendar, found=found, author_name=by.name, now=now)
-    return calendar, found
+    row = _lock(calendar, name)
+    found = preview_calendar(schedule=row.schedule, data=fetched.data or b"", now=now)
+    row.name, row.url, row.host = check_name(name), address, host
+    row.etag, row.last_modified = fetched.etag, fetched.last_modified
+    _note_answer(row, now)
+    row.save()
+    take_shifts(calendar=row, found=found, author_name=by.name, now=now)
+    return row, found
+
+
+@transaction.atomic
+def _rename(calendar: OnCallCalendar, name: str) -> OnCallCalendar:
+    row = _lock(calendar, name)
+    row.name = check_name(name)
+    row.save(update_fields=["name"])
+    return row
+
+
+def _lock(calendar: OnCallCalendar, name: str) -> OnCallCalendar:
+    """Return a calendar as it is under the schedule's lock, in the caller's transaction; raise SubscriptionInvalid if it can't be.
+
+    An address takes a while to answer: what was true before may not be any more.
+    """
+    try:
+        lock_schedule(calendar.schedule)
+        row = calendar if calendar._state.adding else OnCallCalendar.objects.select_for_update().get(pk=calendar.pk)
+    except OnCallSchedule.DoesNotExist as error:
+        raise SubscriptionInvalid({"name": "The schedule was deleted meanwhile."}) from error
+    except OnCallCalendar.DoesNotExist as error:
+        raise SubscriptionInvalid({"name": "The calendar was taken out meanwhile. Subscribe to it again."}) from error
+    if errors := _find_errors(row, name):
+        raise SubscriptionInvalid(errors)
+    return row

@@ -41,6 +41,7 @@ from tests.support.rosters import BY, make_person, make_roster
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
+Meanwhile = Callable[[Callable[[], object]], None]
 
 
 @pytest.fixture(autouse=True)
@@ -269,6 +270,72 @@ def test_change__moved_while_it_was_fetched__the_old_answer_is_dropped(
     assert read().answered_at == NOW
 
 
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    """Return what has somebody else do something once, after the next address answered and before that is written."""
+    fetch = oncall_subscriptions.fetch_calendar
+
+    def arrange(act: Callable[[], object]) -> None:
+        def fetch_then_act(url: str, **validators: str) -> calendar_fetching.Fetched:
+            monkeypatch.setattr(oncall_subscriptions, "fetch_calendar", fetch)
+            fetched = fetch(url, **validators)
+            act()
+            return fetched
+
+        monkeypatch.setattr(oncall_subscriptions, "fetch_calendar", fetch_then_act)
+
+    return arrange
+
+
+def test_change__taken_out_while_it_was_fetched__stays_out_and_says_so(
+    schedule: OnCallSchedule, receiver: Receiver, meanwhile: Meanwhile
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    meanwhile(lambda: remove_calendar(calendar=read(), now=NOW))
+    with pytest.raises(SubscriptionInvalid, match="was taken out meanwhile"):
+        change_subscription(calendar=found, name="Rota", url=receiver.url + "2", by=BY, now=NOW)
+    assert (OnCallCalendar.objects.count(), on_call(schedule, 2)) == (0, [["anna"]])
+
+
+def test_rename__taken_out_meanwhile__says_so(schedule: OnCallSchedule, receiver: Receiver) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    remove_calendar(calendar=read(), now=NOW)
+    with pytest.raises(SubscriptionInvalid, match="was taken out meanwhile"):
+        change_subscription(calendar=found, name="Outlook", url="", by=BY, now=NOW)
+
+
+def test_subscribe__schedule_deleted_while_it_was_fetched__says_so(
+    schedule: OnCallSchedule, receiver: Receiver, meanwhile: Meanwhile
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    meanwhile(OnCallSchedule.objects.get(pk=schedule.pk).delete)
+    with pytest.raises(SubscriptionInvalid, match="The schedule was deleted meanwhile"):
+        take(schedule, receiver)
+
+
+def test_subscribe__name_taken_while_it_was_fetched__refused_in_words(
+    schedule: OnCallSchedule, receiver: Receiver, meanwhile: Meanwhile
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    meanwhile(lambda: take(schedule, receiver))
+    with pytest.raises(SubscriptionInvalid, match="calendar of this name already"):
+        take(schedule, receiver)
+    assert OnCallCalendar.objects.count() == 1
+
+
+def test_subscribe__last_place_taken_while_it_was_fetched__refused(
+    schedule: OnCallSchedule, receiver: Receiver, meanwhile: Meanwhile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oncall_subscriptions, "MAX_SUBSCRIPTIONS", 1)
+    serve(receiver, calendar((1, 4, "ben")))
+    meanwhile(lambda: take(schedule, receiver, name="Other"))
+    with pytest.raises(SubscriptionInvalid, match="1 addresses at most"):
+        take(schedule, receiver)
+    assert read().name == "Other"
+
+
 def test_remove__subscription__layers_say_who_and_nothing_is_fetched_any_more(
     schedule: OnCallSchedule, receiver: Receiver
 ) -> None:
@@ -386,6 +453,21 @@ def test_rest__subscribe_list_fetch_change_delete(receiver: Receiver, anna: User
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "url")
     assert [each["name"] for each in listed.json()] == [changed.json()["name"]] == ["Outlook"]
     assert (deleted.status_code, client.get(path).json()) == (204, [])
+
+
+def test_rest__fetch_of_a_calendar_that_is_taken_out_meanwhile__not_found(
+    receiver: Receiver, anna: User, meanwhile: Meanwhile
+) -> None:
+    application = make_application()
+    schedule = make_roster(anna, application_id=application.pk)
+    token = issue_key(application=application, kind=KeyKind.SECRET, scopes=("read", "write")).token
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    meanwhile(lambda: remove_calendar(calendar=read(), now=NOW))
+    with time_machine.travel(NOW, tick=False):
+        client = Client(headers={"Authorization": f"Bearer {token}"})
+        answer = client.post(f"/api/v1/schedules/{schedule.pk}/calendars/{found.pk}/fetch/")
+    assert (answer.status_code, OnCallCalendar.objects.count()) == (404, 0)
 
 
 def test_task__run__says_how_many(schedule: OnCallSchedule, receiver: Receiver) -> None:
