@@ -187,6 +187,14 @@ def test_refresh__answers_again__what_it_says_and_no_more_failures(
     assert on_call(schedule, 3, 6.5) == [["anna"], ["ben"]]
 
 
+def test_fetch__etag_that_can_not_be_sent_back__read_as_a_whole(schedule: OnCallSchedule, receiver: Receiver) -> None:
+    serve(receiver, calendar((1, 4, "ben")), ETag='"é"', **{"Last-Modified": "10 März 2026"})
+    found = take(schedule, receiver)
+    assert fetch_now(calendar=found, now=NOW + HOUR)
+    assert [request.headers.get("if-none-match") for request in receiver.requests] == [None, None]
+    assert (read().etag, read().last_modified, read().failures) == ("", "", 0)
+
+
 def test_refresh__slow_server__is_cut_off(
     schedule: OnCallSchedule, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,6 +364,7 @@ def test_remove__subscription__layers_say_who_and_nothing_is_fetched_any_more(
         ("https://example.com/a b", "blanks"),
         ("https://example.com/" + "x" * 2000, "characters"),
         ("https://[::1", "not an address"),
+        ("https://xn--ls8h.la/cal.ics", "not an address"),
     ],
 )
 def test_address__can_not_be_one__says_why_without_it(text: str, words: str) -> None:
