@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -40,13 +41,33 @@ class SubscriptionInvalid(Exception):
         self.errors = errors
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An address as it is kept, the host in it, and what it answered just now. Nothing of it is stored yet."""
+
+    address: str
+    host: str
+    fetched: Fetched
+
+
 def subscribe(
     *, schedule: OnCallSchedule, name: str, url: str, by: Actor, now: datetime
 ) -> tuple[OnCallCalendar, Import]:
     """Read a calendar from its address, and from now on every hour; raise SubscriptionInvalid, and keep nothing, if it can't be read."""
-    calendar = OnCallCalendar(schedule=schedule)
-    address, host, fetched = _fetch_new(schedule, url, _find_errors(calendar, name), now)
-    return _keep(calendar, name, address, host, fetched, by, now)
+    answered = read_address(schedule=schedule, name=name, url=url, now=now)
+    return keep_subscription(schedule=schedule, name=name, answered=answered, by=by, now=now)
+
+
+def read_address(*, schedule: OnCallSchedule, name: str, url: str, now: datetime) -> Answered:
+    """Take the first step of `subscribe`, outside of any transaction: it may take 20 s, and counts even if it is refused."""
+    return _fetch_new(schedule, url, _find_errors(OnCallCalendar(schedule=schedule), name), now)
+
+
+def keep_subscription(
+    *, schedule: OnCallSchedule, name: str, answered: Answered, by: Actor, now: datetime
+) -> tuple[OnCallCalendar, Import]:
+    """Take the second step of `subscribe`; raise SubscriptionInvalid if that can't be any more, or the answer can't be used."""
+    return _keep(OnCallCalendar(schedule=schedule), name, answered, by, now)
 
 
 def change_subscription(
@@ -55,8 +76,8 @@ def change_subscription(
     """Rename a calendar, and with `url` read it from another address; empty: from the one it has. Raises SubscriptionInvalid."""
     if not url.strip():
         return _rename(calendar, name), None
-    address, host, fetched = _fetch_new(calendar.schedule, url, _find_errors(calendar, name), now)
-    return _keep(calendar, name, address, host, fetched, by, now)
+    answered = _fetch_new(calendar.schedule, url, _find_errors(calendar, name), now)
+    return _keep(calendar, name, answered, by, now)
 
 
 def fetch_now(*, calendar: OnCallCalendar, now: datetime) -> bool:
@@ -153,8 +174,8 @@ def _find_errors(calendar: OnCallCalendar, name: str) -> dict[str, str]:
     return {"name": "There is a calendar of this name already. Choose another name."} if is_taken else {}
 
 
-def _fetch_new(schedule: OnCallSchedule, url: str, errors: dict[str, str], now: datetime) -> tuple[str, str, Fetched]:
-    """Return a tidied address, its host and what it answers now; raise SubscriptionInvalid, also for errors there were before."""
+def _fetch_new(schedule: OnCallSchedule, url: str, errors: dict[str, str], now: datetime) -> Answered:
+    """Return what an address answers now; raise SubscriptionInvalid, also for errors there were before."""
     try:
         address, host = tidy_address(url, allow_http=is_private_allowed())
     except CalendarAddressInvalid as error:
@@ -163,7 +184,7 @@ def _fetch_new(schedule: OnCallSchedule, url: str, errors: dict[str, str], now: 
         raise SubscriptionInvalid(errors)
     _take_fetch(schedule, now)
     try:
-        return address, host, fetch_calendar(address)
+        return Answered(address, host, fetch_calendar(address))
     except CalendarUnreachable as error:
         raise SubscriptionInvalid({"url": str(error)}) from error
 
@@ -180,22 +201,22 @@ def _take_fetch(schedule: OnCallSchedule, now: datetime) -> None:
 
 
 def _keep(
-    calendar: OnCallCalendar, name: str, address: str, host: str, fetched: Fetched, by: Actor, now: datetime
+    calendar: OnCallCalendar, name: str, answered: Answered, by: Actor, now: datetime
 ) -> tuple[OnCallCalendar, Import]:
     try:
-        return _keep_at_once(calendar, name, address, host, fetched, by, now)
+        return _keep_at_once(calendar, name, answered, by, now)
     except CalendarInvalid as error:
         raise SubscriptionInvalid({"url": str(error)}) from error
 
 
 @transaction.atomic
 def _keep_at_once(
-    calendar: OnCallCalendar, name: str, address: str, host: str, fetched: Fetched, by: Actor, now: datetime
+    calendar: OnCallCalendar, name: str, answered: Answered, by: Actor, now: datetime
 ) -> tuple[OnCallCalendar, Import]:
     row = _lock(calendar, name)
-    found = preview_calendar(schedule=row.schedule, data=fetched.data or b"", now=now)
-    row.name, row.url, row.host = check_name(name), address, host
-    row.etag, row.last_modified = fetched.etag, fetched.last_modified
+    found = preview_calendar(schedule=row.schedule, data=answered.fetched.data or b"", now=now)
+    row.name, row.url, row.host = check_name(name), answered.address, answered.host
+    row.etag, row.last_modified = answered.fetched.etag, answered.fetched.last_modified
     _note_answer(row, now)
     row.save()
     take_shifts(calendar=row, found=found, author_name=by.name, now=now)

@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts import calendar_fetching
-from alerts.models import OnCallCalendar, OnCallOverride, OnCallSchedule
+from alerts.models import CountedUse, OnCallCalendar, OnCallOverride, OnCallSchedule
 from alerts.oncall.addresses import CalendarAddressInvalid, tidy_address
 from alerts.oncall.calendar_lines import MAX_BYTES
 from alerts.oncall_panels import calendars_not_read
@@ -477,6 +477,56 @@ def test_rest__fetch_of_a_calendar_that_is_taken_out_meanwhile__not_found(
         client = Client(headers={"Authorization": f"Bearer {token}"})
         answer = client.post(f"/api/v1/schedules/{schedule.pk}/calendars/{found.pk}/fetch/")
     assert (answer.status_code, OnCallCalendar.objects.count()) == (404, 0)
+
+
+def test_rest__subscribe_under_an_idempotency_key__every_fetch_counts_and_an_answer_is_repeated_without_one(
+    receiver: Receiver, anna: User, meanwhile: Meanwhile
+) -> None:
+    application = make_application()
+    schedule = make_roster(anna, application_id=application.pk)
+    token = issue_key(application=application, kind=KeyKind.SECRET, scopes=("read", "write")).token
+    client = Client(headers={"Authorization": f"Bearer {token}", "Idempotency-Key": "k1"})
+    depths = [len(connection.savepoint_ids)]
+
+    def subscribe_by_rest() -> Any:
+        meanwhile(lambda: depths.append(len(connection.savepoint_ids)))
+        path, body = f"/api/v1/schedules/{schedule.pk}/calendars/", {"name": "Rota", "url": receiver.url}
+        return client.post(path, body, content_type="application/json")
+
+    with time_machine.travel(NOW, tick=False):
+        serve(receiver, calendar((1, 2, "somebody else")))
+        refused = subscribe_by_rest()
+        serve(receiver, calendar((1, 4, "ben")))
+        made, repeated = subscribe_by_rest(), subscribe_by_rest()
+    assert [each.status_code for each in (refused, made, repeated)] == [400, 201, 201]
+    assert (repeated.json(), repeated["Idempotent-Replayed"]) == (made.json(), "true")
+    assert (CountedUse.objects.count(), len(receiver.requests)) == (2, 2)
+    assert depths == [depths[0]] * 3
+
+
+def test_rest__answered_under_the_same_key_while_it_was_refused__the_answer(
+    receiver: Receiver, anna: User, meanwhile: Meanwhile
+) -> None:
+    application = make_application()
+    schedule = make_roster(anna, application_id=application.pk)
+    token = issue_key(application=application, kind=KeyKind.SECRET, scopes=("read", "write")).token
+    client = Client(headers={"Authorization": f"Bearer {token}", "Idempotency-Key": "k1"})
+    answers: list[Any] = []
+
+    def subscribe_by_rest() -> None:
+        path, body = f"/api/v1/schedules/{schedule.pk}/calendars/", {"name": "Rota", "url": receiver.url}
+        answers.append(client.post(path, body, content_type="application/json"))
+
+    def answer_then_break_off() -> None:
+        subscribe_by_rest()
+        raise calendar_fetching.CalendarUnreachable("It broke off.")
+
+    serve(receiver, calendar((1, 4, "ben")))
+    meanwhile(answer_then_break_off)
+    with time_machine.travel(NOW, tick=False):
+        subscribe_by_rest()
+    assert [each.status_code for each in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
 
 
 def test_task__run__says_how_many(schedule: OnCallSchedule, receiver: Receiver) -> None:
