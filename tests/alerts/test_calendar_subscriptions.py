@@ -118,6 +118,31 @@ def test_refresh__shift_that_runs_stays__is_the_same_row(schedule: OnCallSchedul
     assert list(OnCallOverride.objects.values_list("pk", "starts_at", "ends_at")) == before
 
 
+def test_refresh__one_shift_for_years__stays_the_same_rows_and_goes_on_with_the_horizon(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    serve(receiver, calendar((-1, 3 * 365 * 24, "ben")))
+    take(schedule, receiver)
+    before = list(OnCallOverride.objects.values_list("pk", "starts_at"))
+    for days in (1, 2, 3):
+        refresh_all(now=NOW + timedelta(days=days))
+    assert len(before) == 2
+    assert list(OnCallOverride.objects.values_list("pk", "starts_at")) == before
+    assert on_call(schedule, 1, 402.9 * 24, 403.1 * 24) == [["ben"], ["ben"], ["anna"]]
+
+
+def test_refresh__shift_that_runs_ends_earlier__the_same_row_ends_then(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    serve(receiver, calendar((-1, 6, "ben")))
+    take(schedule, receiver)
+    before = OnCallOverride.objects.get()
+    serve(receiver, calendar((-1, 4, "ben")))
+    refresh_all(now=NOW + HOUR)
+    after = OnCallOverride.objects.get()
+    assert (after.pk, after.starts_at, after.ends_at) == (before.pk, before.starts_at, NOW + 4 * HOUR)
+
+
 def answer_by_etag(data: bytes) -> Callable[[Received], tuple[int, dict[str, str], bytes]]:
     def answer(request: Received) -> tuple[int, dict[str, str], bytes]:
         is_known = request.headers.get("if-none-match") == '"1"'
