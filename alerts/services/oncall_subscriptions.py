@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,7 +28,9 @@ MAX_SUBSCRIPTIONS = 10
 #: Without asking again for all of it, the last of its 400 days would come nearer and nearer.
 READ_WHOLE_EVERY = timedelta(hours=20)
 #: How long one round of fetching may take; whoever was tried longest ago comes first, so that nobody is left out for good.
-ROUND_SECONDS = 900.0
+#: With its last calendar it has to end before the broker takes the worker for dead (visibility_timeout, 600 s) and another
+#: one begins it again.
+ROUND_SECONDS = 500.0
 #: How often somebody may have a schedule's calendars fetched, so that nobody's server is called for ever.
 FETCHES = 30
 FETCHES_WINDOW = timedelta(hours=1)
@@ -86,14 +89,17 @@ def fetch_now(*, calendar: OnCallCalendar, now: datetime) -> bool:
     return refresh(calendar_id=calendar.pk, now=now)
 
 
-def refresh_all(*, now: datetime) -> tuple[int, int]:
-    """Read every calendar that has an address; return how many were read, and how many could not be."""
+def refresh_all(*, clock: Callable[[], datetime]) -> tuple[int, int]:
+    """Read every calendar that has an address; return how many were read, and how many could not be.
+
+    `clock` is asked for each: a shift that began while others were read has begun, and is not replaced as one to come.
+    """
     calendars = OnCallCalendar.objects.exclude(host="").order_by(F("tried_at").asc(nulls_first=True), "pk")
     read, failed, started = 0, 0, time.monotonic()
     for calendar_id in calendars.values_list("pk", flat=True):
         if time.monotonic() - started > ROUND_SECONDS:
             break
-        is_read = _refresh_anyhow(calendar_id, now)
+        is_read = _refresh_anyhow(calendar_id, clock())
         read, failed = read + is_read, failed + (not is_read)
     return read, failed
 

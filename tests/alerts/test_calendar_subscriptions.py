@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.http import HttpRequest
@@ -85,6 +86,10 @@ def read() -> OnCallCalendar:
     return OnCallCalendar.objects.get()
 
 
+def read_all(now: datetime) -> tuple[int, int]:
+    return refresh_all(clock=lambda: now)
+
+
 def test_subscribe__calendar_read__shifts_at_once_and_the_address_encrypted(
     schedule: OnCallSchedule, receiver: Receiver
 ) -> None:
@@ -105,7 +110,7 @@ def test_refresh__calendar_changed__its_shifts_to_come_replaced_as_a_whole(
     take(schedule, receiver)
     serve(receiver, calendar((6, 8, "ben"), (20, 30, "ben")))
     kept = OnCallOverride.objects.get(ends_at=NOW + 30 * HOUR).pk
-    assert refresh_all(now=NOW + HOUR) == (1, 0)
+    assert read_all(now=NOW + HOUR) == (1, 0)
     assert on_call(schedule, 0.5, 1.5, 5.5, 7, 25) == [["ben"], ["anna"], ["anna"], ["ben"], ["ben"]]
     assert OnCallOverride.objects.get(ends_at=NOW + 30 * HOUR).pk == kept
 
@@ -114,7 +119,7 @@ def test_refresh__shift_that_runs_stays__is_the_same_row(schedule: OnCallSchedul
     serve(receiver, calendar((-1, 4, "ben")))
     take(schedule, receiver)
     before = list(OnCallOverride.objects.values_list("pk", "starts_at", "ends_at"))
-    refresh_all(now=NOW + HOUR)
+    read_all(now=NOW + HOUR)
     assert list(OnCallOverride.objects.values_list("pk", "starts_at", "ends_at")) == before
 
 
@@ -125,7 +130,7 @@ def test_refresh__one_shift_for_years__stays_the_same_rows_and_goes_on_with_the_
     take(schedule, receiver)
     before = list(OnCallOverride.objects.values_list("pk", "starts_at"))
     for days in (1, 2, 3):
-        refresh_all(now=NOW + timedelta(days=days))
+        read_all(now=NOW + timedelta(days=days))
     assert len(before) == 2
     assert list(OnCallOverride.objects.values_list("pk", "starts_at")) == before
     assert on_call(schedule, 1, 402.9 * 24, 403.1 * 24) == [["ben"], ["ben"], ["anna"]]
@@ -138,7 +143,7 @@ def test_refresh__shift_that_runs_ends_earlier__the_same_row_ends_then(
     take(schedule, receiver)
     before = OnCallOverride.objects.get()
     serve(receiver, calendar((-1, 4, "ben")))
-    refresh_all(now=NOW + HOUR)
+    read_all(now=NOW + HOUR)
     after = OnCallOverride.objects.get()
     assert (after.pk, after.starts_at, after.ends_at) == (before.pk, before.starts_at, NOW + 4 * HOUR)
 
@@ -154,7 +159,7 @@ def answer_by_etag(data: bytes) -> Callable[[Received], tuple[int, dict[str, str
 def test_refresh__not_modified__asked_so_and_everything_stays(schedule: OnCallSchedule, receiver: Receiver) -> None:
     receiver.answer = answer_by_etag(calendar((1, 4, "ben")))
     take(schedule, receiver)
-    refresh_all(now=NOW + HOUR)
+    read_all(now=NOW + HOUR)
     assert [request.headers.get("if-modified-since") for request in receiver.requests] == [None, "Tue, 10 Mar 2026"]
     assert (read().imported_at, read().answered_at, read().failures) == (NOW, NOW + HOUR, 0)
     assert on_call(schedule, 2) == [["ben"]]
@@ -166,7 +171,7 @@ def test_refresh__not_modified_for_a_day__read_whole_so_that_the_horizon_goes_on
     receiver.answer = answer_by_etag(calendar((1, 4, "ben"), (400 * 24 + 10, 400 * 24 + 12, "ben")))
     take(schedule, receiver)
     assert OnCallOverride.objects.count() == 1
-    refresh_all(now=NOW + timedelta(hours=21))
+    read_all(now=NOW + timedelta(hours=21))
     assert OnCallOverride.objects.filter(starts_at__gt=NOW + timedelta(days=400)).count() == 1
 
 
@@ -190,8 +195,8 @@ def test_refresh__feed_is_broken__keeps_what_it_had_and_says_since_when_and_why(
     serve(receiver, calendar((1, 4, "ben"), (9, 10, "ben")))
     take(schedule, receiver)
     serve(receiver, data, status=status, Location="https://example.com/")
-    assert refresh_all(now=NOW + HOUR) == (0, 1)
-    assert refresh_all(now=NOW + 2 * HOUR) == (0, 1)
+    assert read_all(now=NOW + HOUR) == (0, 1)
+    assert read_all(now=NOW + 2 * HOUR) == (0, 1)
     found = read()
     assert on_call(schedule, 2, 9.5) == [["ben"], ["ben"]]
     assert (found.failures, found.failing_since, found.answered_at) == (2, NOW + HOUR, NOW)
@@ -205,9 +210,9 @@ def test_refresh__answers_again__what_it_says_and_no_more_failures(
     receiver.answer = answer_by_etag(calendar((1, 4, "ben")))
     take(schedule, receiver)
     serve(receiver, b"", status=503)
-    refresh_all(now=NOW + HOUR)
+    read_all(now=NOW + HOUR)
     receiver.answer = answer_by_etag(calendar((6, 7, "ben")))
-    refresh_all(now=NOW + 2 * HOUR)
+    read_all(now=NOW + 2 * HOUR)
     assert (read().failures, read().failing_since, read().last_error) == (0, None, "")
     assert on_call(schedule, 3, 6.5) == [["anna"], ["ben"]]
 
@@ -232,7 +237,7 @@ def test_refresh__slow_server__is_cut_off(
         return 200, {}, calendar((1, 4, "anna"))
 
     receiver.answer = hesitate
-    refresh_all(now=NOW + HOUR)
+    read_all(now=NOW + HOUR)
     assert read().last_error == "The server took too long, or broke off in the middle."
     assert on_call(schedule, 2) == [["ben"]]
 
@@ -244,7 +249,7 @@ def test_refresh__inner_address__refused_like_a_webhook(
     take(schedule, receiver)
     monkeypatch.setitem(OPTION, "WEBHOOK_ALLOW_PRIVATE", False)
     OnCallCalendar.objects.update(url="https://127.0.0.1/x.ics")
-    refresh_all(now=NOW + HOUR)
+    read_all(now=NOW + HOUR)
     assert read().last_error == "127.0.0.1 is at 127.0.0.1, which is not on the public internet."
     assert len(receiver.requests) == 1
 
@@ -265,9 +270,28 @@ def test_refresh__one_goes_wrong_in_a_way_nobody_thought_of__noted_and_the_other
         return preview(**fields)
 
     monkeypatch.setattr(oncall_subscriptions, "preview_calendar", fail_once)
-    assert refresh_all(now=NOW + HOUR) == (1, 1)
+    assert read_all(now=NOW + HOUR) == (1, 1)
     first.refresh_from_db()
     assert first.last_error == "It could not be handled; the log of the worker says why."
+
+
+def test_refresh__shift_begins_while_others_are_read__is_ended_and_not_forgotten(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    serve(receiver, calendar((20, 30, "ben")))
+    take(schedule, receiver, name="Slow")
+    serve(receiver, calendar((1, 4, "ben")))
+    take(schedule, receiver)
+    serve(receiver, calendar((6, 8, "ben")))
+    times = iter([NOW, NOW + 2 * HOUR])
+    assert refresh_all(clock=lambda: next(times)) == (2, 0)
+    begun = OnCallOverride.objects.get(starts_at=NOW + HOUR)
+    assert begun.ends_at == NOW + 2 * HOUR
+
+
+def test_round__with_its_last_calendar__ends_before_the_broker_gives_it_to_another_worker() -> None:
+    longest = oncall_subscriptions.ROUND_SECONDS + 2 * calendar_fetching.DEADLINE_SECONDS
+    assert longest < settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]
 
 
 def test_change__another_address__its_shifts_instead(schedule: OnCallSchedule, receiver: Receiver) -> None:
@@ -374,7 +398,7 @@ def test_remove__subscription__layers_say_who_and_nothing_is_fetched_any_more(
 ) -> None:
     serve(receiver, calendar((1, 4, "ben")))
     remove_calendar(calendar=take(schedule, receiver), now=NOW)
-    assert refresh_all(now=NOW + HOUR) == (0, 0)
+    assert read_all(now=NOW + HOUR) == (0, 0)
     assert (on_call(schedule, 2), len(receiver.requests)) == ([["anna"]], 1)
 
 
@@ -430,7 +454,7 @@ def test_home__fails_three_times__is_said_with_name_and_since_when(
     serve(receiver, b"", status=500)
     found = []
     for hours in (1, 2, 3):
-        refresh_all(now=NOW + hours * HOUR)
+        read_all(now=NOW + hours * HOUR)
         found.append(calendars_not_read(HttpRequest()))
     assert [each.count for each in found] == [0, 0, 1]
     assert found[2].sentence.startswith("The calendar “Rota” of “Ops” can’t be read since Tue 10 Mar")
