@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.http import HttpRequest
 from django.test import Client
@@ -483,11 +483,27 @@ def test_pages__subscribed_fetched_edited_broken__in_words(
     assert receiver.url not in refused.replace(f'value="{receiver.url}"', "") + taken + broken + named
 
 
-def test_pages__may_only_see__no_buttons_and_refused(client: Client, schedule: OnCallSchedule, ben: User) -> None:
+def test_pages__may_only_see__no_buttons_and_refused(
+    client: Client, schedule: OnCallSchedule, receiver: Receiver, ben: User
+) -> None:
+    ben.user_permissions.add(Permission.objects.get(codename="view_oncallschedule"))
     client.force_login(ben)
-    address = reverse("admin:alerts_oncallschedule_subscribe", args=[schedule.pk])
-    assert client.post(address, {"name": "x", "url": "https://example.com/"}).status_code == 403
-    assert not OnCallCalendar.objects.exists()
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    page = client.get(schedule.get_absolute_url())
+    answers = [
+        client.post(reverse(f"admin:alerts_{name}", args=[pk]), {"name": "x", "url": receiver.url}).status_code
+        for name, pk in [
+            ("oncallschedule_subscribe", schedule.pk),
+            ("oncallcalendar_fetch", found.pk),
+            ("oncallcalendar_edit", found.pk),
+        ]
+    ]
+    text = page.content.decode()
+    acts = ["Subscribe to a calendar", "Fetch now", reverse("admin:alerts_oncallcalendar_edit", args=[found.pk])]
+    assert (page.status_code, "Every hour from 127.0.0.1" in text) == (200, True)
+    assert [act for act in acts if act in text] == []
+    assert (answers, read().name, len(receiver.requests)) == ([403] * 3, "Rota", 1)
 
 
 def test_rest__subscribe_list_fetch_change_delete(receiver: Receiver, anna: User) -> None:
