@@ -125,6 +125,6 @@ def _read(response: httpx.Response) -> bytes:
 
 
 def _read_validator(response: httpx.Response, name: str) -> str:
-    """Return a header that is to be sent back, empty for one that is absurdly long."""
+    """Return a header that is to be sent back, empty for one that is absurdly long or could not be sent."""
     text = str(response.headers.get(name, ""))
-    return text if len(text) <= MAX_VALIDATOR_CHARACTERS else ""
+    return text if text.isascii() and len(text) <= MAX_VALIDATOR_CHARACTERS else ""

@@ -48,5 +48,5 @@ def prune_alerts() -> int:
 @shared_task(ignore_result=True)
 def read_calendars() -> str:
     """Read the on-call calendars that have an address; say how that went."""
-    read, failed = oncall_subscriptions.refresh_all(now=timezone.now())
+    read, failed = oncall_subscriptions.refresh_all(clock=timezone.now)
     return f"{read} read, {failed} failed"

@@ -60,7 +60,7 @@ def fetch(request: HttpRequest, pk: int) -> HttpResponseBase:
     if is_read:
         messages.success(request, f"{calendar.name} is read; the schedule says what it says.")
     else:
-        calendar.refresh_from_db(fields=["last_error"])
+        calendar = _find(pk)
         messages.error(request, f"{calendar.name} can’t be read: {calendar.last_error} What it brought before stays.")
     return redirect(calendar.schedule)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -14,11 +16,18 @@ from rest_framework.response import Response
 
 from alerts.models import OnCallCalendar, OnCallSchedule
 from alerts.services.oncall_calendars import MAX_NAME_CHARACTERS, remove_calendar
-from alerts.services.oncall_subscriptions import SubscriptionInvalid, change_subscription, fetch_now, subscribe
+from alerts.services.oncall_subscriptions import (
+    Answered,
+    SubscriptionInvalid,
+    change_subscription,
+    fetch_now,
+    keep_subscription,
+    read_address,
+)
 from config.actors import Actor, actor_of_key
 from config.api.authentication import KeyGrant
 from config.api.errors import BodyInvalid, NotFound
-from config.api.idempotency import answer_once
+from config.api.idempotency import answer_prepared_once
 
 _ID = OpenApiParameter("calendar_id", OpenApiTypes.INT, OpenApiParameter.PATH)
 _ONE = r"calendars/(?P<calendar_id>[0-9]{1,18})"
@@ -76,7 +85,7 @@ class CalendarActions:
     @calendars.mapping.post
     def add_calendar(self, request: Request, pk: str) -> Response:
         """Read a calendar from its address, and from now on every hour; refused if it can't be read now."""
-        return answer_once(request, lambda: self._add_calendar(request))
+        return answer_prepared_once(request, lambda: self._prepare_calendar(request))
 
     @extend_schema(
         summary="Change a calendar's name or address",
@@ -117,18 +126,17 @@ class CalendarActions:
             fetch_now(calendar=calendar, now=timezone.now())
         except SubscriptionInvalid as error:
             raise _refuse(error) from error
-        return Response(CalendarOutput(OnCallCalendar.objects.get(pk=calendar.pk)).data)
+        return Response(CalendarOutput(self._find_calendar(calendar_id)).data)
 
-    def _add_calendar(self, request: Request) -> Response:
-        schedule = self._own()
+    def _prepare_calendar(self, request: Request) -> Callable[[], Response]:
+        """Read the address; return what keeps the calendar then."""
+        schedule, by, now = self._own(), _actor(request), timezone.now()
         data = _read(CalendarInput(data=request.data))
         try:
-            calendar, _ = subscribe(
-                schedule=schedule, name=data["name"], url=data["url"], by=_actor(request), now=timezone.now()
-            )
+            answered = read_address(schedule=schedule, name=data["name"], url=data["url"], now=now)
         except SubscriptionInvalid as error:
             raise _refuse(error) from error
-        return Response(CalendarOutput(calendar).data, status=status.HTTP_201_CREATED)
+        return lambda: _add_calendar(schedule, data["name"], answered, by, now)
 
     def _find_calendar(self, calendar_id: str, *, is_subscribed: bool = False) -> OnCallCalendar:
         rows = OnCallCalendar.objects.filter(schedule=self._own(), pk=int(calendar_id)).select_related("schedule")
@@ -136,6 +144,14 @@ class CalendarActions:
         if found is None:
             raise NotFound
         return found
+
+
+def _add_calendar(schedule: OnCallSchedule, name: str, answered: Answered, by: Actor, now: datetime) -> Response:
+    try:
+        calendar, _ = keep_subscription(schedule=schedule, name=name, answered=answered, by=by, now=now)
+    except SubscriptionInvalid as error:
+        raise _refuse(error) from error
+    return Response(CalendarOutput(calendar).data, status=status.HTTP_201_CREATED)
 
 
 def _read(serializer: serializers.Serializer[Any]) -> dict[str, Any]:

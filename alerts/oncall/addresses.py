@@ -27,12 +27,14 @@ def tidy_address(text: str, *, allow_http: bool) -> tuple[str, str]:
         )
     try:
         url = httpx.URL(address)
-    except httpx.InvalidURL as error:
+        host = url.host
+    except (httpx.InvalidURL, UnicodeError) as error:
+        # UnicodeError: the host begins with xn-- and is no name of international ones; it is only seen when it is read.
         raise CalendarAddressInvalid("This is not an address of the web.") from error
-    if url.scheme not in ({"https", "http"} if allow_http else {"https"}) or not url.host:
+    if url.scheme not in ({"https", "http"} if allow_http else {"https"}) or not host:
         raise CalendarAddressInvalid("It has to begin with https:// and name a host.")
     if url.userinfo:
         raise CalendarAddressInvalid(
             "It must not hold a user name or password; most calendars have a secret address to share."
         )
-    return str(url.copy_with(fragment=None)), url.host[:255]
+    return str(url.copy_with(fragment=None)), host[:255]

@@ -25,6 +25,7 @@ MAX_NAME_CHARACTERS = 100
 #: 256 bits: nothing to guess, so the hash needs no salt and is not slow.
 TOKEN_BYTES = 32
 MONTHS_AHEAD = 6
+_FIRST_CUT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +165,14 @@ def make_finder() -> Callable[[str], int | None]:
 
 
 def _split(shift: Shift) -> list[Shift]:
-    """Return a shift in parts that an override can be as long as."""
+    """Return a shift in parts that an override can be as long as.
+
+    It is cut at fixed moments, not so long after its start: that of one that runs is the moment it is read at.
+    """
     parts, start = [], shift.start
     while start < shift.end:
-        end = min(shift.end, start + MAX_OVERRIDE)
+        cut = start + MAX_OVERRIDE - (start - _FIRST_CUT) % MAX_OVERRIDE
+        end = min(shift.end, cut)
         parts.append(Shift(start, end, shift.people))
         start = end
     return parts
@@ -176,20 +181,25 @@ def _split(shift: Shift) -> list[Shift]:
 def _keep_same(calendar: OnCallCalendar, shifts: Sequence[Shift], now: datetime) -> list[Shift]:
     """Forget the shifts to come of a calendar that are not among these; return those of these that are not there yet.
 
-    One that runs began before; of it, only the end and the people are compared.
+    One of the same people from the same moment stays the row it is, and ends when it ends now: the last of a calendar
+    without an end goes on with what is read of it. For one that runs, that moment is now.
     """
-    wanted = {_identify(shift.start, shift.end, shift.people, now): shift for shift in shifts}
-    strangers = []
+    wanted = {_identify(shift.start, shift.people, now): shift for shift in shifts}
+    strangers, moved = [], []
     for row in calendar.overrides.filter(ends_at__gt=now).prefetch_related("people"):
-        people = [person.pk for person in row.people.all()]
-        if wanted.pop(_identify(row.starts_at, row.ends_at, people, now), None) is None:
+        shift = wanted.pop(_identify(row.starts_at, [person.pk for person in row.people.all()], now), None)
+        if shift is None:
             strangers.append(row.pk)
+        elif row.ends_at != shift.end:
+            row.ends_at = shift.end
+            moved.append(row)
     _forget_coming(calendar, now, only=strangers)
+    OnCallOverride.objects.bulk_update(moved, ["ends_at"])
     return list(wanted.values())
 
 
-def _identify(start: datetime, end: datetime, people: Iterable[int], now: datetime) -> tuple[Any, ...]:
-    return (start if start > now else None, end, frozenset(people))
+def _identify(start: datetime, people: Iterable[int], now: datetime) -> tuple[Any, ...]:
+    return (start if start > now else None, frozenset(people))
 
 
 def _forget_coming(calendar: OnCallCalendar, now: datetime, *, only: Sequence[int] | None = None) -> None:

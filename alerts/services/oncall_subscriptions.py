@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -26,7 +28,9 @@ MAX_SUBSCRIPTIONS = 10
 #: Without asking again for all of it, the last of its 400 days would come nearer and nearer.
 READ_WHOLE_EVERY = timedelta(hours=20)
 #: How long one round of fetching may take; whoever was tried longest ago comes first, so that nobody is left out for good.
-ROUND_SECONDS = 900.0
+#: With its last calendar it has to end before the broker takes the worker for dead (visibility_timeout, 600 s) and another
+#: one begins it again.
+ROUND_SECONDS = 500.0
 #: How often somebody may have a schedule's calendars fetched, so that nobody's server is called for ever.
 FETCHES = 30
 FETCHES_WINDOW = timedelta(hours=1)
@@ -40,30 +44,43 @@ class SubscriptionInvalid(Exception):
         self.errors = errors
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An address as it is kept, the host in it, and what it answered just now. Nothing of it is stored yet."""
+
+    address: str
+    host: str
+    fetched: Fetched
+
+
 def subscribe(
     *, schedule: OnCallSchedule, name: str, url: str, by: Actor, now: datetime
 ) -> tuple[OnCallCalendar, Import]:
     """Read a calendar from its address, and from now on every hour; raise SubscriptionInvalid, and keep nothing, if it can't be read."""
-    errors = _find_errors(schedule, name, None)
-    if schedule.calendars.exclude(host="").count() >= MAX_SUBSCRIPTIONS:
-        errors["name"] = f"A schedule can read {MAX_SUBSCRIPTIONS} addresses at most."
-    address, host, fetched = _fetch_new(schedule, url, errors, now)
-    return _keep(OnCallCalendar(schedule=schedule), name, address, host, fetched, by, now)
+    answered = read_address(schedule=schedule, name=name, url=url, now=now)
+    return keep_subscription(schedule=schedule, name=name, answered=answered, by=by, now=now)
+
+
+def read_address(*, schedule: OnCallSchedule, name: str, url: str, now: datetime) -> Answered:
+    """Take the first step of `subscribe`, outside of any transaction: it may take 20 s, and counts even if it is refused."""
+    return _fetch_new(schedule, url, _find_errors(OnCallCalendar(schedule=schedule), name), now)
+
+
+def keep_subscription(
+    *, schedule: OnCallSchedule, name: str, answered: Answered, by: Actor, now: datetime
+) -> tuple[OnCallCalendar, Import]:
+    """Take the second step of `subscribe`; raise SubscriptionInvalid if that can't be any more, or the answer can't be used."""
+    return _keep(OnCallCalendar(schedule=schedule), name, answered, by, now)
 
 
 def change_subscription(
     *, calendar: OnCallCalendar, name: str, url: str, by: Actor, now: datetime
 ) -> tuple[OnCallCalendar, Import | None]:
     """Rename a calendar, and with `url` read it from another address; empty: from the one it has. Raises SubscriptionInvalid."""
-    errors = _find_errors(calendar.schedule, name, calendar)
-    if url.strip():
-        address, host, fetched = _fetch_new(calendar.schedule, url, errors, now)
-        return _keep(calendar, name, address, host, fetched, by, now)
-    if errors:
-        raise SubscriptionInvalid(errors)
-    calendar.name = check_name(name)
-    calendar.save(update_fields=["name"])
-    return calendar, None
+    if not url.strip():
+        return _rename(calendar, name), None
+    answered = _fetch_new(calendar.schedule, url, _find_errors(calendar, name), now)
+    return _keep(calendar, name, answered, by, now)
 
 
 def fetch_now(*, calendar: OnCallCalendar, now: datetime) -> bool:
@@ -72,14 +89,17 @@ def fetch_now(*, calendar: OnCallCalendar, now: datetime) -> bool:
     return refresh(calendar_id=calendar.pk, now=now)
 
 
-def refresh_all(*, now: datetime) -> tuple[int, int]:
-    """Read every calendar that has an address; return how many were read, and how many could not be."""
+def refresh_all(*, clock: Callable[[], datetime]) -> tuple[int, int]:
+    """Read every calendar that has an address; return how many were read, and how many could not be.
+
+    `clock` is asked for each: a shift that began while others were read has begun, and is not replaced as one to come.
+    """
     calendars = OnCallCalendar.objects.exclude(host="").order_by(F("tried_at").asc(nulls_first=True), "pk")
     read, failed, started = 0, 0, time.monotonic()
     for calendar_id in calendars.values_list("pk", flat=True):
         if time.monotonic() - started > ROUND_SECONDS:
             break
-        is_read = _refresh_anyhow(calendar_id, now)
+        is_read = _refresh_anyhow(calendar_id, clock())
         read, failed = read + is_read, failed + (not is_read)
     return read, failed
 
@@ -148,19 +168,20 @@ def _note_failure(calendar_id: int, why: str, now: datetime) -> bool:
     return False
 
 
-def _find_errors(schedule: OnCallSchedule, name: str, calendar: OnCallCalendar | None) -> dict[str, str]:
+def _find_errors(calendar: OnCallCalendar, name: str) -> dict[str, str]:
+    """Return what speaks against a calendar under a name, by field, in words, whether it is there or to be added."""
+    others = calendar.schedule.calendars.exclude(pk=calendar.pk)
+    if calendar._state.adding and others.exclude(host="").count() >= MAX_SUBSCRIPTIONS:
+        return {"name": f"A schedule can read {MAX_SUBSCRIPTIONS} addresses at most."}
     try:
-        checked = check_name(name)
+        is_taken = others.filter(name=check_name(name)).exists()
     except CalendarInvalid as error:
         return {"name": str(error)}
-    others = schedule.calendars.filter(name=checked)
-    if calendar is not None:
-        others = others.exclude(pk=calendar.pk)
-    return {"name": "There is a calendar of this name already. Choose another name."} if others.exists() else {}
+    return {"name": "There is a calendar of this name already. Choose another name."} if is_taken else {}
 
 
-def _fetch_new(schedule: OnCallSchedule, url: str, errors: dict[str, str], now: datetime) -> tuple[str, str, Fetched]:
-    """Return a tidied address, its host and what it answers now; raise SubscriptionInvalid, also for errors there were before."""
+def _fetch_new(schedule: OnCallSchedule, url: str, errors: dict[str, str], now: datetime) -> Answered:
+    """Return what an address answers now; raise SubscriptionInvalid, also for errors there were before."""
     try:
         address, host = tidy_address(url, allow_http=is_private_allowed())
     except CalendarAddressInvalid as error:
@@ -169,7 +190,7 @@ def _fetch_new(schedule: OnCallSchedule, url: str, errors: dict[str, str], now: 
         raise SubscriptionInvalid(errors)
     _take_fetch(schedule, now)
     try:
-        return address, host, fetch_calendar(address)
+        return Answered(address, host, fetch_calendar(address))
     except CalendarUnreachable as error:
         raise SubscriptionInvalid({"url": str(error)}) from error
 
@@ -186,23 +207,48 @@ def _take_fetch(schedule: OnCallSchedule, now: datetime) -> None:
 
 
 def _keep(
-    calendar: OnCallCalendar, name: str, address: str, host: str, fetched: Fetched, by: Actor, now: datetime
+    calendar: OnCallCalendar, name: str, answered: Answered, by: Actor, now: datetime
 ) -> tuple[OnCallCalendar, Import]:
     try:
-        return _keep_at_once(calendar, name, address, host, fetched, by, now)
+        return _keep_at_once(calendar, name, answered, by, now)
     except CalendarInvalid as error:
         raise SubscriptionInvalid({"url": str(error)}) from error
 
 
 @transaction.atomic
 def _keep_at_once(
-    calendar: OnCallCalendar, name: str, address: str, host: str, fetched: Fetched, by: Actor, now: datetime
+    calendar: OnCallCalendar, name: str, answered: Answered, by: Actor, now: datetime
 ) -> tuple[OnCallCalendar, Import]:
-    lock_schedule(calendar.schedule)
-    found = preview_calendar(schedule=calendar.schedule, data=fetched.data or b"", now=now)
-    calendar.name, calendar.url, calendar.host = check_name(name), address, host
-    calendar.etag, calendar.last_modified = fetched.etag, fetched.last_modified
-    _note_answer(calendar, now)
-    calendar.save()
-    take_shifts(calendar=calendar, found=found, author_name=by.name, now=now)
-    return calendar, found
+    row = _lock(calendar, name)
+    found = preview_calendar(schedule=row.schedule, data=answered.fetched.data or b"", now=now)
+    row.name, row.url, row.host = check_name(name), answered.address, answered.host
+    row.etag, row.last_modified = answered.fetched.etag, answered.fetched.last_modified
+    _note_answer(row, now)
+    row.save()
+    take_shifts(calendar=row, found=found, author_name=by.name, now=now)
+    return row, found
+
+
+@transaction.atomic
+def _rename(calendar: OnCallCalendar, name: str) -> OnCallCalendar:
+    row = _lock(calendar, name)
+    row.name = check_name(name)
+    row.save(update_fields=["name"])
+    return row
+
+
+def _lock(calendar: OnCallCalendar, name: str) -> OnCallCalendar:
+    """Return a calendar as it is under the schedule's lock, in the caller's transaction; raise SubscriptionInvalid if it can't be.
+
+    An address takes a while to answer: what was true before may not be any more.
+    """
+    try:
+        lock_schedule(calendar.schedule)
+        row = calendar if calendar._state.adding else OnCallCalendar.objects.select_for_update().get(pk=calendar.pk)
+    except OnCallSchedule.DoesNotExist as error:
+        raise SubscriptionInvalid({"name": "The schedule was deleted meanwhile."}) from error
+    except OnCallCalendar.DoesNotExist as error:
+        raise SubscriptionInvalid({"name": "The calendar was taken out meanwhile. Subscribe to it again."}) from error
+    if errors := _find_errors(row, name):
+        raise SubscriptionInvalid(errors)
+    return row

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.api.authentication import KeyGrant
-from config.api.errors import BodyInvalid, IdempotencyKeyReused
+from config.api.errors import ApiError, BodyInvalid, IdempotencyKeyReused
 from config.api.models import KeptAnswer
 
 HEADER = "Idempotency-Key"
@@ -34,13 +35,11 @@ def answer_once(request: Request, produce: Callable[[], Response]) -> Response:
     Raises BodyInvalid for an unusable key and IdempotencyKeyReused when it came with another request. Without the header,
     or without an authenticated key, it is `produce()` alone.
     """
-    text = request.headers.get(HEADER, "")
-    if not text or not isinstance(request.auth, KeyGrant):
+    key = _read_key(request)
+    if key is None:
         return produce()
-    if len(text) > MAX_CHARACTERS:
-        raise BodyInvalid(f"An {HEADER} has at most {MAX_CHARACTERS} characters.")
     with transaction.atomic():
-        kept, is_new = _take_key(request, key_id=request.auth.key_id, idempotency_hash=_hash(text.encode()))
+        kept, is_new = _take_key(request, *key)
         if not is_new:
             return _repeat(kept, request)
         response = produce()
@@ -49,6 +48,23 @@ def answer_once(request: Request, produce: Callable[[], Response]) -> Response:
         else:
             _keep(kept, response)
         return response
+
+
+def answer_prepared_once(request: Request, prepare: Callable[[], Callable[[], Response]]) -> Response:
+    """Return what answer_once does of what `prepare()` returned, for what takes long or counts even if it is refused.
+
+    `prepare` runs before the transaction, and not for a repetition. What it refuses is raised, unless the same request was
+    answered meanwhile.
+    """
+    key = _read_key(request)
+    kept = key and KeptAnswer.objects.filter(key_id=key[0], idempotency_hash=key[1], status__isnull=False).first()
+    if kept:
+        return _repeat(kept, request)
+    try:
+        produce = prepare()
+    except ApiError as error:
+        produce = partial(_refuse, error)
+    return answer_once(request, produce)
 
 
 class IdempotentCreateMixin:
@@ -65,7 +81,21 @@ def prune_answers() -> int:
     return KeptAnswer.objects.filter(created_at__lt=timezone.now() - KEPT_FOR).delete()[0]
 
 
-def _take_key(request: Request, *, key_id: int, idempotency_hash: bytes) -> tuple[KeptAnswer, bool]:
+def _read_key(request: Request) -> tuple[int, bytes] | None:
+    """Return what an answer is kept under: the id of the API key, and the hash of the header. None: it is not kept."""
+    text = request.headers.get(HEADER, "")
+    if not text or not isinstance(request.auth, KeyGrant):
+        return None
+    if len(text) > MAX_CHARACTERS:
+        raise BodyInvalid(f"An {HEADER} has at most {MAX_CHARACTERS} characters.")
+    return request.auth.key_id, _hash(text.encode())
+
+
+def _refuse(error: ApiError) -> Response:
+    raise error
+
+
+def _take_key(request: Request, key_id: int, idempotency_hash: bytes) -> tuple[KeptAnswer, bool]:
     """Return the row of a key and whether this request made it; waits for a transaction that is making it."""
     row = KeptAnswer(key_id=key_id, idempotency_hash=idempotency_hash, request_hash=_hash_request(request))
     KeptAnswer.objects.bulk_create([row], ignore_conflicts=True)

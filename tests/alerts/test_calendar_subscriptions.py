@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
+from django.conf import settings
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.http import HttpRequest
 from django.test import Client
@@ -17,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts import calendar_fetching
-from alerts.models import OnCallCalendar, OnCallOverride, OnCallSchedule
+from alerts.models import CountedUse, OnCallCalendar, OnCallOverride, OnCallSchedule
 from alerts.oncall.addresses import CalendarAddressInvalid, tidy_address
 from alerts.oncall.calendar_lines import MAX_BYTES
 from alerts.oncall_panels import calendars_not_read
@@ -41,6 +42,7 @@ from tests.support.rosters import BY, make_person, make_roster
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
+Meanwhile = Callable[[Callable[[], object]], None]
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +86,10 @@ def read() -> OnCallCalendar:
     return OnCallCalendar.objects.get()
 
 
+def read_all(now: datetime) -> tuple[int, int]:
+    return refresh_all(clock=lambda: now)
+
+
 def test_subscribe__calendar_read__shifts_at_once_and_the_address_encrypted(
     schedule: OnCallSchedule, receiver: Receiver
 ) -> None:
@@ -104,7 +110,7 @@ def test_refresh__calendar_changed__its_shifts_to_come_replaced_as_a_whole(
     take(schedule, receiver)
     serve(receiver, calendar((6, 8, "ben"), (20, 30, "ben")))
     kept = OnCallOverride.objects.get(ends_at=NOW + 30 * HOUR).pk
-    assert refresh_all(now=NOW + HOUR) == (1, 0)
+    assert read_all(now=NOW + HOUR) == (1, 0)
     assert on_call(schedule, 0.5, 1.5, 5.5, 7, 25) == [["ben"], ["anna"], ["anna"], ["ben"], ["ben"]]
     assert OnCallOverride.objects.get(ends_at=NOW + 30 * HOUR).pk == kept
 
@@ -113,8 +119,33 @@ def test_refresh__shift_that_runs_stays__is_the_same_row(schedule: OnCallSchedul
     serve(receiver, calendar((-1, 4, "ben")))
     take(schedule, receiver)
     before = list(OnCallOverride.objects.values_list("pk", "starts_at", "ends_at"))
-    refresh_all(now=NOW + HOUR)
+    read_all(now=NOW + HOUR)
     assert list(OnCallOverride.objects.values_list("pk", "starts_at", "ends_at")) == before
+
+
+def test_refresh__one_shift_for_years__stays_the_same_rows_and_goes_on_with_the_horizon(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    serve(receiver, calendar((-1, 3 * 365 * 24, "ben")))
+    take(schedule, receiver)
+    before = list(OnCallOverride.objects.values_list("pk", "starts_at"))
+    for days in (1, 2, 3):
+        read_all(now=NOW + timedelta(days=days))
+    assert len(before) == 2
+    assert list(OnCallOverride.objects.values_list("pk", "starts_at")) == before
+    assert on_call(schedule, 1, 402.9 * 24, 403.1 * 24) == [["ben"], ["ben"], ["anna"]]
+
+
+def test_refresh__shift_that_runs_ends_earlier__the_same_row_ends_then(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    serve(receiver, calendar((-1, 6, "ben")))
+    take(schedule, receiver)
+    before = OnCallOverride.objects.get()
+    serve(receiver, calendar((-1, 4, "ben")))
+    read_all(now=NOW + HOUR)
+    after = OnCallOverride.objects.get()
+    assert (after.pk, after.starts_at, after.ends_at) == (before.pk, before.starts_at, NOW + 4 * HOUR)
 
 
 def answer_by_etag(data: bytes) -> Callable[[Received], tuple[int, dict[str, str], bytes]]:
@@ -128,7 +159,7 @@ def answer_by_etag(data: bytes) -> Callable[[Received], tuple[int, dict[str, str
 def test_refresh__not_modified__asked_so_and_everything_stays(schedule: OnCallSchedule, receiver: Receiver) -> None:
     receiver.answer = answer_by_etag(calendar((1, 4, "ben")))
     take(schedule, receiver)
-    refresh_all(now=NOW + HOUR)
+    read_all(now=NOW + HOUR)
     assert [request.headers.get("if-modified-since") for request in receiver.requests] == [None, "Tue, 10 Mar 2026"]
     assert (read().imported_at, read().answered_at, read().failures) == (NOW, NOW + HOUR, 0)
     assert on_call(schedule, 2) == [["ben"]]
@@ -140,7 +171,7 @@ def test_refresh__not_modified_for_a_day__read_whole_so_that_the_horizon_goes_on
     receiver.answer = answer_by_etag(calendar((1, 4, "ben"), (400 * 24 + 10, 400 * 24 + 12, "ben")))
     take(schedule, receiver)
     assert OnCallOverride.objects.count() == 1
-    refresh_all(now=NOW + timedelta(hours=21))
+    read_all(now=NOW + timedelta(hours=21))
     assert OnCallOverride.objects.filter(starts_at__gt=NOW + timedelta(days=400)).count() == 1
 
 
@@ -164,8 +195,8 @@ def test_refresh__feed_is_broken__keeps_what_it_had_and_says_since_when_and_why(
     serve(receiver, calendar((1, 4, "ben"), (9, 10, "ben")))
     take(schedule, receiver)
     serve(receiver, data, status=status, Location="https://example.com/")
-    assert refresh_all(now=NOW + HOUR) == (0, 1)
-    assert refresh_all(now=NOW + 2 * HOUR) == (0, 1)
+    assert read_all(now=NOW + HOUR) == (0, 1)
+    assert read_all(now=NOW + 2 * HOUR) == (0, 1)
     found = read()
     assert on_call(schedule, 2, 9.5) == [["ben"], ["ben"]]
     assert (found.failures, found.failing_since, found.answered_at) == (2, NOW + HOUR, NOW)
@@ -179,11 +210,19 @@ def test_refresh__answers_again__what_it_says_and_no_more_failures(
     receiver.answer = answer_by_etag(calendar((1, 4, "ben")))
     take(schedule, receiver)
     serve(receiver, b"", status=503)
-    refresh_all(now=NOW + HOUR)
+    read_all(now=NOW + HOUR)
     receiver.answer = answer_by_etag(calendar((6, 7, "ben")))
-    refresh_all(now=NOW + 2 * HOUR)
+    read_all(now=NOW + 2 * HOUR)
     assert (read().failures, read().failing_since, read().last_error) == (0, None, "")
     assert on_call(schedule, 3, 6.5) == [["anna"], ["ben"]]
+
+
+def test_fetch__etag_that_can_not_be_sent_back__read_as_a_whole(schedule: OnCallSchedule, receiver: Receiver) -> None:
+    serve(receiver, calendar((1, 4, "ben")), ETag='"é"', **{"Last-Modified": "10 März 2026"})
+    found = take(schedule, receiver)
+    assert fetch_now(calendar=found, now=NOW + HOUR)
+    assert [request.headers.get("if-none-match") for request in receiver.requests] == [None, None]
+    assert (read().etag, read().last_modified, read().failures) == ("", "", 0)
 
 
 def test_refresh__slow_server__is_cut_off(
@@ -198,7 +237,7 @@ def test_refresh__slow_server__is_cut_off(
         return 200, {}, calendar((1, 4, "anna"))
 
     receiver.answer = hesitate
-    refresh_all(now=NOW + HOUR)
+    read_all(now=NOW + HOUR)
     assert read().last_error == "The server took too long, or broke off in the middle."
     assert on_call(schedule, 2) == [["ben"]]
 
@@ -210,7 +249,7 @@ def test_refresh__inner_address__refused_like_a_webhook(
     take(schedule, receiver)
     monkeypatch.setitem(OPTION, "WEBHOOK_ALLOW_PRIVATE", False)
     OnCallCalendar.objects.update(url="https://127.0.0.1/x.ics")
-    refresh_all(now=NOW + HOUR)
+    read_all(now=NOW + HOUR)
     assert read().last_error == "127.0.0.1 is at 127.0.0.1, which is not on the public internet."
     assert len(receiver.requests) == 1
 
@@ -231,9 +270,28 @@ def test_refresh__one_goes_wrong_in_a_way_nobody_thought_of__noted_and_the_other
         return preview(**fields)
 
     monkeypatch.setattr(oncall_subscriptions, "preview_calendar", fail_once)
-    assert refresh_all(now=NOW + HOUR) == (1, 1)
+    assert read_all(now=NOW + HOUR) == (1, 1)
     first.refresh_from_db()
     assert first.last_error == "It could not be handled; the log of the worker says why."
+
+
+def test_refresh__shift_begins_while_others_are_read__is_ended_and_not_forgotten(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    serve(receiver, calendar((20, 30, "ben")))
+    take(schedule, receiver, name="Slow")
+    serve(receiver, calendar((1, 4, "ben")))
+    take(schedule, receiver)
+    serve(receiver, calendar((6, 8, "ben")))
+    times = iter([NOW, NOW + 2 * HOUR])
+    assert refresh_all(clock=lambda: next(times)) == (2, 0)
+    begun = OnCallOverride.objects.get(starts_at=NOW + HOUR)
+    assert begun.ends_at == NOW + 2 * HOUR
+
+
+def test_round__with_its_last_calendar__ends_before_the_broker_gives_it_to_another_worker() -> None:
+    longest = oncall_subscriptions.ROUND_SECONDS + 2 * calendar_fetching.DEADLINE_SECONDS
+    assert longest < settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]
 
 
 def test_change__another_address__its_shifts_instead(schedule: OnCallSchedule, receiver: Receiver) -> None:
@@ -269,12 +327,78 @@ def test_change__moved_while_it_was_fetched__the_old_answer_is_dropped(
     assert read().answered_at == NOW
 
 
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    """Return what has somebody else do something once, after the next address answered and before that is written."""
+    fetch = oncall_subscriptions.fetch_calendar
+
+    def arrange(act: Callable[[], object]) -> None:
+        def fetch_then_act(url: str, **validators: str) -> calendar_fetching.Fetched:
+            monkeypatch.setattr(oncall_subscriptions, "fetch_calendar", fetch)
+            fetched = fetch(url, **validators)
+            act()
+            return fetched
+
+        monkeypatch.setattr(oncall_subscriptions, "fetch_calendar", fetch_then_act)
+
+    return arrange
+
+
+def test_change__taken_out_while_it_was_fetched__stays_out_and_says_so(
+    schedule: OnCallSchedule, receiver: Receiver, meanwhile: Meanwhile
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    meanwhile(lambda: remove_calendar(calendar=read(), now=NOW))
+    with pytest.raises(SubscriptionInvalid, match="was taken out meanwhile"):
+        change_subscription(calendar=found, name="Rota", url=receiver.url + "2", by=BY, now=NOW)
+    assert (OnCallCalendar.objects.count(), on_call(schedule, 2)) == (0, [["anna"]])
+
+
+def test_rename__taken_out_meanwhile__says_so(schedule: OnCallSchedule, receiver: Receiver) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    remove_calendar(calendar=read(), now=NOW)
+    with pytest.raises(SubscriptionInvalid, match="was taken out meanwhile"):
+        change_subscription(calendar=found, name="Outlook", url="", by=BY, now=NOW)
+
+
+def test_subscribe__schedule_deleted_while_it_was_fetched__says_so(
+    schedule: OnCallSchedule, receiver: Receiver, meanwhile: Meanwhile
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    meanwhile(OnCallSchedule.objects.get(pk=schedule.pk).delete)
+    with pytest.raises(SubscriptionInvalid, match="The schedule was deleted meanwhile"):
+        take(schedule, receiver)
+
+
+def test_subscribe__name_taken_while_it_was_fetched__refused_in_words(
+    schedule: OnCallSchedule, receiver: Receiver, meanwhile: Meanwhile
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    meanwhile(lambda: take(schedule, receiver))
+    with pytest.raises(SubscriptionInvalid, match="calendar of this name already"):
+        take(schedule, receiver)
+    assert OnCallCalendar.objects.count() == 1
+
+
+def test_subscribe__last_place_taken_while_it_was_fetched__refused(
+    schedule: OnCallSchedule, receiver: Receiver, meanwhile: Meanwhile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oncall_subscriptions, "MAX_SUBSCRIPTIONS", 1)
+    serve(receiver, calendar((1, 4, "ben")))
+    meanwhile(lambda: take(schedule, receiver, name="Other"))
+    with pytest.raises(SubscriptionInvalid, match="1 addresses at most"):
+        take(schedule, receiver)
+    assert read().name == "Other"
+
+
 def test_remove__subscription__layers_say_who_and_nothing_is_fetched_any_more(
     schedule: OnCallSchedule, receiver: Receiver
 ) -> None:
     serve(receiver, calendar((1, 4, "ben")))
     remove_calendar(calendar=take(schedule, receiver), now=NOW)
-    assert refresh_all(now=NOW + HOUR) == (0, 0)
+    assert read_all(now=NOW + HOUR) == (0, 0)
     assert (on_call(schedule, 2), len(receiver.requests)) == ([["anna"]], 1)
 
 
@@ -289,6 +413,7 @@ def test_remove__subscription__layers_say_who_and_nothing_is_fetched_any_more(
         ("https://example.com/a b", "blanks"),
         ("https://example.com/" + "x" * 2000, "characters"),
         ("https://[::1", "not an address"),
+        ("https://xn--ls8h.la/cal.ics", "not an address"),
     ],
 )
 def test_address__can_not_be_one__says_why_without_it(text: str, words: str) -> None:
@@ -329,7 +454,7 @@ def test_home__fails_three_times__is_said_with_name_and_since_when(
     serve(receiver, b"", status=500)
     found = []
     for hours in (1, 2, 3):
-        refresh_all(now=NOW + hours * HOUR)
+        read_all(now=NOW + hours * HOUR)
         found.append(calendars_not_read(HttpRequest()))
     assert [each.count for each in found] == [0, 0, 1]
     assert found[2].sentence.startswith("The calendar “Rota” of “Ops” can’t be read since Tue 10 Mar")
@@ -358,11 +483,27 @@ def test_pages__subscribed_fetched_edited_broken__in_words(
     assert receiver.url not in refused.replace(f'value="{receiver.url}"', "") + taken + broken + named
 
 
-def test_pages__may_only_see__no_buttons_and_refused(client: Client, schedule: OnCallSchedule, ben: User) -> None:
+def test_pages__may_only_see__no_buttons_and_refused(
+    client: Client, schedule: OnCallSchedule, receiver: Receiver, ben: User
+) -> None:
+    ben.user_permissions.add(Permission.objects.get(codename="view_oncallschedule"))
     client.force_login(ben)
-    address = reverse("admin:alerts_oncallschedule_subscribe", args=[schedule.pk])
-    assert client.post(address, {"name": "x", "url": "https://example.com/"}).status_code == 403
-    assert not OnCallCalendar.objects.exists()
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    page = client.get(schedule.get_absolute_url())
+    answers = [
+        client.post(reverse(f"admin:alerts_{name}", args=[pk]), {"name": "x", "url": receiver.url}).status_code
+        for name, pk in [
+            ("oncallschedule_subscribe", schedule.pk),
+            ("oncallcalendar_fetch", found.pk),
+            ("oncallcalendar_edit", found.pk),
+        ]
+    ]
+    text = page.content.decode()
+    acts = ["Subscribe to a calendar", "Fetch now", reverse("admin:alerts_oncallcalendar_edit", args=[found.pk])]
+    assert (page.status_code, "Every hour from 127.0.0.1" in text) == (200, True)
+    assert [act for act in acts if act in text] == []
+    assert (answers, read().name, len(receiver.requests)) == ([403] * 3, "Rota", 1)
 
 
 def test_rest__subscribe_list_fetch_change_delete(receiver: Receiver, anna: User) -> None:
@@ -386,6 +527,71 @@ def test_rest__subscribe_list_fetch_change_delete(receiver: Receiver, anna: User
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "url")
     assert [each["name"] for each in listed.json()] == [changed.json()["name"]] == ["Outlook"]
     assert (deleted.status_code, client.get(path).json()) == (204, [])
+
+
+def test_rest__fetch_of_a_calendar_that_is_taken_out_meanwhile__not_found(
+    receiver: Receiver, anna: User, meanwhile: Meanwhile
+) -> None:
+    application = make_application()
+    schedule = make_roster(anna, application_id=application.pk)
+    token = issue_key(application=application, kind=KeyKind.SECRET, scopes=("read", "write")).token
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    meanwhile(lambda: remove_calendar(calendar=read(), now=NOW))
+    with time_machine.travel(NOW, tick=False):
+        client = Client(headers={"Authorization": f"Bearer {token}"})
+        answer = client.post(f"/api/v1/schedules/{schedule.pk}/calendars/{found.pk}/fetch/")
+    assert (answer.status_code, OnCallCalendar.objects.count()) == (404, 0)
+
+
+def test_rest__subscribe_under_an_idempotency_key__every_fetch_counts_and_an_answer_is_repeated_without_one(
+    receiver: Receiver, anna: User, meanwhile: Meanwhile
+) -> None:
+    application = make_application()
+    schedule = make_roster(anna, application_id=application.pk)
+    token = issue_key(application=application, kind=KeyKind.SECRET, scopes=("read", "write")).token
+    client = Client(headers={"Authorization": f"Bearer {token}", "Idempotency-Key": "k1"})
+    depths = [len(connection.savepoint_ids)]
+
+    def subscribe_by_rest() -> Any:
+        meanwhile(lambda: depths.append(len(connection.savepoint_ids)))
+        path, body = f"/api/v1/schedules/{schedule.pk}/calendars/", {"name": "Rota", "url": receiver.url}
+        return client.post(path, body, content_type="application/json")
+
+    with time_machine.travel(NOW, tick=False):
+        serve(receiver, calendar((1, 2, "somebody else")))
+        refused = subscribe_by_rest()
+        serve(receiver, calendar((1, 4, "ben")))
+        made, repeated = subscribe_by_rest(), subscribe_by_rest()
+    assert [each.status_code for each in (refused, made, repeated)] == [400, 201, 201]
+    assert (repeated.json(), repeated["Idempotent-Replayed"]) == (made.json(), "true")
+    assert (CountedUse.objects.count(), len(receiver.requests)) == (2, 2)
+    assert depths == [depths[0]] * 3
+
+
+def test_rest__answered_under_the_same_key_while_it_was_refused__the_answer(
+    receiver: Receiver, anna: User, meanwhile: Meanwhile
+) -> None:
+    application = make_application()
+    schedule = make_roster(anna, application_id=application.pk)
+    token = issue_key(application=application, kind=KeyKind.SECRET, scopes=("read", "write")).token
+    client = Client(headers={"Authorization": f"Bearer {token}", "Idempotency-Key": "k1"})
+    answers: list[Any] = []
+
+    def subscribe_by_rest() -> None:
+        path, body = f"/api/v1/schedules/{schedule.pk}/calendars/", {"name": "Rota", "url": receiver.url}
+        answers.append(client.post(path, body, content_type="application/json"))
+
+    def answer_then_break_off() -> None:
+        subscribe_by_rest()
+        raise calendar_fetching.CalendarUnreachable("It broke off.")
+
+    serve(receiver, calendar((1, 4, "ben")))
+    meanwhile(answer_then_break_off)
+    with time_machine.travel(NOW, tick=False):
+        subscribe_by_rest()
+    assert [each.status_code for each in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
 
 
 def test_task__run__says_how_many(schedule: OnCallSchedule, receiver: Receiver) -> None:
