@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -117,7 +118,7 @@ def _follow(hold: Hold, reason: Reason) -> bool:
 def _list_firing(now: datetime) -> list[Firing]:
     episodes, lasting = _read_episodes(now), _read_lasting()
     alerts = Alert.objects.filter(state=AlertState.FIRING).select_related("application").order_by("pk")
-    told = set(GroupMember.objects.filter(is_done=False).exclude(told=[]).values_list("alert_id", flat=True))
+    told = _read_told()
     return [
         Firing(
             alert_id=alert.pk,
@@ -128,11 +129,21 @@ def _list_firing(now: datetime) -> list[Firing]:
             episodes=episodes.get(alert.pk, ()),
             snoozed_until=alert.snoozed_until,
             snoozed_by=alert.snoozed_name,
-            was_told=alert.pk in told,
+            was_told=tuple(getattr(alert, name) for name in _SERIES) in told,
             lasting=lasting.get(alert.pk, ()),
         )
         for alert in alerts
     ]
+
+
+#: What makes an alert the same as an earlier one, which people may have been told of.
+_SERIES = ("rule_id", "source", "cause", "application_id", "fingerprint")
+
+
+def _read_told() -> set[tuple[Any, ...]]:
+    """Return the series of which people were told and whose group is still open."""
+    members = GroupMember.objects.filter(is_done=False).exclude(told=[])
+    return set(members.values_list(*(f"alert__{name}" for name in _SERIES)))
 
 
 def _list_pending(now: datetime) -> list[Suspect]:

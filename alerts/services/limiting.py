@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -149,6 +149,12 @@ def take_deferred(group: AlertGroup, now: datetime) -> list[Deferred]:
 def forget_deferred(group: AlertGroup, recipient: Recipient) -> None:
     """Let a recipient wait no longer who was told of everything meanwhile."""
     group.deferred = [entry for entry in group.deferred if _whose(entry).key != recipient.key]
+
+
+def rename_deferred(group: AlertGroup, replaced: Collection[int], alert_id: int) -> None:
+    """Let what was news of some alerts be news of the one that took their place."""
+    for entry in group.deferred:
+        entry["news"] = sorted({alert_id if each in replaced else each for each in entry.get("news", ())})
 
 
 def find_next_deferred(group: AlertGroup) -> datetime | None:

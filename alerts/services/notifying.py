@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 
 from django.db import transaction
 from django.db.models import Window
@@ -31,7 +32,7 @@ from alerts.services.failing import tell_owners_of_failures
 from alerts.services.guarding import guard, only_one
 from alerts.services.holding import Holds, find_holds, keep_holds
 from alerts.services.incoming import expire_alerts
-from alerts.services.limiting import Gate, defer, find_next_deferred, forget_deferred, take_deferred
+from alerts.services.limiting import Gate, defer, find_next_deferred, forget_deferred, rename_deferred, take_deferred
 from alerts.services.reaching import HandOver, hand_over, read_secrets
 from alerts.services.reminding import remind_of_acknowledgements
 from alerts.services.telling import Bulletin, Press
@@ -181,17 +182,19 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
 def _tell_deferred(group: AlertGroup, firing: frozenset[int], rows: Sequence[GroupMember], now: datetime) -> int:
     """Tell those who were not told yet, for quiet hours or a rate limit, what still fires, unless somebody looks after it."""
     news = [row for row in rows if row.alert_id in firing]
-    due = [
-        each.recipient
+    taken = [
+        each
         for each in take_deferred(group, now)
         if any(each.recipient.key not in _told_keys(row) or row.alert_id in each.news for row in news)
     ]
+    due = [each.recipient for each in taken]
     if all(row.alert.acknowledged_at is not None for row in news):
         return 0
     # The way on which it waited may be closed by now, and another one to the same address open.
     waited = {each.key for each in due}
     others = [each for each in map(recipient_of_told, group.engaged) if each.key in waited]
-    return _queue(group, Notice(Reason.LATER, firing, frozenset()), merge_ways([*due, *others]), rows, now)
+    kept = {each.recipient.key: each.news for each in taken}
+    return _queue(group, Notice(Reason.LATER, firing, frozenset()), merge_ways([*due, *others]), rows, now, kept=kept)
 
 
 def _queue(
@@ -203,10 +206,12 @@ def _queue(
     *,
     called: frozenset[tuple[str, str]] = frozenset(),
     relieved: frozenset[Way] = frozenset(),
+    kept: Mapping[tuple[str, str], frozenset[int]] = MappingProxyType({}),
 ) -> int:
     """Queue one message for each address, about what fires and about the ends of what that recipient was told of.
 
-    `called` are the keys of those whom the policy reaches now: they are told although they know what fires.
+    `called` are the keys of those whom the policy reaches now: they are told although they know what fires. `kept` is what
+    was news to those who waited, by their keys: it stays so if they go on waiting.
     """
     firing = [row for row in rows if row.alert_id in notice.firing]
     ended = [row for row in rows if row.alert_id in notice.resolved]
@@ -222,7 +227,8 @@ def _queue(
     news = notice.firing - set(group.known_firing) if notice.reason in {Reason.FIRST, Reason.ADDED} else frozenset()
     for plan in plans:
         if plan.held is not None and plan.held.until is not None:
-            defer(group, plan.recipient, plan.held.until, news=news)
+            also = kept.get(plan.recipient.key, frozenset())
+            defer(group, plan.recipient, plan.held.until, news=news | also)
     if notice.reason is Reason.LATER:
         # Whoever goes on waiting was noted when the wait began; who is gone by now was not.
         plans = [plan for plan in plans if plan.held is None or plan.held.until is None]
@@ -332,7 +338,9 @@ def _supersede(group: AlertGroup, rows: list[GroupMember]) -> list[GroupMember]:
     for row in rows:
         alert = row.alert
         # That data came back is news of its own, also where the condition is met then.
-        identity = (alert.rule_id, f"{alert.source}/{alert.cause}", alert.application_id, alert.fingerprint)
+        # So is that it is worse, or called otherwise: then the earlier one ends for whoever knows it.
+        what = f"{alert.source}/{alert.cause}/{alert.severity}/{alert.name}"
+        identity = (alert.rule_id, what, alert.application_id, alert.fingerprint)
         if alert.state != AlertState.FIRING:
             ended[identity].append(row)
         elif earlier := ended.pop(identity, []):
@@ -351,6 +359,7 @@ def _take_over(group: AlertGroup, earlier: Sequence[GroupMember], row: GroupMemb
         for name in ("known_firing", "covered"):
             ids = getattr(group, name)
             setattr(group, name, sorted({row.alert_id if each in replaced else each for each in ids}))
+        rename_deferred(group, replaced, row.alert_id)
     row.save(update_fields=["told"])
     GroupMember.objects.bulk_update(earlier, ["is_done"])
 

@@ -11,10 +11,10 @@ THREADS = 4
 OTHERS_AT_ONCE = THREADS - 1
 #: So many webhooks and messages of one application are on their way at once, so that its slow receivers leave room for others.
 APPLICATION_AT_ONCE = OTHERS_AT_ONCE - 1
-#: What is newer in a thread waits for an older one that was tried less often than this, about three minutes, and is due within
-#: ORDER_WAIT. Beyond that a receiver refuses this very message, or asks for hours: others must not wait with it.
+#: What is newer in a thread waits for what is older, until that was tried so often (about three minutes); then it is tried itself
+#: within ORDER_PAUSE after the older one failed once more.
 ORDER_ATTEMPTS = 4
-ORDER_WAIT = timedelta(minutes=3)
+ORDER_PAUSE = timedelta(seconds=15)
 
 
 def find_lane(address: str) -> str:

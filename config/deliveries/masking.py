@@ -24,7 +24,7 @@ _OPEN_WORDS = frozenset(
 #: A link that acts without a login ends in a signed token: letters and digits, in an earlier form three words between colons.
 #: Services repeat it with its slashes quoted; cut off, it is masked as long as enough is left to guess the rest from. A whole
 #: token is known by its length, however the rest is quoted.
-_TOKEN = re.compile(r"(?<![a-z2-7])[a-z2-7]{48}(?![a-z2-7])", re.IGNORECASE)
+_TOKEN = re.compile(r"(?:(?<![a-z2-7])|(?<=252F)|(?<=002F))[a-z2-7]{48}(?![a-z2-7])", re.IGNORECASE)
 _SIGNED_LINK = re.compile(
     r"((?:/|\\/|\\u002F|%2F)a(?:/|\\/|\\u002F|%2F))(?:[\w.%-]+(?::|%3A)[\w%-]+(?::|%3A)[\w%-]+|[a-z2-7]{20,})",
     re.IGNORECASE,

@@ -118,8 +118,16 @@ class Delivery(models.Model):
             models.Index(fields=["due_at", "id"], name="delivery_due", condition=Q(state=State.QUEUED)),
             # Recovery of leases that ran out; and "is this receiver busy?" in the claim.
             models.Index(fields=["lease_until"], name="delivery_sending", condition=Q(state=State.SENDING)),
-            # The claim and the queueing: what of a thread has not gone out yet, and what has.
-            models.Index(fields=["thread", "id"], name="delivery_thread", condition=~Q(thread="")),
+            # The claim and the queueing: what of a thread has not gone out yet.
+            models.Index(
+                fields=["thread", "id"],
+                name="delivery_thread",
+                condition=Q(state__in=[State.QUEUED, State.SENDING]) & ~Q(thread=""),
+            ),
+            # "Try now": whether something newer went out.
+            models.Index(
+                fields=["thread", "id"], name="delivery_thread_sent", condition=Q(state=State.SENT, supersedes=True)
+            ),
             # Admin home and Deliveries: failed ones, newest first.
             models.Index(fields=["-id"], name="delivery_failed", condition=Q(state=State.FAILED)),
             # An alert's or incident's page: what was sent because of it.

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
-from django.utils import timezone
 
 from config.deliveries.enums import State
-from config.deliveries.lanes import ORDER_ATTEMPTS, ORDER_WAIT
 from config.deliveries.models import Delivery
 
 
@@ -31,10 +29,8 @@ class LedgerState:
 def measure_ledger() -> LedgerState:
     """Return what waits and what failed; deliveries that went through are not counted, so this stays cheap."""
     unfinished = Q(state__in=[State.QUEUED, State.SENDING])
-    # What waits for an older one of its thread is not late: that one is, if anything is. As in the claim.
-    soon = timezone.now() + ORDER_WAIT
-    waited_for = Q(state=State.SENDING) | Q(state=State.QUEUED, attempt_count__lt=ORDER_ATTEMPTS, due_at__lt=soon)
-    older = Delivery.objects.filter(waited_for, thread=OuterRef("thread"), pk__lt=OuterRef("pk")).exclude(thread="")
+    # What waits for an older one of its thread is not late: that one is, if anything is.
+    older = Delivery.objects.filter(unfinished, thread=OuterRef("thread"), pk__lt=OuterRef("pk")).exclude(thread="")
     found = (
         Delivery.objects.filter(unfinished | Q(state=State.FAILED))
         .annotate(is_next=~Exists(older))

@@ -19,7 +19,7 @@ from django.utils.crypto import salted_hmac
 
 from config.crypto import SecretUnreadable
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
-from config.deliveries.lanes import APPLICATION_AT_ONCE, ORDER_ATTEMPTS, ORDER_WAIT, OTHERS_AT_ONCE, find_lane
+from config.deliveries.lanes import APPLICATION_AT_ONCE, ORDER_ATTEMPTS, ORDER_PAUSE, OTHERS_AT_ONCE, find_lane
 from config.deliveries.masking import mask_digits, mask_links
 from config.deliveries.models import GIVE_UP_AFTER, Delivery, DeliveryAttempt
 from config.deliveries.rendering import render_mail
@@ -36,13 +36,14 @@ DETAIL_CHARACTERS = 2_000
 PRUNE_SIZE = 2_000
 KEY_CHARACTERS = 300
 SUPERSEDED = "Message {} is newer and says what is true by now."
+OVERTAKEN = "It was refused again and again, while message {}, which is newer and says what is true by now, was taken."
 
 _sender = Nudge("config.deliveries.tasks.send_deliveries", "deliver")
 
 #: One claims at a time, so that each sees what the others took.
 _CLAIM_LOCK = 0x64656C76
-#: Takes the one delivery that is due longest, after those of its thread that are older; but what a receiver refuses again and
-#: again does not keep newer ones from it for long. Webhooks and messages wait while another one is in their lane, while their
+#: Takes the one delivery that is due longest, after those of its thread that are older. One that was tried often and in vain
+#: lets the next one try in the moment after it failed again: if that is taken, the receiver is there and refuses just this one. Webhooks and messages wait while another one is in their lane, while their
 #: application has as many on their way as it may, and while this process has no thread for them: see lanes.py.
 _CLAIM_SQL = """
 UPDATE config_delivery SET
@@ -53,8 +54,12 @@ WHERE id = (
     AND (thread = '' OR NOT EXISTS (
         SELECT FROM config_delivery AS earlier
         WHERE earlier.thread = mine.thread AND earlier.thread <> '' AND earlier.id < mine.id
-        AND (earlier.state = 'sending' OR earlier.state = 'queued'
-            AND earlier.attempt_count < %(order_attempts)s AND earlier.due_at < %(now)s + %(order_wait)s)
+        AND earlier.state IN ('queued', 'sending') AND NOT (
+            earlier.state = 'queued' AND earlier.attempt_count >= %(order_attempts)s AND EXISTS (
+                SELECT FROM config_deliveryattempt AS attempt
+                WHERE attempt.delivery_id = earlier.id AND attempt.finished_at > %(just_now)s
+            )
+        )
     ))
     AND CASE WHEN channel = 'email' THEN %(with_mail)s ELSE
         lane NOT IN (SELECT lane FROM config_delivery WHERE state = 'sending' AND lane <> '')
@@ -172,7 +177,7 @@ def claim_delivery(*, with_mail: bool = True) -> Claim | None:
         "application_at_once": APPLICATION_AT_ONCE,
         "others_at_once": OTHERS_AT_ONCE,
         "order_attempts": ORDER_ATTEMPTS,
-        "order_wait": ORDER_WAIT,
+        "just_now": now - ORDER_PAUSE,
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIM_LOCK])
@@ -250,7 +255,7 @@ def try_delivery_now(*, delivery: Delivery) -> bool:
     """
     now = timezone.now()
     newer = Delivery.objects.filter(thread=delivery.thread, pk__gt=delivery.pk, supersedes=True, state=State.SENT)
-    if delivery.thread and newer.exists():
+    if delivery.thread and delivery.supersedable and newer.exists():
         return False
     changed = Delivery.objects.filter(pk=delivery.pk, state__in=[State.QUEUED, State.FAILED]).update(
         state=State.QUEUED, due_at=now, finished_at=None, give_up_at=now + GIVE_UP_AFTER
@@ -328,6 +333,15 @@ def _supersede(newest: Delivery, now: datetime) -> None:
     )
 
 
+def _give_up_overtaken(newest: Delivery, now: datetime) -> None:
+    """Let go of whatever the receiver refused again and again while it took this one: later it would tell old news."""
+    older = Delivery.objects.filter(thread=newest.thread, pk__lt=newest.pk, state=State.QUEUED)
+    ids = list(older.order_by("pk").select_for_update(skip_locked=True).values_list("pk", flat=True))
+    Delivery.objects.filter(pk__in=ids).update(
+        state=State.SUPPRESSED, suppressed_because=OVERTAKEN.format(newest.pk), finished_at=now
+    )
+
+
 def _find_newer(delivery: Delivery) -> int | None:
     """Return the newest message that makes this one old news, None if there is none."""
     if not (delivery.thread and delivery.supersedable):
@@ -396,6 +410,8 @@ def _conclude(delivery: Delivery, *, outcome: Outcome, detail: str, now: datetim
         raise ValueError(f"a delivery cannot go from {delivery.state} to {state}")
     delivery.state, delivery.finished_at = state, None if state == State.QUEUED else now
     delivery.save(update_fields=_CHANGED_BY_ATTEMPT)
+    if state == State.SENT and delivery.thread and delivery.supersedes:
+        _give_up_overtaken(delivery, now)
     return state
 
 

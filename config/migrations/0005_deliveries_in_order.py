@@ -40,7 +40,17 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="delivery",
             index=models.Index(
-                condition=models.Q(("thread", ""), _negated=True), fields=["thread", "id"], name="delivery_thread"
+                condition=models.Q(("state__in", ["queued", "sending"]), models.Q(("thread", ""), _negated=True)),
+                fields=["thread", "id"],
+                name="delivery_thread",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("state", "sent"), ("supersedes", True)),
+                fields=["thread", "id"],
+                name="delivery_thread_sent",
             ),
         ),
     ]

@@ -362,6 +362,25 @@ def test_component__what_it_needs_is_suspected_later__goes_its_way(application: 
     assert not Hold.objects.exists()
 
 
+def test_component__ended_and_began_anew_while_what_it_needs_is_suspected__nothing_is_said(
+    application: Application,
+) -> None:
+    make_rule("host_down > 0", name="Host down", severity="critical", for_seconds=90)
+    make_rule("load > 1", name="Service down")
+    make_component("Service", 'alertname="Service down"', make_component("Host", 'alertname="Host down"'))
+    report(application, 3, host="s1")
+    evaluate(0)
+    tell_until(30)
+    for second, load in ((60, 0), (120, 3)):
+        report(application, load, host="s1", at=second)
+        report(application, 1, name="host_down", host="metal", at=second)
+        evaluate(second)
+        tell(second)
+    tell_until(330, start=125, every=5)
+    assert not Hold.objects.filter(kind=HoldKind.COMPONENT).exists()
+    assert subjects() == ["Warning: Service down (host=s1)"]
+
+
 def test_component__what_it_needs_is_missing_data__waits_for_as_long_as_that_takes(application: Application) -> None:
     make_rule("host_load > 9", name="Host silent", severity="critical", no_data_after_seconds=200)
     make_rule("load > 1", name="Service down")

@@ -326,6 +326,34 @@ def test_report__worse_in_quiet_hours__made_up_for_when_they_are_over(applicatio
     assert AlertGroup.objects.get().deferred == []
 
 
+def test_report__worse_in_quiet_hours_and_again_held_back__made_up_for_all_the_same(application: Application) -> None:
+    start, first, second = moment(50), moment(20 * 60), moment(60 * 60)
+    make_channel(is_default=True)
+    take(application, {**DISK, "severity": "info"})
+    tell(40)
+    hours = {"quiet_zone": "UTC", "quiet_from": time(start.hour, start.minute)}
+    Channel.objects.update(quiet_until=time(first.hour, first.minute), **hours)
+    take(application, DISK, at=60)
+    tell(65)
+    Channel.objects.update(quiet_until=time(second.hour, second.minute), **hours)
+    for at in range(1100, 4000, 100):
+        tell(at)
+    sent = Delivery.objects.filter(suppressed_because="").values_list("subject", flat=True)
+    assert list(sent.order_by("pk"))[-1:] == ["Warning: Disk filling"]
+
+
+def test_report__over_and_again_as_worse_between_two_looks__both_are_told(application: Application) -> None:
+    make_channel(is_default=True)
+    take(application, DISK)
+    tell(40)
+    take(application, {**DISK, "status": "resolved"}, at=60)
+    take(application, {**DISK, "severity": "critical"}, at=70)
+    for at in range(75, 700, 30):
+        tell(at)
+    first, second = Delivery.objects.order_by("pk")
+    assert (first.subject, second.subject) == ("Warning: Disk filling", "Critical: 1 alert, 1 resolved: Disk filling, …")
+
+
 def test_report__worse__also_goes_where_routes_lead_by_then_and_its_end_to_all(application: Application) -> None:
     make_channel("ops@example.com", is_default=True)
     steps = [make_draft(StepKind.CHANNEL, [make_channel("boss@example.com")])]

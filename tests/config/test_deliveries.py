@@ -696,30 +696,49 @@ def test_thread__the_older_was_sent_or_failed__says_so() -> None:
         assert services.claim_delivery() is not None
 
 
-def test_thread__receiver_refuses_one_message_again_and_again__newer_ones_do_not_wait_for_ever() -> None:
+def test_thread__receiver_refuses_one_message_again_and_again__newer_one_is_tried_and_it_is_given_up() -> None:
     end = queue_mail(idempotency_key="1", thread="t")
-    newer = queue_mail(idempotency_key="2", thread="t")
-    Delivery.objects.filter(pk=end.pk).update(attempt_count=3, due_at=timezone.now() + timedelta(minutes=2))
-    assert services.claim_delivery() is None
-    Delivery.objects.filter(pk=end.pk).update(attempt_count=4)
-    claim = services.claim_delivery()
-    assert claim is not None
-    assert claim.delivery == newer
-
-
-def test_thread__receiver_asks_for_hours__newer_ones_do_not_wait_for_them() -> None:
-    end, newer = queue_mail(idempotency_key="1", thread="t"), queue_mail(idempotency_key="2", thread="t")
-    Delivery.objects.filter(pk=end.pk).update(attempt_count=1, due_at=timezone.now() + timedelta(hours=6))
-    claim = services.claim_delivery()
-    assert claim is not None
-    assert claim.delivery == newer
-
-
-def test_try_now__newer_message_went_out__old_news_stay_here() -> None:
-    failed = queue_mail(idempotency_key="1", thread="t")
-    Delivery.objects.filter(pk=failed.pk).update(state=State.FAILED, finished_at=timezone.now())
     newer = queue_mail(idempotency_key="2", thread="t", supersedes=True)
-    assert services.try_delivery_now(delivery=reread(failed))
-    Delivery.objects.filter(pk=failed.pk).update(state=State.FAILED, finished_at=timezone.now())
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        for seconds in (0, 10, 40, 160):
+            clock.move_to(start + timedelta(seconds=seconds))
+            claim = services.claim_delivery()
+            assert claim is not None
+            assert claim.delivery == end
+            services.finish_delivery(claim=claim, outcome=Outcome.TEMPORARY, detail="500")
+        clock.move_to(start + timedelta(seconds=161))
+        claim = services.claim_delivery()
+        assert claim is not None
+        assert claim.delivery == newer
+        services.finish_delivery(claim=claim, outcome=Outcome.SENT)
+    assert (reread(end).state, reread(newer).state) == (State.SUPPRESSED, State.SENT)
+    assert reread(end).suppressed_because.startswith("It was refused again and again")
+
+
+def test_thread__receiver_was_away_for_long__order_is_kept_once_it_is_back() -> None:
+    older, newer = queue_mail(idempotency_key="1", thread="t"), queue_mail(idempotency_key="2", thread="t")
+    long_ago = timezone.now() - timedelta(minutes=4)
+    DeliveryAttempt.objects.create(delivery=older, started_at=long_ago, finished_at=long_ago, outcome=Outcome.TEMPORARY)
+    Delivery.objects.filter(pk=older.pk).update(attempt_count=9, due_at=timezone.now() + timedelta(minutes=1))
+    assert services.claim_delivery() is None
+    Delivery.objects.filter(pk=older.pk).update(due_at=timezone.now())
+    claim = services.claim_delivery()
+    assert claim is not None
+    assert claim.delivery == older
+    services.finish_delivery(claim=claim, outcome=Outcome.SENT)
+    following = services.claim_delivery()
+    assert following is not None
+    assert following.delivery == newer
+
+
+def test_try_now__newer_message_went_out__old_news_stay_here_and_ends_go() -> None:
+    failed = queue_mail(idempotency_key="1", thread="t", supersedable=True)
+    end = queue_mail(idempotency_key="2", thread="t")
+    newer = queue_mail(idempotency_key="3", thread="t", supersedes=True)
+    Delivery.objects.filter(pk__in=[failed.pk, end.pk]).update(
+        state=State.FAILED, suppressed_because="", finished_at=timezone.now()
+    )
     Delivery.objects.filter(pk=newer.pk).update(state=State.SENT, finished_at=timezone.now())
     assert not services.try_delivery_now(delivery=reread(failed))
+    assert services.try_delivery_now(delivery=reread(end))

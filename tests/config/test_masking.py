@@ -19,6 +19,8 @@ TOKEN = "aaaaaaaibruxgq2l" * 3
         (f"/a/{TOKEN[:30]}…", f"/a/{MASK}…"),
         ("/admin/a/b/ /a/page/", "/admin/a/b/ /a/page/"),
         (f"seen \\\\/a\\\\/{TOKEN} here", f"seen \\\\/a\\\\/{MASK} here"),
+        (f"https%253A%252F%252Fops%252Fa%252F{TOKEN}%252F", f"https%253A%252F%252Fops%252Fa%252F{MASK}%252F"),
+        (f"ops\\\\u002Fa\\\\u002F{TOKEN}", f"ops\\\\u002Fa\\\\u002F{MASK}"),
         (f"&#x2F;a&#x2F;{TOKEN}&#x2F;", f"&#x2F;a&#x2F;{MASK}&#x2F;"),
     ],
 )
