@@ -181,15 +181,13 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
 
 def _tell_deferred(group: AlertGroup, firing: frozenset[int], rows: Sequence[GroupMember], now: datetime) -> int:
     """Tell those who were not told yet, for quiet hours or a rate limit, what still fires, unless somebody looks after it."""
-    news = [row for row in rows if row.alert_id in firing]
+    news = [row for row in rows if row.alert_id in firing and row.alert.acknowledged_at is None]
     taken = [
         each
         for each in take_deferred(group, now)
         if any(each.recipient.key not in _told_keys(row) or row.alert_id in each.news for row in news)
     ]
     due = [each.recipient for each in taken]
-    if all(row.alert.acknowledged_at is not None for row in news):
-        return 0
     # The way on which it waited may be closed by now, and another one to the same address open.
     waited = {each.key for each in due}
     others = [each for each in map(recipient_of_told, group.engaged) if each.key in waited]

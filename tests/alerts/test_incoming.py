@@ -351,7 +351,10 @@ def test_report__over_and_again_as_worse_between_two_looks__both_are_told(applic
     for at in range(75, 700, 30):
         tell(at)
     first, second = Delivery.objects.order_by("pk")
-    assert (first.subject, second.subject) == ("Warning: Disk filling", "Critical: 1 alert, 1 resolved: Disk filling, …")
+    assert (first.subject, second.subject) == (
+        "Warning: Disk filling",
+        "Critical: 1 alert, 1 resolved: Disk filling, …",
+    )
 
 
 def test_report__worse__also_goes_where_routes_lead_by_then_and_its_end_to_all(application: Application) -> None:

@@ -187,8 +187,15 @@ def check_news_is_new(ledger: Ledger, messages: Iterable[Message], reference: Re
             assert all(each.at - one.at >= plan.repeat for one in earlier if one.firing and one.reason in _LOOKS)
         if each.reason == "first notification":
             assert not [one for one in earlier if one.reason in _LOOKS]
-        if each.reason == Reason.LATER:
-            assert not all(any(pk in one.firing for one in earlier) for pk in each.firing)
+        if each.reason == Reason.LATER and all(any(pk in one.firing for one in earlier) for pk in each.firing):
+            # What nothing holds any more is news also to those who knew it, and the message with it was held back.
+            assert [
+                one
+                for one in ledger.messages
+                if (one.group, one.recipient, one.state) == (each.group, each.recipient, "held")
+                and one.reason == "new alerts"
+                and one.at >= max(known.at for known in earlier)
+            ]
         if each.over:
             assert not each.over & {pk for one in earlier for pk in one.over}, "an end is told once"
 

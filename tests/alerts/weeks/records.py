@@ -84,6 +84,7 @@ class Group:
     notified_at: datetime | None = None
     engaged: set[Contact] = field(default_factory=set)
     deferred: dict[str, tuple[datetime, Contact]] = field(default_factory=dict)
+    news: dict[str, set[int]] = field(default_factory=dict)
     step_at: datetime | None = None
     attended: set[int] = field(default_factory=set)
     walk: Walk | None = None

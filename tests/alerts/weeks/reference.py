@@ -215,9 +215,11 @@ class Reference:
         *,
         called: Iterable[Contact] = (),
         leaving: Iterable[Contact] = (),
+        kept: dict[str, set[int]] | None = None,
     ) -> None:
         """Tell each address once, whatever leads to it."""
         reason, firing, over = news
+        kept = kept or {}
         messages: set[Any] = set()
         told, counted = set(), set()
         for address in {contact.address for contact in contacts}:
@@ -235,6 +237,8 @@ class Reference:
             until = self._find_wait(way, firing, now) if staying else None
             if until is not None:
                 group.deferred[address] = until, way
+                new = firing - group.known if reason in ("first notification", "new alerts") else set()
+                group.news[address] = group.news.get(address, set()) | new | kept.get(address, set())
             if not staying or until is not None:
                 is_concerned = staying or ended or reason != RESOLVED
                 if is_concerned and not (reason == LATER and staying):
@@ -246,6 +250,7 @@ class Reference:
             if not way.is_out_of_reach:
                 told.add(address)
                 group.deferred.pop(address, None)
+                group.news.pop(address, None)
                 counted |= {way.channel} - {0}
         for pk in counted:
             self.directory.channels[pk].sent.append(now)
@@ -257,12 +262,17 @@ class Reference:
     def _send_deferred(self, group: Group, firing: frozenset[int], now: datetime) -> None:
         """Make up for what was held back, as far as it still fires and nobody looks after it."""
         due = {address: contact for address, (until, contact) in group.deferred.items() if until <= now}
+        news = {address: group.news.pop(address, set()) for address in due}
         for address in due:
             del group.deferred[address]
         rows = [row for row in group.rows if row.alert.pk in firing and row.alert.acknowledged_by is None]
-        waiting = {due[address] for address in due if any(address not in row.told for row in rows)}
+        waiting = {
+            due[address]
+            for address in due
+            if any(address not in row.told or row.alert.pk in news[address] for row in rows)
+        }
         waiting |= {each for each in group.engaged if each.address in {one.address for one in waiting}}
-        self._send(group, News(LATER, firing), waiting, now)
+        self._send(group, News(LATER, firing), waiting, now, kept=news)
 
     def _find_wait(self, way: Contact, firing: frozenset[int], now: datetime) -> datetime | None:
         """Return until when its channel holds back what fires."""
@@ -285,7 +295,7 @@ def _supersede(group: Group) -> None:
             member.is_done = True
             last.told |= member.told
         if all(member.alert.acknowledged_by is None for member in ended):
-            for ids in (group.known, group.attended):
+            for ids in (group.known, group.attended, *group.news.values()):
                 if ids & replaced:
                     ids -= replaced
                     ids.add(last.alert.pk)
