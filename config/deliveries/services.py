@@ -43,8 +43,9 @@ _sender = Nudge("config.deliveries.tasks.send_deliveries", "deliver")
 #: One claims at a time, so that each sees what the others took.
 _CLAIM_LOCK = 0x64656C76
 #: Takes the one delivery that is due longest, after those of its thread that are older. One that was tried often and in vain
-#: lets the next one try in the moment after it failed again: if that is taken, the receiver is there and refuses just this one. Webhooks and messages wait while another one is in their lane, while their
-#: application has as many on their way as it may, and while this process has no thread for them: see lanes.py.
+#: lets the next one try in the moment after it failed again: if that is taken, the receiver is there and refuses just this
+#: one. Webhooks and messages wait while another one is in their lane, while their application has as many on their way as
+#: it may, and while this process has no thread for them: see lanes.py.
 _CLAIM_SQL = """
 UPDATE config_delivery SET
     state = 'sending', claim_token = %(token)s, claimed_by = %(worker)s, claimed_at = %(now)s, lease_until = %(lease)s
