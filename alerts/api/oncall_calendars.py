@@ -66,14 +66,11 @@ class CalendarChange(serializers.Serializer[Any]):
 
 
 class CalendarActions:
-    """What the resource of schedules has for their calendars; mixed into its view set."""
+    """What the resource of schedules has for their calendars; mixed into its view set, which finds the schedule of the path."""
 
-    def get_object(self) -> OnCallSchedule:
-        """Return the schedule that the path names."""
-        raise NotImplementedError
-
-    def _own(self) -> OnCallSchedule:
-        raise NotImplementedError
+    #: The schedule that may be read, and the one that the key may change.
+    get_object: Callable[[], OnCallSchedule]
+    _own: Callable[[], OnCallSchedule]
 
     @extend_schema(summary="Calendars of a schedule", responses=CalendarOutput(many=True), filters=False)
     @action(detail=True, methods=["get"], pagination_class=None)
