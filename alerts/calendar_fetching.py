@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
 
 from alerts.oncall.addresses import CalendarAddressInvalid, tidy_address
 from alerts.oncall.calendar_lines import MAX_BYTES
-from config.deliveries.addresses import AddressRefused, resolve_public_addresses
-from config.deliveries.webhook import TRIED_ADDRESSES, trusted_authorities
+from config.deliveries.addresses import AddressRefused
+from config.deliveries.outgoing import ask_first_reachable, build_requests, open_client
 from config.settings import OPTION
 
-TIMEOUT = httpx.Timeout(10.0, connect=5.0)
-#: Each wait is bounded by TIMEOUT; a server that sends a byte now and then is cut off after this long.
+#: A server that sends a byte now and then is cut off after this long.
 DEADLINE_SECONDS = 20.0
 MAX_VALIDATOR_CHARACTERS = 100
 
@@ -42,56 +38,32 @@ def is_private_allowed() -> bool:
 def fetch_calendar(url: str, *, etag: str = "", last_modified: str = "") -> Fetched:
     """Fetch a calendar; with `etag` or `last_modified` only if it changed since. Raises CalendarUnreachable."""
     requests = _build_requests(url, etag, last_modified)
-    with _open_client() as client:
-        wrong: Exception | None = None
-        for request in requests:
-            try:
-                return _fetch(client, request)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                wrong = error
-            except (httpx.HTTPError, httpx.StreamError, OSError, RuntimeError) as error:
-                # RuntimeError: the deadline closed the client under a server that never finished.
-                raise CalendarUnreachable("The server took too long, or broke off in the middle.") from error
-        raise CalendarUnreachable(f"The server can't be reached: {wrong or 'it has no address'}.")
+    with open_client(deadline_seconds=DEADLINE_SECONDS) as client:
+        try:
+            return ask_first_reachable(requests, lambda request: _fetch(client, request))
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise CalendarUnreachable(f"The server can't be reached: {error}.") from error
+        except (httpx.HTTPError, httpx.StreamError, OSError, RuntimeError) as error:
+            # RuntimeError: the deadline closed the client under a server that never finished.
+            raise CalendarUnreachable("The server took too long, or broke off in the middle.") from error
 
 
 def _build_requests(url: str, etag: str, last_modified: str) -> list[httpx.Request]:
-    """Return the request, once for each looked-up and allowed IP address that is worth trying."""
-    try:
-        address, host = tidy_address(url, allow_http=is_private_allowed())
-        parsed = httpx.URL(address)
-        port = parsed.port or (443 if parsed.scheme == "https" else 80)
-        ascii_host = parsed.raw_host.decode("ascii")
-        found = resolve_public_addresses(ascii_host, port, allow_private=is_private_allowed())
-    except (CalendarAddressInvalid, AddressRefused) as error:
-        raise CalendarUnreachable(str(error)) from error
-    except (OSError, UnicodeError) as error:
-        raise CalendarUnreachable(f"There is no server called {host}.") from error
+    """Return the request, once for each IP address that is worth trying."""
     headers = {
-        "Host": parsed.netloc.decode("ascii"),
         "User-Agent": "Postlaunch",
         "Accept": "text/calendar, */*;q=0.5",
         "Accept-Encoding": "identity",
         **({"If-None-Match": etag} if etag else {}),
         **({"If-Modified-Since": last_modified} if last_modified else {}),
     }
-    extensions = {"sni_hostname": ascii_host, "timeout": TIMEOUT.as_dict()}
-    return [
-        httpx.Request("GET", parsed.copy_with(host=str(each)), headers=headers, extensions=extensions)
-        for each in found[:TRIED_ADDRESSES]
-    ]
-
-
-@contextmanager
-def _open_client() -> Iterator[httpx.Client]:
-    with httpx.Client(verify=trusted_authorities(), follow_redirects=False, trust_env=False) as client:
-        watchdog = threading.Timer(DEADLINE_SECONDS, client.close)
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            yield client
-        finally:
-            watchdog.cancel()
+    try:
+        address, host = tidy_address(url, allow_http=is_private_allowed())
+        return build_requests("GET", httpx.URL(address), headers=headers, allow_private=is_private_allowed())
+    except (CalendarAddressInvalid, AddressRefused) as error:
+        raise CalendarUnreachable(str(error)) from error
+    except (OSError, UnicodeError) as error:
+        raise CalendarUnreachable(f"There is no server called {host}.") from error
 
 
 def _fetch(client: httpx.Client, request: httpx.Request) -> Fetched:

@@ -24,21 +24,34 @@ _turn = Nudge("alerts.tasks.notify", "evaluate")
 
 
 def join_groups(
-    *, rule: Rule | None, alerts: Iterable[Alert], now: datetime, known: Container[tuple[int, str]] = ()
+    *,
+    rule: Rule | None,
+    alerts: Iterable[Alert],
+    now: datetime,
+    known: Container[tuple[int, str]] = (),
+    also_locked: Iterable[str] = (),
 ) -> None:
     """Put alerts that begin to fire into the groups of their destinations, opening those that are not open yet.
 
-    `known`: pairs of an alert's id and a destination's key that has it in a group already, whatever is shared there. Each alert has its application at hand. Groups are locked in the order of their keys. In the caller's transaction, which
-    holds the rule's row, if there is one.
+    Args:
+        rule: the alerts' rule, whose row the caller's transaction holds; None for alerts without one.
+        alerts: each with its application at hand.
+        now: when they join.
+        known: pairs of an alert's id and a destination's key that has it in a group already, whatever is shared there.
+        also_locked: keys of groups that the caller goes on to change; whatever is open of them is locked as well.
+
+    Groups are locked in the order of their keys, which is everybody's, so a transaction calls this once.
     """
-    fired = list(alerts)
-    if not fired:
-        return
-    for key, wanted in sorted(_sort_into_groups(rule, fired, known).items()):
-        group = _open_group(wanted, key, now)
-        members = [GroupMember(group=group, alert=alert, joined_at=now) for alert in wanted.alerts]
+    wanted = _sort_into_groups(rule, list(alerts), known)
+    for key in sorted({*wanted, *also_locked}):
+        if key not in wanted:
+            AlertGroup.objects.select_for_update().filter(key=key, state=GroupState.OPEN).first()
+            continue
+        group = _open_group(wanted[key], key, now)
+        members = [GroupMember(group=group, alert=alert, joined_at=now) for alert in wanted[key].alerts]
         GroupMember.objects.bulk_create(members, ignore_conflicts=True)
-    _turn.on_commit()
+    if wanted:
+        _turn.on_commit()
 
 
 def wake_groups(*, alert_ids: Iterable[int], now: datetime) -> None:

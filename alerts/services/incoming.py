@@ -89,10 +89,11 @@ def take_reports(
         effect = judge(report, began_at=began_at, ended=last, late_for=late_for, now=now)
         by_effect[effect].append(report)
     _end(by_effect[Effect.END], alerts, application, now)
-    _tell_of_worse(_refresh(by_effect[Effect.REFRESH], alerts, now), application, now)
+    worse = _refresh(by_effect[Effect.REFRESH], alerts, now)
     begins = by_effect[Effect.BEGIN]
     room = _measure_room(application_id) if begins else 0
-    _begin(begins[:room], application, source, now)
+    begun = _begin(begins[:room], application, source, now)
+    _tell(begun, worse, application, now)
     limited = tuple(sorted(report.index for report in begins[room:]))
     count_intake(
         intakes=[
@@ -177,9 +178,9 @@ def _measure_room(application_id: int) -> int:
     return max(0, MAX_OPEN - Alert.objects.open().filter(application_id=application_id).exclude(source="").count())
 
 
-def _begin(reports: Sequence[Report], application: Any, source: AlertSource, now: datetime) -> None:
+def _begin(reports: Sequence[Report], application: Any, source: AlertSource, now: datetime) -> list[Alert]:
     if not reports:
-        return
+        return []
     check_transition(AlertState.INACTIVE, AlertState.FIRING)
     alerts = Alert.objects.bulk_create(_build(report, application, source, now) for report in reports)
     transitions = AlertTransition.objects.bulk_create(
@@ -195,7 +196,7 @@ def _begin(reports: Sequence[Report], application: Any, source: AlertSource, now
     )
     for alert, transition in zip(alerts, transitions, strict=True):
         publish_transition(alert=alert, transition=transition)
-    join_groups(rule=None, alerts=alerts, now=now)
+    return alerts
 
 
 def _build(report: Report, application: Any, source: AlertSource, now: datetime) -> Alert:
@@ -270,11 +271,9 @@ def _describe(alerts: Sequence[Alert], now: datetime) -> None:
         )
 
 
-def _tell_of_worse(alerts: Sequence[Alert], application: Any, now: datetime) -> None:
-    """Have alerts that became worse told of at once like new ones, to whom they reach now and to who was told of them before."""
-    if not alerts:
-        return
-    for alert in alerts:
+def _tell(begun: Sequence[Alert], worse: Sequence[Alert], application: Any, now: datetime) -> None:
+    """Have alerts told of that begin, and at once those that became worse: to whom they reach now, and to who was told before."""
+    for alert in worse:
         alert.application = application
     AlertComment.objects.bulk_create(
         AlertComment(
@@ -283,15 +282,21 @@ def _tell_of_worse(alerts: Sequence[Alert], application: Any, now: datetime) -> 
             author_name=alert.get_source_display(),
             text=f"It is reported as {alert.get_severity_display().lower()} now.",
         )
-        for alert in alerts
+        for alert in worse
     )
-    worse = {alert.pk for alert in alerts}
-    joined = GroupMember.objects.filter(alert_id__in=worse, is_done=False, group__state=GroupState.OPEN)
-    group_ids = set(joined.values_list("group_id", flat=True))
-    join_groups(rule=None, alerts=alerts, now=now, known=set(joined.values_list("alert_id", "group__destination")))
-    for group in AlertGroup.objects.select_for_update().filter(pk__in=group_ids, state=GroupState.OPEN).order_by("key"):
-        group.known_firing = [each for each in group.known_firing if each not in worse]
-        group.covered = [each for each in group.covered if each not in worse]
+    ids = {alert.pk for alert in worse}
+    open_members = GroupMember.objects.filter(alert_id__in=ids, is_done=False, group__state=GroupState.OPEN)
+    joined = list(open_members.values_list("alert_id", "group__destination", "group_id", "group__key"))
+    join_groups(
+        rule=None,
+        alerts=[*begun, *worse],
+        now=now,
+        known={(alert_id, destination) for alert_id, destination, _, _ in joined},
+        also_locked={key for _, _, _, key in joined},
+    )
+    for group in AlertGroup.objects.filter(pk__in={pk for _, _, pk, _ in joined}, state=GroupState.OPEN):
+        group.known_firing = [each for each in group.known_firing if each not in ids]
+        group.covered = [each for each in group.covered if each not in ids]
         # A group that nobody was told of yet goes on collecting.
         if group.notified_at is not None:
             group.look_at, group.due_at = min(group.look_at, now), min(group.due_at, now)

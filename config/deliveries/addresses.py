@@ -1,4 +1,4 @@
-"""Which network addresses a webhook may reach. Pure, apart from the look-up itself."""
+"""Which network addresses may be reached at the word of a user. Pure, apart from the look-up itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import ipaddress
 import socket
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+#: How many of a host's addresses are tried; a machine without IPv6 must not fail at hosts that have it.
+TRIED_ADDRESSES = 3
 
 #: IPv6 that carries an IPv4 address in its last 32 bits: NAT64 (RFC 6052), IPv4-compatible (RFC 4291), SIIT (RFC 2765).
 _CARRIERS = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96"))
@@ -17,7 +20,7 @@ _INNER = tuple(
 
 
 class AddressRefused(Exception):
-    """The host has no address that a webhook may reach."""
+    """The host has no address that may be reached."""
 
 
 def resolve_public_addresses(host: str, port: int, *, allow_private: bool) -> list[IPAddress]:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import ssl
-import threading
 import time
 from datetime import timedelta
-from functools import lru_cache
 from typing import Any
 
-import certifi
 import httpx
 import msgspec
 from django.utils import timezone
 
-from config.deliveries.addresses import AddressRefused, resolve_public_addresses
+from config.deliveries.addresses import AddressRefused
 from config.deliveries.enums import Outcome
 from config.deliveries.models import Delivery
+from config.deliveries.outgoing import ask_first_reachable, build_requests, open_client
 from config.deliveries.results import HandOver, Result, hand_over
 from config.deliveries.retries import parse_retry_after
 from config.deliveries.signatures import sign_body
 from config.settings import OPTION
 
-TIMEOUT = httpx.Timeout(10.0, connect=5.0)
-#: How many of a host's addresses are tried; a machine without IPv6 must not fail at hosts that have it.
-TRIED_ADDRESSES = 3
-#: Each wait is bounded by TIMEOUT; a receiver that sends a byte now and then is cut off after this long.
+#: A receiver that sends a byte now and then is cut off after this long.
 DEADLINE_SECONDS = 25.0
 LEASE = timedelta(seconds=DEADLINE_SECONDS + 10)
 #: Client errors that may pass by themselves: Request Timeout, Too Early, Too Many Requests.
@@ -36,24 +30,21 @@ SHOWN_BODY_BYTES = 500
 def send_webhook(delivery: Delivery, mark: HandOver) -> Result:
     """Post one webhook and report how it ended. Raises ClaimLost; never raises what receiver or network do."""
     try:
-        requests = build_requests(delivery)
-    except (httpx.InvalidURL, AddressRefused, UnicodeError, ValueError) as error:
+        requests = build_posts(delivery)
+    except (httpx.InvalidURL, AddressRefused, ValueError) as error:
         return Result(Outcome.PERMANENT, f"This address can't be used: {error}")
     except OSError as error:
         return Result(Outcome.TEMPORARY, f"The address can't be found: {error}")
-    with httpx.Client(verify=trusted_authorities(), follow_redirects=False, trust_env=False) as client:
-        hand_over(mark, LEASE)
-        watchdog = threading.Timer(DEADLINE_SECONDS, client.close)
-        watchdog.daemon = True
-        watchdog.start()
+    hand_over(mark, LEASE)
+    with open_client(deadline_seconds=DEADLINE_SECONDS) as client:
         try:
-            return _post_to_first_reachable(client, requests)
-        finally:
-            watchdog.cancel()
+            return ask_first_reachable(requests, lambda request: _post(client, request))
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            return Result(Outcome.TEMPORARY, f"The receiver can't be reached: {error}")
 
 
-def build_requests(delivery: Delivery) -> list[httpx.Request]:
-    """Return the request of a delivery, once for each looked-up and allowed IP address that is worth trying.
+def build_posts(delivery: Delivery) -> list[httpx.Request]:
+    """Return the request of a delivery, once for each IP address that is worth trying.
 
     Raises AddressRefused, httpx.InvalidURL or ValueError for an address that will never do, OSError for a name that is not known now.
     """
@@ -62,29 +53,14 @@ def build_requests(delivery: Delivery) -> list[httpx.Request]:
         raise ValueError("it has to begin with https:// or http:// and name a host")
     if url.userinfo:
         raise ValueError("it must not hold a user name or password; use the signature")
-    host = url.raw_host.decode("ascii")
-    port = url.port or (443 if url.scheme == "https" else 80)
-    addresses = resolve_public_addresses(host, port, allow_private=OPTION["WEBHOOK_ALLOW_PRIVATE"])
     body = msgspec.json.encode(delivery.payload)
-    headers = {**headers_of(delivery, body), "Host": url.netloc.decode("ascii")}
-    return [
-        httpx.Request(
-            "POST",
-            url.copy_with(host=str(address), fragment=None),
-            content=body,
-            headers=headers,
-            extensions={"sni_hostname": host, "timeout": TIMEOUT.as_dict()},
-        )
-        for address in addresses[:TRIED_ADDRESSES]
-    ]
-
-
-@lru_cache(maxsize=1)
-def trusted_authorities() -> ssl.SSLContext:
-    """Return whom to believe about certificates: what the system trusts (so a company's own authority) and the public ones."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
+    return build_requests(
+        "POST",
+        url,
+        headers=headers_of(delivery, body),
+        content=body,
+        allow_private=OPTION["WEBHOOK_ALLOW_PRIVATE"],
+    )
 
 
 def headers_of(delivery: Delivery, body: bytes) -> dict[str, str]:
@@ -100,17 +76,6 @@ def headers_of(delivery: Delivery, body: bytes) -> dict[str, str]:
     return headers
 
 
-def _post_to_first_reachable(client: httpx.Client, requests: list[httpx.Request]) -> Result:
-    """Send to the first address that takes a connection; nothing has left the house while none does."""
-    result = Result(Outcome.TEMPORARY, "The receiver can't be reached.")
-    for request in requests:
-        try:
-            return _post(client, request)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            result = Result(Outcome.TEMPORARY, f"The receiver can't be reached: {error}")
-    return result
-
-
 def _post(client: httpx.Client, request: httpx.Request) -> Result:
     response: httpx.Response | None = None
     try:
@@ -119,7 +84,7 @@ def _post(client: httpx.Client, request: httpx.Request) -> Result:
     except (httpx.ConnectError, httpx.ConnectTimeout):
         raise
     except (httpx.HTTPError, httpx.StreamError, OSError, RuntimeError) as error:
-        # RuntimeError: the watchdog closed the client under a receiver that never finished.
+        # RuntimeError: the deadline closed the client under a receiver that never finished.
         return Result(Outcome.UNKNOWN, f"No whole answer came back: {str(error) or error.__class__.__name__}")
     finally:
         if response is not None:

@@ -107,7 +107,8 @@ def is_same_origin(one: str, other: str) -> bool:
     """Say whether two addresses are on the same scheme, host and port: what secrets may be sent to both."""
     try:
         return _origin(httpx.URL(one.strip())) == _origin(httpx.URL(other.strip()))
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
+        # UnicodeError: a host in Punycode that stands for nothing.
         return False
 
 

@@ -23,7 +23,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import override_settings
 from django.utils import timezone
 
-from config.deliveries import services, webhook
+from config.deliveries import outgoing, services, webhook
 from config.deliveries.addresses import is_public
 from config.deliveries.email import MailTransport
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
@@ -459,7 +459,7 @@ def test_webhook__nobody_listens__is_tried_again() -> None:
 
 def test_webhook__first_address_is_dead__takes_the_next(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [ipaddress.ip_address("::1"), ipaddress.ip_address("127.0.0.1")]
-    monkeypatch.setattr(webhook, "resolve_public_addresses", lambda *_, **__: found)
+    monkeypatch.setattr(outgoing, "resolve_public_addresses", lambda *_, **__: found)
     delivery = queue_webhook(receiver)
     send()
     assert reread(delivery).state == State.SENT
@@ -473,7 +473,7 @@ def test_webhook__https__checks_the_certificate_against_the_name(
     OPTION["WEBHOOK_ALLOW_PRIVATE"] = True
     certificate = make_certificate(tmp_path, host="localhost")
     context = ssl.create_default_context(cafile=str(certificate) if is_trusted else None)
-    monkeypatch.setattr(webhook, "trusted_authorities", lambda: context)
+    monkeypatch.setattr(outgoing, "trusted_authorities", lambda: context)
     with run_receiver(certificate=certificate) as receiver:
         delivery = queue_webhook(receiver, recipient=receiver.url.replace("127.0.0.1", "localhost"))
         send()

@@ -8,12 +8,10 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 
-from config.deliveries.addresses import IPAddress, resolve_public_addresses
-from config.deliveries.webhook import trusted_authorities
+from config.deliveries.addresses import TRIED_ADDRESSES, IPAddress, resolve_public_addresses
+from config.deliveries.outgoing import trusted_authorities
 from monitoring.uptime.probes.deadlines import Deadline
 
-#: How many of a host's addresses are tried; a machine without IPv6 must not fail at hosts that have it.
-TRIED_ADDRESSES = 3
 DAY_SECONDS = 86_400
 
 

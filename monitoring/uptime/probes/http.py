@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
-from config.deliveries.addresses import resolve_public_addresses
+from config.deliveries.addresses import TRIED_ADDRESSES, resolve_public_addresses
 from monitoring.uptime.expectations import Answer, find_fault
 from monitoring.uptime.judgement import Finding
-from monitoring.uptime.probes.connecting import TRIED_ADDRESSES, days_left, make_context
+from monitoring.uptime.probes.connecting import days_left, make_context
 from monitoring.uptime.probes.deadlines import Deadline
 from monitoring.uptime.requests import Method, RequestWish, is_same_origin, parse_headers
 from monitoring.uptime.targets import Target

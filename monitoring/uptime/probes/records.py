@@ -10,10 +10,9 @@ import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 
-from config.deliveries.addresses import resolve_public_addresses
+from config.deliveries.addresses import TRIED_ADDRESSES, resolve_public_addresses
 from monitoring.uptime.dns_records import find_record_fault, parse_name
 from monitoring.uptime.judgement import Finding
-from monitoring.uptime.probes.connecting import TRIED_ADDRESSES
 from monitoring.uptime.probes.deadlines import Deadline
 from monitoring.uptime.probes.faults import TOO_SLOW
 from monitoring.uptime.targets import Target, split_host_port

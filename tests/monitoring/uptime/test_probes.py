@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from config.deliveries import addresses
-from config.deliveries.webhook import trusted_authorities
+from config.deliveries.outgoing import trusted_authorities
 from monitoring.uptime.enums import CheckKind
 from monitoring.uptime.expectations import Expectations
 from monitoring.uptime.judgement import Finding

@@ -66,7 +66,11 @@ def test_put_back__to_another_host__is_refused() -> None:
     masked = RequestWish("GET", f"Authorization: {MASK}")
     found = put_back(masked, address="https://a.example/x", stored=stored, stored_address="https://a.example/y")
     assert found.headers == "Authorization: Bearer very-secret"
-    for address, known in (("https://b.example/", stored), ("https://a.example/", None)):
+    for address, known in (
+        ("https://b.example/", stored),
+        ("https://xn--a.example/", stored),
+        ("https://a.example/", None),
+    ):
         with pytest.raises(ValueError, match="Write the hidden values again"):
             put_back(masked, address=address, stored=known, stored_address="https://a.example/y")
     with pytest.raises(ValueError, match="Write the value of X-New"):
