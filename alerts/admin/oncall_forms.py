@@ -16,9 +16,10 @@ from alerts.oncall.drafts import FIRST_YEAR, LAST_YEAR, MAX_INTERVAL, ScheduleIn
 from alerts.oncall.hours import parse_hours, write_hours
 from alerts.oncall.rotations import Layer, People, Restriction, Rotation, find_instant
 from alerts.oncall.weeks import find_monday
-from alerts.rosters import list_people, name_person, read_people
+from alerts.rosters import list_people, read_people
 from alerts.services.oncall import MAX_REASON_CHARACTERS, OverrideDraft, ScheduleDraft, check_draft, draft_of
 from alerts.services.oncall_calendars import make_finder
+from config.admin.fields import describe_person
 from monitoring.applications.selectors import list_applications
 from monitoring.uptime.cron_lines import find_zone
 
@@ -194,7 +195,7 @@ class OverrideForm(forms.Form):
     def __init__(self, data: QueryDict | None = None, *, zone: str, is_swap: bool, initial: dict[str, Any]) -> None:
         super().__init__(data, initial=initial)
         self.zone = zone
-        people = [(person.pk, _describe_person(person)) for person in list_people()]
+        people = [(person.pk, describe_person(person)) for person in list_people()]
         nobody = [("", "Nobody else")]
         everybody = [("", "Choose" if is_swap else "Everybody on call then")]
         for name, choices in {
@@ -267,8 +268,3 @@ def _list_layers_initial(draft: ScheduleDraft) -> list[dict[str, Any]]:
 
 def _write_turns(turns: Iterable[People], people: Mapping[int, Any]) -> str:
     return "\n".join(", ".join(people[person].get_username() for person in turn) for turn in turns)
-
-
-def _describe_person(person: Any) -> str:
-    name, username = name_person(person), person.get_username()
-    return name if name == username else f"{name} ({username})"

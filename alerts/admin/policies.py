@@ -37,8 +37,8 @@ from alerts.services.policies import (
     save_route,
 )
 from alerts.steps import describe_steps
-from config.admin.base import BaseAdmin
-from config.admin.fields import SecondsField
+from config.admin.base import BaseAdmin, ChecklistsMixin
+from config.admin.fields import Checklist, SecondsField
 from config.admin.pages import admin_page
 from config.ids import read_id
 
@@ -53,7 +53,7 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
 
     seconds = SecondsField(label="Time", required=False, help_text="Like 10 min.")
     weekdays = forms.TypedMultipleChoiceField(
-        choices=WEEKDAYS, coerce=int, required=False, widget=forms.CheckboxSelectMultiple
+        choices=WEEKDAYS, coerce=int, required=False, widget=Checklist({"class": "pl-checklist pl-checklist--row"})
     )
 
     class Meta:
@@ -121,7 +121,7 @@ def _read_row(row: Mapping[str, Any]) -> StepDraft:
     return StepDraft(step, {field: rows} if field else {})
 
 
-class StepInline(StackedInline):
+class StepInline(ChecklistsMixin, StackedInline):
     """Steps, one under the other, to be dragged into their order."""
 
     model = PolicyStep

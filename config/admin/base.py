@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import ManyToManyField
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from config.admin.fields import Checklist, describe_person
 from config.crypto import EncryptedTextField
 
 
-class BaseAdmin(ModelAdmin):
+class ChecklistsMixin:
+    """Has several of a list ticked, where Django would have them picked with a key held down."""
+
+    autocomplete_fields: ClassVar[Any] = ()
+
+    def formfield_for_manytomany(self, db_field: ManyToManyField[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
+        """Choose the widget, and name people in full."""
+        if db_field.name not in self.autocomplete_fields:
+            kwargs.setdefault("widget", Checklist())
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]  # of the class it is mixed into
+        if field is not None and issubclass(db_field.related_model, AbstractBaseUser):
+            field.label_from_instance = describe_person
+        return field
+
+
+class BaseAdmin(ChecklistsMixin, ModelAdmin):
     """Defaults every list shares: fifty rows, no full counts, filters that stay, warnings before work is lost.
 
     An empty list says `empty_title` and `empty_text` (the next step), with a button to `empty_url` (a URL name) named

@@ -25,3 +25,17 @@ class SecondsField(forms.CharField):
             return parse_seconds(super().to_python(value) or "")
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
+
+
+class Checklist(forms.CheckboxSelectMultiple):
+    """Several of a list, to be ticked; a long list gets a filter above it (forms.js)."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None, choices: Any = ()) -> None:
+        super().__init__({"class": "pl-checklist", **(attrs or {})}, choices)
+
+
+def describe_person(person: Any) -> str:
+    """Return a person as lists to choose from have them: the whole name, and what tells namesakes apart."""
+    username, name = person.get_username(), person.get_full_name()
+    known = f"{name} ({username})" if name else username
+    return known if person.is_active else f"{known}, may not sign in"

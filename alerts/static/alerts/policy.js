@@ -18,7 +18,7 @@ function show(select) {
   const needed = new Set(NEEDS[select.value] ?? []);
   const scope = select.closest(".inline-related") ?? select.form;
   for (const name of OPTIONAL) {
-    const field = scope.querySelector(`[name="${prefix}${name}"], [name^="${prefix}${name}_"]`);
+    const field = scope.querySelector(`[id="id_${prefix}${name}"], [name="${prefix}${name}"], [name^="${prefix}${name}_"]`);
     const row = field?.closest(".field-line, .form-row, [class*='field-']");
     if (row) row.hidden = !needed.has(name);
   }

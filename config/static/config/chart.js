@@ -231,10 +231,12 @@ class Chart {
     ctx.lineTo(...to);
     ctx.stroke();
     ctx.font = `${10 * ratio}px Inter, sans-serif`;
-    ctx.textAlign = isVertical ? "left" : "right";
+    // Beside a vertical line, on the side that has the room.
+    const isRight = isVertical && from[0] + 4 * ratio + ctx.measureText(label).width < plot.bbox.left + plot.bbox.width;
+    ctx.textAlign = isRight ? "left" : "right";
     ctx.textBaseline = isVertical || below ? "top" : "bottom";
     const offset = isVertical || below ? 2 * ratio : -2 * ratio;
-    ctx.fillText(label, isVertical ? from[0] + 4 * ratio : to[0] - 4 * ratio, (isVertical ? from[1] : to[1]) + offset);
+    ctx.fillText(label, isRight ? from[0] + 4 * ratio : to[0] - 4 * ratio, (isVertical ? from[1] : to[1]) + offset);
     ctx.restore();
   }
 
