@@ -40,11 +40,12 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One alert of a group at one moment. Held: a silence or the like holds back its messages."""
+    """One alert of a group at one moment. Held: a silence or the like holds back its messages; outshone: only others do."""
 
     alert_id: int
     is_firing: bool
     is_held: bool = False
+    is_outshone: bool = False
     is_acknowledged: bool = False
     was_told: bool = False
 

@@ -41,7 +41,7 @@ def escalate(
     """
     needy = wants_attention(members)
     if not needy:
-        group.step_at, group.covered = None, []
+        _rest(group, members)
         return []
     covered = set(group.covered)
     if not needy & covered or _is_worse(rows, needy - covered, than=needy & covered):
@@ -64,6 +64,14 @@ def escalate(
     )
     group.step_at, group.covered = turn.due_at, sorted(needy | covered)
     return [recipient for step in turn.take for recipient in _take_step(group, step, needy, severity, now)]
+
+
+def _rest(group: AlertGroup, members: Sequence[Member]) -> None:
+    """Let the policy end; or wait, where it was begun for alerts that are held by others only and goes on when these are over."""
+    outshone = {one.alert_id for one in members if one.is_firing and one.is_outshone and not one.is_acknowledged}
+    waiting = outshone.intersection(group.covered)
+    group.covered = sorted(waiting)
+    group.step_at = max(group.step_at, group.look_at) if waiting and group.step_at is not None else None
 
 
 def _is_worse(rows: Sequence[GroupMember], ids: Iterable[int], *, than: Iterable[int]) -> bool:

@@ -35,6 +35,8 @@ GROUP BY firing.id HAVING count(*) > 1
 """
 
 
+#: What holds an alert because another one says more: whoever knew it before still does when that is over.
+BY_ANOTHER = frozenset({HoldKind.INHIBITION, HoldKind.COMPONENT})
 #: Alerts that are pending for longer are not read; their rules wait for hours.
 PENDING_WITHIN = timedelta(hours=2)
 #: An alert fires at the first evaluation after its time; a hold must not end in between.
@@ -55,6 +57,11 @@ class Holds:
         """Whether something holds its messages back."""
         return bool(self.reasons.get(alert_id))
 
+    def waits_for_another(self, alert_id: int) -> bool:
+        """Whether it is held, and by nothing but other alerts."""
+        reasons = self.reasons.get(alert_id)
+        return bool(reasons) and all(reason.kind in BY_ANOTHER for reason in reasons or ())
+
 
 def find_holds(*, now: datetime) -> Holds:
     """Return why each firing alert is held. Reads everything at one moment; writes nothing."""
@@ -66,7 +73,7 @@ def find_holds(*, now: datetime) -> Holds:
 def keep_holds(*, holds: Holds, now: datetime) -> int:
     """Note what began and what ended to hold alerts; return how many alerts nothing holds any more.
 
-    Their groups look at them at once, and as at alerts that nobody was told of yet.
+    Their groups look at them at once. What somebody had wanted quiet, and what nobody was told of yet, is news then.
     """
     open_ones = {(hold.alert_id, hold.kind, hold.reference): hold for hold in Hold.objects.filter(ended_at=None)}
     wanted = {
@@ -93,7 +100,10 @@ def keep_holds(*, holds: Holds, now: datetime) -> int:
     Hold.objects.bulk_update(changed, ["until", "lasts", "text"])
     Hold.objects.filter(pk__in=[hold.pk for hold in ended], ended_at=None).update(ended_at=now)
     freed = {hold.alert_id for hold in ended} - {key[0] for key in wanted}
-    return _release(freed, now) if freed else 0
+    quieted = {hold.alert_id for hold in ended if hold.kind not in BY_ANOTHER} - {
+        alert_id for alert_id, kind, _ in wanted if kind not in BY_ANOTHER
+    }
+    return _release(freed, quieted, now) if freed or quieted else 0
 
 
 def read_circumstances(*, now: datetime) -> Circumstances:
@@ -242,21 +252,24 @@ def read_components() -> list[components.Component]:
     return found
 
 
-def _release(alert_ids: set[int], now: datetime) -> int:
-    """Make the groups of alerts look at them now, as at new ones."""
-    still = list(Alert.objects.filter(pk__in=alert_ids, state=AlertState.FIRING).values_list("pk", flat=True))
-    # Who looks after one knows it; people are told anew of the others only.
-    kept = Alert.objects.filter(pk__in=alert_ids, acknowledged_at__isnull=False).values_list("pk", flat=True)
-    anew = alert_ids - set(kept)
-    concerned = GroupMember.objects.filter(alert_id__in=still, is_done=False).values("group_id")
-    groups = AlertGroup.objects.select_for_update().filter(state=GroupState.OPEN, pk__in=concerned).order_by("key")
+def _release(freed: set[int], quieted: set[int], now: datetime) -> int:
+    """Make the groups of alerts look at what nothing holds any more, and forget that people know what somebody had wanted quiet."""
+    ids = freed | quieted
+    firing = dict(Alert.objects.filter(pk__in=ids, state=AlertState.FIRING).values_list("pk", "acknowledged_at"))
+    members: dict[int, list[GroupMember]] = defaultdict(list)
+    for member in GroupMember.objects.filter(alert_id__in=firing, is_done=False):
+        members[member.group_id].append(member)
+    groups = AlertGroup.objects.select_for_update().filter(state=GroupState.OPEN, pk__in=members).order_by("key")
     for group in groups:
-        group.known_firing = [each for each in group.known_firing if each not in anew]
-        group.covered = [each for each in group.covered if each not in alert_ids]
-        # A group that still collects its first alerts goes on doing so.
-        group.look_at = min(
-            group.look_at, max(now, group.opened_at + timedelta(seconds=float(group.plan.get("wait", 0))))
-        )
-        group.due_at = min(group.due_at, group.look_at)
+        mine = members[group.pk]
+        news = {each.alert_id for each in mine if each.alert_id in quieted or not each.told}
+        # Who looks after one knows it; people are told anew of the others only.
+        group.known_firing = [each for each in group.known_firing if each not in news or firing[each] is not None]
+        group.covered = [each for each in group.covered if each not in news]
+        if any(each.alert_id in freed for each in mine):
+            # A group that still collects its first alerts goes on doing so.
+            first = group.opened_at + timedelta(seconds=float(group.plan.get("wait", 0)))
+            group.look_at = min(group.look_at, max(now, first))
+            group.due_at = min(group.due_at, group.look_at)
         group.save(update_fields=["known_firing", "covered", "look_at", "due_at"])
-    return len(still)
+    return len(freed & firing.keys())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -22,11 +23,11 @@ class Gate:
     """Judges one notice for each recipient it goes to, in the caller's transaction. Channels with a limit are locked."""
 
     def __init__(
-        self, recipients: Iterable[Recipient], *, now: datetime, relieved: frozenset[Way] = frozenset()
+        self, recipients: Iterable[Recipient], *, now: datetime, relieved: Mapping[Way, str] = MappingProxyType({})
     ) -> None:
         """Read limits and quiet hours of the recipients' channels, what went out lately, and who is still there.
 
-        `relieved` are the ways of those who are no longer on call.
+        `relieved` are the ways by which nothing new is told any more, each with the reason.
         """
         self._now, self._relieved = now, relieved
         everyone = list(recipients)
@@ -49,6 +50,10 @@ class Gate:
             lately = ChannelMessage.objects.filter(channel__in=limited, at__gt=since)
             for channel_id, at in lately.values_list("channel_id", "at"):
                 self._sent[channel_id].append(at)
+
+    def leads_anywhere(self, recipient: Recipient) -> bool:
+        """Say whether a way is still there, though it may be closed for now."""
+        return not recipient.obstacle and self._find_gone(recipient) is None
 
     def choose_ways(self, recipients: Sequence[Recipient], firing: Sequence[Alert]) -> list[Recipient]:
         """Return each address once, by the best of the ways to it: one that is open, else one that will be, else any.
@@ -92,8 +97,8 @@ class Gate:
             return Held(f"“{recipient.channel_name}” was switched off or deleted since it was first told")
         if recipient.person_id and recipient.person_id not in self._active:
             return Held(f"{recipient.channel_name} is no longer active")
-        if recipient.way in self._relieved:
-            return Held(f"{recipient.channel_name} is no longer on call")
+        if why := self._relieved.get(recipient.way):
+            return Held(why)
         return None
 
     def count(self, recipient: Recipient, notice: NoticeRow) -> None:

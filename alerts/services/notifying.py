@@ -152,12 +152,12 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
     if is_look:
         group.look_at = find_next_look(looked_at=group.look_at, interval=timings.interval, now=now)
     engaged = [recipient_of_told(told) for told in group.engaged]
-    if notice is not None and not engaged and group.step_at is None:
-        # It reached nobody so far: whoever can be reached by now is called.
-        group.covered = []
     severity = find_worst(rows, members)
-    called = merge_ways(escalate(group, rows, members, severity, now) if is_look or group.step_at is not None else [])
     change = hand_over(engaged, severity=severity, now=now) if notice is not None else HandOver()
+    if notice is not None and group.step_at is None and not change.fresh and not _is_anybody_left(engaged, change, now):
+        # It reached nobody so far, or all of them are gone since: whoever can be reached by now is called.
+        group.covered = []
+    called = merge_ways(escalate(group, rows, members, severity, now) if is_look or group.step_at is not None else [])
     if notice is not None and notice.reason is Reason.RESOLVED:
         # An end calls nobody.
         change = replace(change, fresh=())
@@ -177,6 +177,15 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
     sent += _tell_deferred(group, firing, rows, now)
     group.due_at = min(at for at in (group.look_at, group.step_at, find_next_deferred(group)) if at is not None)
     return sent
+
+
+def _is_anybody_left(engaged: Sequence[Recipient], change: HandOver, now: datetime) -> bool:
+    """Say whether anybody whom a group told can still be told of something new."""
+    if not engaged:
+        return False
+    complete = read_secrets(engaged)
+    gate = Gate(engaged, now=now, relieved=change.relieved)
+    return any(gate.leads_anywhere(complete(each)) for each in engaged)
 
 
 def _tell_deferred(group: AlertGroup, firing: frozenset[int], rows: Sequence[GroupMember], now: datetime) -> int:
@@ -203,7 +212,7 @@ def _queue(
     now: datetime,
     *,
     called: frozenset[tuple[str, str]] = frozenset(),
-    relieved: frozenset[Way] = frozenset(),
+    relieved: Mapping[Way, str] = MappingProxyType({}),
     kept: Mapping[tuple[str, str], frozenset[int]] = MappingProxyType({}),
 ) -> int:
     """Queue one message for each address, about what fires and about the ends of what that recipient was told of.
@@ -368,6 +377,7 @@ def _describe(row: GroupMember, holds: Holds) -> Member:
         alert_id=row.alert_id,
         is_firing=alert.state == AlertState.FIRING,
         is_held=holds.holds(row.alert_id),
+        is_outshone=holds.waits_for_another(row.alert_id),
         is_acknowledged=alert.acknowledged_at is not None,
         was_told=bool(row.told),
     )

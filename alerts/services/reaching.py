@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.contrib.auth import get_user_model
 
 from alerts.addressing import ChannelSecrets, list_channel_recipients, list_people_recipients, read_contact_secret
-from alerts.channel_parts import BY_APPRISE
+from alerts.channel_parts import BY_APPRISE, NUMBERED
 from alerts.enums import ChannelKind, Severity
 from alerts.escalation import Step, StepKind, find_turn, name_round
 from alerts.models import AlertGroup, Channel, ContactMethod, OnCallSchedule, Policy
@@ -44,13 +44,20 @@ def reach(step: Step, *, group: AlertGroup, severity: Severity, now: datetime) -
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """What became of those who were told because they were on call: who came after them, who need hear of nothing new."""
+    """What became of the ways by which people were told: which came in their place, and which hear of nothing new, with why."""
 
     fresh: Sequence[Recipient] = ()
-    relieved: frozenset[Way] = frozenset()
+    relieved: Mapping[Way, str] = field(default_factory=dict)
 
 
-def hand_over(engaged: Iterable[Recipient], *, severity: Severity, now: datetime) -> HandOver:
+def hand_over(engaged: Sequence[Recipient], *, severity: Severity, now: datetime) -> HandOver:
+    """Return by which other ways than those of a group news of it goes now: to who is on call, and to where addresses moved."""
+    moved = _follow_moves(engaged, severity)
+    on_call = _hand_over_rosters([each for each in engaged if each.way not in moved.relieved], severity, now)
+    return HandOver([*on_call.fresh, *moved.fresh], {**moved.relieved, **on_call.relieved})
+
+
+def _hand_over_rosters(engaged: Iterable[Recipient], severity: Severity, now: datetime) -> HandOver:
     """Return who is on call now in the schedules because of which a group's people were told.
 
     While nobody is on call who can be reached, those who were told go on being told.
@@ -60,14 +67,62 @@ def hand_over(engaged: Iterable[Recipient], *, severity: Severity, now: datetime
         if each.roster_id:
             by_roster[each.roster_id].append(each)
     fresh: list[Recipient] = []
-    relieved: set[Way] = set()
+    relieved: dict[Way, str] = {}
     for roster_id, told in by_roster.items():
         current = [each for each in _reach_on_call(roster_id, severity, now) if each.roster_id and not each.obstacle]
         on_call, known = {each.person_id for each in current}, {each.person_id for each in told}
         # Somebody who is on call still goes on being told the way it was begun.
         fresh += [each for each in current if each.person_id not in known]
-        relieved |= {each.way for each in told if current and each.person_id not in on_call}
-    return HandOver(fresh, frozenset(relieved))
+        if current:
+            leaving = [each for each in told if each.person_id not in on_call]
+            relieved |= {each.way: f"{each.channel_name} is no longer on call" for each in leaving}
+    return HandOver(fresh, relieved)
+
+
+def _follow_moves(engaged: Sequence[Recipient], severity: Severity) -> HandOver:
+    """Return to where the channels and people lead now that a group told by addresses which are not theirs any more."""
+    by_channel: dict[int, list[Recipient]] = defaultdict(list)
+    for each in engaged:
+        # A room of a chat is looked up whenever something goes there.
+        if each.channel_id and (each.kind not in BY_APPRISE or each.kind in NUMBERED):
+            by_channel[each.channel_id].append(each)
+    fresh: list[Recipient] = []
+    relieved: dict[Way, str] = {}
+    for channel in Channel.objects.filter(pk__in=by_channel, enabled=True).order_by("pk") if by_channel else []:
+        current = {each.way: each for each in list_channel_recipients([channel])}
+        told = {each.way: each for each in by_channel[channel.pk]}
+        fresh += [each for way, each in current.items() if way not in told and not each.obstacle]
+        relieved |= {way: f"“{channel.name}” leads elsewhere now" for way in told if way not in current}
+    moved = _list_moved([each for each in engaged if each.person_id])
+    known = {each.key for each in engaged}
+    for person_id, told_by in moved.items():
+        rosters = {each.roster_id for each in told_by}
+        current_ways = [each for each in list_people_recipients([person_id], severity) if not each.obstacle]
+        fresh += [
+            replace(each, roster_id=roster) for each in current_ways for roster in rosters if each.key not in known
+        ]
+        relieved |= {each.way: f"{each.channel_name} is reached elsewhere now" for each in told_by}
+    return HandOver(fresh, relieved)
+
+
+def _list_moved(told: Sequence[Recipient]) -> dict[int, list[Recipient]]:
+    """Return the ways to people that are theirs no more, by person: contacts taken away, and another mail address of the account."""
+    if not told:
+        return {}
+    contacts = {each.contact_id for each in told if each.contact_id}
+    left = set(ContactMethod.objects.filter(pk__in=contacts).values_list("pk", flat=True)) if contacts else set()
+    people = {each.person_id for each in told}
+    mails = dict(get_user_model().objects.filter(pk__in=people, is_active=True).values_list("pk", "email"))
+    moved: dict[int, list[Recipient]] = defaultdict(list)
+    for each in told:
+        by_account = not each.contact_id and each.kind == ChannelKind.EMAIL
+        if each.person_id not in mails:
+            continue
+        if (each.contact_id and each.contact_id not in left) or (
+            by_account and each.address.lower() != mails[each.person_id].lower()
+        ):
+            moved[each.person_id].append(each)
+    return moved
 
 
 def read_secrets(recipients: Iterable[Recipient]) -> Callable[[Recipient], Recipient]:

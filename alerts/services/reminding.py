@@ -69,11 +69,14 @@ def _queue(bulletin: Bulletin, notice: Notice, alert: Alert) -> None:
     complete = read_secrets(everyone)
     ready = [complete(each) for each in everyone]
     gate = Gate(ready, now=bulletin.at)
+    told = []
     for each in gate.choose_ways(ready, [alert]):
         held = gate.judge(each, [alert])
         press.queue(bulletin, recipient=each, held_because=held.reason if held else "")
         if held is None:
             gate.count(each, notice)
+            told.append(each)
+    _engage(alert, bulletin.group, [each for each in told if not each.obstacle])
 
 
 def _find_keepers(alert: Alert, bulletin: Bulletin) -> list[Recipient]:
@@ -87,17 +90,17 @@ def _find_keepers(alert: Alert, bulletin: Bulletin) -> list[Recipient]:
         return [recipient_of_told(alert.acknowledged_via)]
     engaged = [recipient_of_told(told) for told in bulletin.group.engaged]
     change = hand_over(engaged, severity=Severity(alert.severity), now=bulletin.at)
-    _engage(alert, bulletin.group, change.fresh)
     return merge_ways([*(each for each in engaged if each.way not in change.relieved), *change.fresh])
 
 
-def _engage(alert: Alert, group: AlertGroup, fresh: Sequence[Recipient]) -> None:
+def _engage(alert: Alert, group: AlertGroup, told: Sequence[Recipient]) -> None:
     """Have those who hear of an alert by its reminder hear of its end, too."""
-    if not fresh:
-        return
-    group.engaged = [*group.engaged, *(each.as_told() for each in fresh)]
-    group.save(update_fields=["engaged"])
+    known = {recipient_of_told(each).key for each in group.engaged}
+    if fresh := [each for each in told if each.key not in known]:
+        group.engaged = [*group.engaged, *(each.as_told() for each in fresh)]
+        group.save(update_fields=["engaged"])
     for row in group.members.filter(alert=alert):
-        known = {recipient_of_told(told).key for told in row.told}
-        row.told = [*row.told, *(each.as_told() for each in fresh if each.key not in known)]
-        row.save(update_fields=["told"])
+        heard = {recipient_of_told(each).key for each in row.told}
+        if added := [each.as_told() for each in told if each.key not in heard]:
+            row.told = [*row.told, *added]
+            row.save(update_fields=["told"])

@@ -16,10 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.enums import GroupState, HoldKind
+from alerts.inhibit_drafts import InhibitDraft
 from alerts.models import Alert, AlertGroup, Channel, Hold, Notice, Policy, PolicyStep, Route, Rule, Silence
 from alerts.services import notifying
 from alerts.services.alerts import acknowledge_alert, snooze_alert, unacknowledge_alert
 from alerts.services.guarding import only_one
+from alerts.services.inhibitions import save_inhibition
 from config.actors import Actor
 from config.deliveries.models import Delivery
 from monitoring.applications.models import Application
@@ -339,6 +341,58 @@ def test_group__channel_is_gone_meanwhile__hears_of_ends_only(application: Appli
     assert Delivery.objects.filter(recipient="staying@example.com").count() == 3
 
 
+def test_group__everybody_who_was_told_is_gone__whoever_the_rule_names_now_is_told_of_the_next(
+    application: Application,
+) -> None:
+    going = make_channel("going@example.com")
+    rule = make_rule(name="Load", channel_ids=(going.pk,))
+    report(application, 3, host="erp1")
+    evaluate(0)
+    tell(30)
+    rule.channels.set([make_channel("coming@example.com")])
+    going.delete()
+    report(application, 3, at=60, host="erp2")
+    evaluate(60)
+    tell(330)
+    assert outgoing()[-1] == ("coming@example.com", "queued")
+
+
+@pytest.mark.parametrize("kind", ["email", "webhook"])
+def test_group__address_of_its_channel_is_another__news_goes_there_and_the_end_to_both(
+    application: Application, kind: str
+) -> None:
+    old, new = (
+        ("old@example.com", "new@example.com") if kind == "email" else ("https://old.example", "https://new.example")
+    )
+    channel = make_channel(old, kind=kind)
+    make_rule(name="Load", channel_ids=(channel.pk,))
+    report(application, 3, host="erp1")
+    evaluate(0)
+    tell(30)
+    Channel.objects.filter(pk=channel.pk).update(address=new)
+    report(application, 3, at=60, host="erp2")
+    evaluate(60)
+    tell(330)
+    assert outgoing() == [(old, "queued"), (old, "suppressed"), (new, "queued")]
+    assert "leads elsewhere now" in Delivery.objects.get(state="suppressed").suppressed_because
+    for host in ("erp1", "erp2"):
+        report(application, 0, at=400, host=host)
+    evaluate(400)
+    tell(630)
+    assert sorted(outgoing()[3:]) == [(new, "queued"), (old, "queued")]
+
+
+def test_group__mail_address_of_a_person_is_another__news_goes_there(application: Application) -> None:
+    ada = get_user_model().objects.create_user("ada", email="old@example.com")
+    use(make_policy({"kind": "person", "people": [ada]}), make_rule(name="Load"))
+    report(application, 3, host="erp1")
+    evaluate(0)
+    tell(30)
+    get_user_model().objects.filter(pk=ada.pk).update(email="new@example.com")
+    tell(30 + 5 * HOUR)
+    assert outgoing()[1:] == [("old@example.com", "suppressed"), ("new@example.com", "queued")]
+
+
 def test_group__one_of_two_ways_to_an_address_is_gone__told_by_the_other(application: Application) -> None:
     ada = get_user_model().objects.create_user("ada", email="ada@example.com")
     channel = make_channel("ada@example.com, ops@example.com")
@@ -370,7 +424,12 @@ def test_group__person_left_meanwhile__hears_of_ends_only(application: Applicati
     report(application, 0, at=5 * HOUR + 60, host="erp1")
     evaluate(5 * HOUR + 60)
     tell(6 * HOUR)
-    assert [state for _, state in outgoing()] == ["queued", "suppressed", "queued"]
+    assert [state for _, state in outgoing()] == ["queued", "suppressed", "suppressed", "queued"]
+    rows = Delivery.objects.filter(state="suppressed").exclude(suppressed_because__contains="is newer").order_by("pk")
+    assert [each.suppressed_because for each in rows] == [
+        "ada is no longer active.",
+        "Nobody of this step is there any more.",
+    ]
 
 
 def test_group__one_of_two_ends__only_who_was_told_of_it_hears(application: Application) -> None:
@@ -464,6 +523,28 @@ def test_snooze__acknowledged_meanwhile__not_told_of_at_its_end(application: App
     acknowledge_alert(alert_id=alert_id, by=BY)
     tell_until(2 * HOUR, start=330, every=300)
     assert len(mails()) == 1
+
+
+def test_policy__held_by_a_worse_alert_that_comes_and_goes__waits_and_goes_on_where_it_was(
+    application: Application,
+) -> None:
+    first, second = make_channel("first@example.com"), make_channel("second@example.com")
+    wait = {"kind": "wait", "seconds": 20 * MINUTE}
+    steps = [{"kind": "channel", "channels": [first]}, wait, {"kind": "channel", "channels": [second]}]
+    use(make_policy(*steps), make_rule("load > 1", name="Load"))
+    make_rule("load > 5", name="Overload", severity="critical")
+    save_inhibition(draft=InhibitDraft("Worse", "alertname=Overload", "alertname=Load", ("host",)))
+    for minute in range(3 * 60):
+        report(application, 9 if 19 <= minute < 30 or minute % 40 == 39 else 3, at=minute * MINUTE)
+        evaluate(minute * MINUTE)
+        tell(minute * MINUTE)
+        tell(minute * MINUTE + 30)
+        if minute == 29:
+            assert mails() == [("first@example.com", "Warning: Load (host=erp1)")]
+    assert [(to, subject.split(" for ")[0]) for to, subject in mails()] == [
+        ("first@example.com", "Warning: Load (host=erp1)"),
+        ("second@example.com", "Warning: Load (host=erp1)"),
+    ]
 
 
 def test_policy__edited_while_under_way__the_page_goes_on_as_it_began(application: Application) -> None:

@@ -182,6 +182,39 @@ def test_inhibition__source_fires__target_is_held_and_told_when_it_is_over(appli
     assert sorted(subject.split(":")[0] for subject in subjects()[1:]) == ["Resolved after 1 min 15 s", "Warning"]
 
 
+def test_inhibition__source_comes_and_goes_for_hours__target_that_is_known_is_not_told_again(
+    application: Application,
+) -> None:
+    make_rule("load > 1", name="Load", severity="warning")
+    make_rule("load > 5", name="Overload", severity="critical")
+    inhibit("alertname=Overload", "alertname=Load", "host")
+    for minute in range(3 * 60):
+        report(application, 9 if minute % 10 in (7, 8, 9) else 3, at=minute * MINUTE)
+        evaluate(minute * MINUTE)
+        tell(minute * MINUTE)
+        tell(minute * MINUTE + 30)
+    assert subjects().count("Warning: Load (host=erp1)") == 1
+    assert Hold.objects.filter(kind=HoldKind.INHIBITION).exclude(ended_at=None).count() == 17
+
+
+def test_inhibition__silenced_meanwhile__target_is_told_when_both_are_over(application: Application) -> None:
+    make_rule("load > 1", name="Load")
+    make_rule("load > 5", name="Overload", severity="critical")
+    inhibit("alertname=Overload", "alertname=Load", "host")
+    report(application, 3)
+    evaluate(0)
+    tell_until(60)
+    report(application, 9, at=60)
+    evaluate(60)
+    silence(start=70, end=10 * MINUTE)
+    tell_until(10 * MINUTE, start=70)
+    assert subjects().count("Warning: Load (host=erp1)") == 1
+    report(application, 3, at=11 * MINUTE)
+    evaluate(11 * MINUTE)
+    tell_until(17 * MINUTE, start=11 * MINUTE)
+    assert subjects().count("Warning: Load (host=erp1)") == 2
+
+
 def test_inhibition__another_host__is_not_held(application: Application) -> None:
     make_rule("load > 1 < 5", name="Load")
     make_rule("load > 5", name="Overload", severity="critical")

@@ -18,6 +18,8 @@ from tests.alerts.weeks.records import Alert, Group, Member, News, Plan, Told, w
 
 RESOLVED = "alerts resolved"
 LATER = "held back until now"
+#: What holds an alert because another one says more.
+BY_ANOTHER = {"inhibition", "component"}
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Reference:
     groups: dict[int, Group] = field(default_factory=dict)
     held: Reasons = field(default_factory=dict)
     freed: set[int] = field(default_factory=set)
+    quieted: set[int] = field(default_factory=set)
     told: list[Told] = field(default_factory=list)
 
     # What happens.
@@ -78,6 +81,7 @@ class Reference:
                 self.unacknowledge(alert.pk, now)
         before, self.held = self.held, self.holding.find_held(self.alerts.values(), now)
         self.freed = before.keys() - self.held.keys()
+        self.quieted = _list_quiet(before) - _list_quiet(self.held)
         self._release(now)
         for group in self._list_due(now):
             self._look(group, now)
@@ -101,14 +105,18 @@ class Reference:
         return [group for group in self.open_groups() if any(member.alert.pk in pks for member in group.rows)]
 
     def _release(self, now: datetime) -> None:
-        """What nothing holds any more is news again at once, but for who looks after it."""
-        still = {pk for pk in self.freed if self.alerts[pk].is_firing}
-        news = {pk for pk in self.freed if self.alerts[pk].acknowledged_by is None}
-        for group in self._groups_of(still):
-            group.known -= news
-            group.attended -= self.freed
-            group.look_at = min(group.look_at, max(now, group.opened_at + group.plan.wait))
-            group.due_at = min(group.due_at, group.look_at)
+        """What nothing holds any more is looked at at once. It is news if somebody had wanted it quiet, or if it was never told.
+
+        For who looks after it, it is none.
+        """
+        for group in self.open_groups():
+            rows = [row for row in group.rows if row.alert.is_firing and row.alert.pk in self.freed | self.quieted]
+            news = {row.alert.pk for row in rows if row.alert.pk in self.quieted or not row.told}
+            group.known -= {pk for pk in news if self.alerts[pk].acknowledged_by is None}
+            group.attended -= news
+            if any(row.alert.pk in self.freed for row in rows):
+                group.look_at = min(group.look_at, max(now, group.opened_at + group.plan.wait))
+                group.due_at = min(group.due_at, group.look_at)
 
     def _remind(self, now: datetime) -> None:
         """Whoever looks after what fires is reminded; not while something holds it."""
@@ -123,6 +131,11 @@ class Reference:
                 (each.address, _name_state(each), frozenset({alert.pk}), frozenset()) for each in contacts
             )
             first = min(groups, key=lambda group: group.pk)
+            reached = {each for each in contacts if not each.is_out_of_reach}
+            known = {each.address for each in first.engaged}
+            first.engaged |= {each for each in reached if each.address not in known}
+            for row in first.rows:
+                row.told |= {each.address for each in reached} if row.alert is alert else set()
             self.told.append(Told(first.pk, "acknowledged and still firing", messages))
 
     def _look(self, group: Group, now: datetime) -> None:
@@ -135,11 +148,12 @@ class Reference:
         reason = self._find_reason(group, firing, over, now) if is_look else ""
         while group.look_at <= now:
             group.look_at += plan.interval
-        if reason and not group.engaged and group.step_at is None:
+        coming, leaving = self._hand_over(group, now) if reason else (set(), set())
+        left = coming | {each for each in group.engaged - leaving if not self.directory.is_gone(each)}
+        if reason and not left and group.step_at is None:
             group.attended = set()
         called = set(self._call(group, seen, now) if is_look or group.step_at is not None else [])
         if reason:
-            coming, leaving = self._hand_over(group, now)
             everybody = group.engaged | called | (coming if reason != RESOLVED else set())
             self._send(group, News(reason, firing, over), everybody, now, called=called, leaving=leaving)
             held = {each.alert.pk for each in seen if each.alert.is_firing} - firing
@@ -175,7 +189,15 @@ class Reference:
             if each.alert.is_firing and each.alert.pk not in self.held and each.alert.acknowledged_by is None
         }
         if not needy:
-            group.step_at, group.attended = None, set()
+            waiting = {
+                each.alert.pk
+                for each in seen
+                if each.alert.is_firing
+                and self.held.get(each.alert.pk, {"none"}) <= BY_ANOTHER
+                and each.alert.acknowledged_by is None
+            }
+            group.attended &= waiting
+            group.step_at = max(group.step_at, group.look_at) if group.attended and group.step_at else None
             return []
         if self._is_worse(needy - group.attended, than=needy & group.attended):
             group.walk = walk_through(group.plan.steps, lambda since: _count(group, since))
@@ -308,6 +330,11 @@ def _order(group: Group) -> tuple[datetime, int]:
 def _rank(contact: Contact) -> tuple[int, ...]:
     """A person's own way before a channel's, being named before being on call, the oldest before others."""
     return contact.person > 0, contact.roster == 0, -contact.channel, -contact.person, -contact.roster
+
+
+def _list_quiet(held: Reasons) -> set[int]:
+    """Return what is held for another reason than that another alert says more."""
+    return {pk for pk, kinds in held.items() if set(kinds) - BY_ANOTHER}
 
 
 def _count(group: Group, since: datetime) -> int:
