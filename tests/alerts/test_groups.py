@@ -427,7 +427,7 @@ def test_group__person_left_meanwhile__hears_of_ends_only(application: Applicati
     assert [state for _, state in outgoing()] == ["queued", "suppressed", "suppressed", "queued"]
     rows = Delivery.objects.filter(state="suppressed").exclude(suppressed_because__contains="is newer").order_by("pk")
     assert [each.suppressed_because for each in rows] == [
-        "ada is no longer active.",
+        "ada is no longer active",
         "Nobody of this step is there any more.",
     ]
 

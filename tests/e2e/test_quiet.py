@@ -31,9 +31,7 @@ def add_component(page: Page, name: str, matchers: str, needs: str = "") -> None
     page.locator("#id_name").fill(name)
     page.locator("#id_matchers").fill(matchers)
     if needs:
-        page.locator("#id_depends_on").evaluate(
-            "(field, name) => { for (const one of field.options) one.selected = one.text === name }", needs
-        )
+        page.locator("#id_depends_on").get_by_label(needs, exact=True).check()
     expect(page.locator(".pl-matching")).to_contain_text("firing alert matches", timeout=SOON)
     take_picture(page, "component-form")
     save(page)
