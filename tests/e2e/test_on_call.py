@@ -18,6 +18,11 @@ from django.contrib.auth.models import User
 for name, first, last in [("anna", "Anna", "Arndt"), ("ben", "Ben", "Bergmann"), ("carla", "Carla", "Costa"), ("dora", "Dora", "Dahl")]:
     User.objects.create_user(name, email=f"{name}@example.com", first_name=first, last_name=last, is_staff=True)
 """
+CLERKS = """
+from django.contrib.auth.models import User
+for number in range(12):
+    User.objects.create_user(f"clerk{number}", email=f"clerk{number}@example.com", first_name="Clara", last_name=f"Clerk {number}")
+"""
 
 
 def fill_layer(page: Page, number: int, **fields: str) -> None:
@@ -105,4 +110,37 @@ def test_on_call__from_the_first_schedule_to_a_calendar(
             if what == "editor":
                 expect(other.locator("#roster-preview .pl-week")).to_have_count(4, timeout=SOON)
             take_picture(other, f"on-call-{what}-{name}")
+    assert "\n".join(complaints.found) == ""
+
+
+def test_policy__people_of_a_step__are_looked_for_and_ticked(
+    product: Product, open_context: Callable[..., BrowserContext], complaints: Complaints
+) -> None:
+    product.manage("shell", "-c", CLERKS)
+    context = open_context()
+    page = context.new_page()
+    complaints.watch(page)
+    sign_in(page)
+    page.goto("/admin/alerts/policy/add/")
+    page.locator("#id_name").fill("Clerks")
+    page.get_by_text("Add another step").click()
+    page.locator("#id_steps-0-kind").select_option("person")
+    people = page.locator("#id_steps-0-people")
+    expect(page.locator("#id_steps-0-teams")).to_be_hidden()
+    people.get_by_label("Clara Clerk 3 (clerk3)", exact=True).check()
+    people.get_by_label("Show only what contains").fill("clerk 7")
+    expect(people.get_by_role("checkbox")).to_have_count(2)
+    people.get_by_label("Clara Clerk 7 (clerk7)", exact=True).check()
+    take_picture(page, "policy-people")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#result_list")).to_contain_text("Clara Clerk 3")
+    expect(page.locator("#result_list")).to_contain_text("Clara Clerk 7")
+    page.locator("#result_list").get_by_role("link", name="Clerks").click()
+    state, address = context.storage_state(), page.url
+    for name, options in {"phone": {"phone": True}, "dark": {"dark": True}}.items():
+        other = open_context(state=state, **options).new_page()
+        complaints.watch(other)
+        other.goto(address)
+        expect(other.locator("#id_steps-0-people").get_by_role("checkbox", checked=True)).to_have_count(2)
+        take_picture(other, f"policy-people-{name}")
     assert "\n".join(complaints.found) == ""
