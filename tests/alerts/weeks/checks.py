@@ -154,7 +154,8 @@ def check_acknowledged_are_left_alone(messages: Iterable[Message], reference: Re
 def check_freed_are_told(ledger: Ledger, reference: Reference, now: datetime) -> None:
     """What still fires when nothing holds it any more is told at that moment, wherever somebody can be told.
 
-    But where people know it already from an earlier alert of the same series, of whose end nobody told them.
+    But where people know it already: from before another alert outshone it, or from an earlier alert of the same series, of
+    whose end nobody told them.
     """
     told = {(each.group, pk): each.at for each in ledger.messages for pk in each.firing}
     for pk in reference.freed:
@@ -164,7 +165,7 @@ def check_freed_are_told(ledger: Ledger, reference: Reference, now: datetime) ->
         for group in reference.groups.values():
             row = next((row for row in group.rows if row.alert is alert), None)
             if row is not None and _has_spoken_to_somebody(group, now):
-                is_known = bool(row.told) and (group.pk, pk) not in told
+                is_known = bool(row.told) and (pk not in reference.quieted or (group.pk, pk) not in told)
                 assert is_known or told.get((group.pk, pk)) == now
 
 
