@@ -60,7 +60,7 @@ class ChannelAdmin(BaseAdmin):
                 "acknowledges without logging in while something fires.",
             },
         ),
-        ("Rate limit", {"fields": [("limit_count", "limit_minutes"), "limit_critical"]}),
+        ("Rate limit", {"fields": ["limit_count", "limit_minutes", "limit_critical"]}),
         (
             "Quiet hours",
             {

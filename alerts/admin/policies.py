@@ -202,8 +202,11 @@ class PolicyAdmin(BaseAdmin):
             {
                 "fields": [
                     "group_by",
-                    ("group_wait_seconds", "group_interval_seconds", "repeat_interval_seconds"),
-                    ("ack_reminder_seconds", "ack_expiry_seconds"),
+                    "group_wait_seconds",
+                    "group_interval_seconds",
+                    "repeat_interval_seconds",
+                    "ack_reminder_seconds",
+                    "ack_expiry_seconds",
                 ],
                 "classes": ["collapse"],
             },
