@@ -358,6 +358,39 @@ def test_rule_list__actions__say_what_happened(admin: Client, action: str, messa
     assert message in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("switch_off", "1 rule switched off."),
+        ("switch_on", "“Load” is not switched on: One of the channels"),
+        ("duplicate", "“Load” is not copied: One of the channels"),
+    ],
+)
+def test_rule_list__actions_on_a_rule_whose_channel_is_anothers__said_and_goes_off(
+    admin: Client, action: str, words: str
+) -> None:
+    rule = make_rule(name="Load", channel_ids=(make_channel().pk,))
+    Channel.objects.update(application=make_application())
+    Rule.objects.update(enabled=action != "switch_on")
+
+    response = admin.post(
+        reverse("admin:alerts_rule_changelist"), {"action": action, "_selected_action": [rule.pk]}, follow=True
+    )
+
+    assert words in response.content.decode()
+    assert list(Rule.objects.values_list("enabled", flat=True)) == [action == "duplicate"]
+
+
+def test_rule_page__duplicate_a_rule_whose_channel_is_anothers__said_and_nothing_stored(admin: Client) -> None:
+    rule = make_rule(name="Load", channel_ids=(make_channel().pk,))
+    Channel.objects.update(application=make_application())
+
+    response = admin.post(reverse("admin:alerts_rule_duplicate", args=[rule.pk]), follow=True)
+
+    assert "“Load” is not copied: One of the channels" in response.content.decode()
+    assert Rule.objects.count() == 1
+
+
 def test_rule_delete__own_rule__deleted_with_its_alerts_ended(admin: Client) -> None:
     alert = make_alert(make_application())
 
