@@ -477,7 +477,12 @@ def test_rest_import__exported_by_another_application__goes_to_the_keys() -> Non
 
 @pytest.mark.parametrize(
     ("body", "line"),
-    [(FILE.replace("load > 9", "load >").encode(), 13), (b"groups:\n\xff", 2), (b"x" * (1024 * 1024 + 1), 1)],
+    [
+        (FILE.replace("load > 9", "load >").encode(), 13),
+        (FILE.replace("{severity: critical}", CRITICAL + "{postlaunch_channels: '[\"\\ud800\"]'}").encode(), 15),
+        (b"groups:\n\xff", 2),
+        (b"x" * (1024 * 1024 + 1), 1),
+    ],
 )
 def test_rest_import__anything_wrong__line_named_and_nothing_stored(body: bytes, line: int) -> None:
     answer = call(make_application()).generic("POST", "/api/v1/rules/import/", body, content_type="application/yaml")
