@@ -116,7 +116,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the 
         except ChannelInvalid as error:
             self._add(error.errors)
         known = {name: data[name] for name in FIELDS if name in data}
-        self._add(find_channel_errors(Channel(**known)))
+        self._add(find_channel_errors(Channel(pk=self.instance.pk, **known)))
         return data
 
     def _add(self, errors: dict[str, str]) -> None:

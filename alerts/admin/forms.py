@@ -105,7 +105,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         if self.errors:
             return data
         try:
-            check_rule(self.draft())
+            check_rule(self.draft(), rule=self.instance if self.instance.pk else None)
         except RuleInvalid as error:
             for name, message in error.errors.items():
                 field, text = self._place(name, message)

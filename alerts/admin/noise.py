@@ -22,19 +22,15 @@ def show_noise(request: HttpRequest) -> HttpResponseBase:
     chosen = request.GET.get("range", "7d")
     chosen = chosen if chosen in RANGES else "7d"
     since = timezone.now() - timedelta(days=RANGES[chosen][1])
-    rules = [(rule, Severity(rule.severity)) for rule in list_noisy_rules(since=since)]
-    people = list_disturbed(since=since)
+    noisy, disturbed = list_noisy_rules(since=since), list_disturbed(since=since)
     context = {
         **admin.site.each_context(request),
         "title": "Noise",
         "ranges": [(key, words) for key, (words, _) in RANGES.items()],
         "chosen": chosen,
         "words": RANGES[chosen][0],
-        "rules": rules,
-        "people": people,
-        "message_count": sum(person.messages for person in people),
-        "at_night": sum(person.at_night for person in people),
-        "fired": sum(rule.fired for rule, _ in rules),
-        "ignored": sum(rule.ignored for rule, _ in rules),
+        "noisy": noisy,
+        "disturbed": disturbed,
+        "rules": [(rule, Severity(rule.severity)) for rule in noisy.rules],
     }
     return render(request, "alerts/noise.html", context)

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
@@ -18,8 +19,9 @@ from alerts.backtests import BACK_TESTS, BackTest, Played, back_test
 from alerts.charts import draw_condition
 from alerts.drafts import RuleDraft
 from alerts.models import Rule
-from alerts.previews import is_met, preview_rule
+from alerts.previews import Search, find_met, preview_rule
 from alerts.rehearsal import Firing
+from alerts.services.evaluating import CONDITION_SECONDS
 from config.admin.pages import admin_page
 from config.lengths import describe_seconds
 from monitoring.applications.current import find_current_application, list_choices
@@ -32,29 +34,17 @@ MAX_OTHERS = 20
 #: Hours of the night, in the site's zone.
 NIGHT = frozenset({22, 23, 0, 1, 2, 3, 4, 5})
 DRAWN_SECONDS = 3 * 3600
+#: An answer that took longer is not asked for again by itself: an editor that was left open would keep a thread busy.
+QUICK_SECONDS = 1.0
 
 
 @admin_page("alerts/rule/preview/", name="alerts_rule_preview", permission="alerts.view_rule")
 @require_POST
 def preview(request: HttpRequest) -> HttpResponseBase:
-    """Return the preview of a filled-in form; nothing is saved."""
-    chosen = request.POST.get("application", "")
-    application = find_current_application(request, chosen=chosen if chosen.isdecimal() else None)
-    filled_in = request.POST.copy()
-    if not filled_in.get("condition", "").strip():
-        return render(request, "alerts/rule_preview.html", {"is_empty": True})
-    if not filled_in.get("name", "").strip():
-        filled_in["name"] = "This rule"
-    form = RuleForm(filled_in, instance=Rule())
-    if not form.is_valid():
-        return render(request, "alerts/rule_preview.html", {"errors": _list_errors(form), "application": application})
-    if application is None:
-        return render(request, "alerts/rule_preview.html", {"application": None})
-    draft = form.draft()
-    if draft.application_id is None:
-        others = [each for each in list_choices(request) if each.pk != application.pk]
-        application = _find_met(draft, [application, *others[:MAX_OTHERS]]) or application
-    return render(request, "alerts/rule_preview.html", _describe(draft, application))
+    """Return the preview of a filled-in form; nothing is saved. It renews itself while that is quick."""
+    began = monotonic()
+    context = _preview(request)
+    return render(request, "alerts/rule_preview.html", {**context, "is_quick": monotonic() - began < QUICK_SECONDS})
 
 
 @admin_page("alerts/rule/back-test/", name="alerts_rule_back_test", permission="alerts.view_rule")
@@ -70,10 +60,36 @@ def show_back_test(request: HttpRequest) -> HttpResponseBase:
     return render(request, "alerts/rule_back_test.html", _describe_back_test(found))
 
 
-def _find_met(draft: RuleDraft, applications: list[Any]) -> Any | None:
-    """Return the first application in which the condition is met now, so that a rule for all shows where it would fire."""
-    now = timezone.now()
-    return next((each for each in applications if is_met(draft=draft, application_id=each.pk, now=now)), None)
+def _preview(request: HttpRequest) -> dict[str, Any]:
+    chosen = request.POST.get("application", "")
+    application = find_current_application(request, chosen=chosen if chosen.isdecimal() else None)
+    filled_in = request.POST.copy()
+    if not filled_in.get("condition", "").strip():
+        return {"is_empty": True}
+    if not filled_in.get("name", "").strip():
+        filled_in["name"] = "This rule"
+    form = RuleForm(filled_in, instance=Rule())
+    if not form.is_valid():
+        return {"errors": _list_errors(form), "application": application}
+    if application is None:
+        return {"application": None}
+    draft = form.draft()
+    if draft.application_id is not None:
+        return _describe(draft, application)
+    everyone = [application, *(each for each in list_choices(request) if each.pk != application.pk)]
+    asked = everyone[: 1 + MAX_OTHERS]
+    # A rule for all shows where it would fire.
+    search = find_met(draft=draft, application_ids=[each.pk for each in asked], now=timezone.now())
+    application = next((each for each in asked if each.pk == search.application_id), application)
+    return {**_describe(draft, application), "searched": _describe_search(search, len(asked), len(everyone))}
+
+
+def _describe_search(search: Search, wanted: int, count: int) -> str:
+    """Return in words how far the search went; empty if it found something, or asked all `count` applications."""
+    if search.application_id is not None or search.asked == count:
+        return ""
+    within = f" within {describe_seconds(CONDITION_SECONDS)}" if search.asked < wanted else ""
+    return f"Looked at {search.asked} of {count} applications{within}; it may be met in the others."
 
 
 def _describe_back_test(found: BackTest) -> dict[str, Any]:

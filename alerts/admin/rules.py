@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from alerts.admin.filters import RuleStateFilter
 from alerts.admin.forms import RuleForm
 from alerts.conditions import describe_condition
+from alerts.drafts import RuleInvalid
 from alerts.enums import Severity
 from alerts.models import EvaluationBacklog, Rule
 from alerts.selectors import annotate_open_counts
@@ -202,10 +203,15 @@ class RuleAdmin(BaseAdmin):
     @admin.action(description="Duplicate", permissions=["add"])
     def duplicate(self, request: HttpRequest, queryset: QuerySet[Rule]) -> None:
         """Copy the selected rules."""
-        copies = [duplicate_rule(rule=rule, by=actor_of_user(request.user)) for rule in queryset]
-        messages.success(
-            request, f"{_count(copies)} copied. The copies are switched off; change them, then switch them on."
-        )
+        copies = []
+        for rule in queryset:
+            try:
+                copies.append(duplicate_rule(rule=rule, by=actor_of_user(request.user)))
+            except RuleInvalid as error:
+                _say_refused(request, rule, "copied", error)
+        if copies:
+            words = "The copies are switched off; change them, then switch them on."
+            messages.success(request, f"{_count(copies)} copied. {words}")
 
     @admin.action(description="Reset to how it was shipped", permissions=["change"])
     def reset(self, request: HttpRequest, queryset: QuerySet[Rule]) -> None:
@@ -217,17 +223,25 @@ class RuleAdmin(BaseAdmin):
         messages.success(request, f"{_count(built_in)} reset to how it was shipped.{left}")
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[Rule], *, enabled: bool) -> None:
-        changed = [rule for rule in queryset if rule.enabled != enabled]
-        for rule in changed:
-            set_rule_enabled(rule=rule, enabled=enabled, by=actor_of_user(request.user))
-        messages.success(request, f"{_count(changed)} switched {'on' if enabled else 'off'}.")
+        changed, done = [], f"switched {'on' if enabled else 'off'}"
+        for rule in [rule for rule in queryset if rule.enabled != enabled]:
+            try:
+                changed.append(set_rule_enabled(rule=rule, enabled=enabled, by=actor_of_user(request.user)))
+            except RuleInvalid as error:
+                _say_refused(request, rule, done, error)
+        messages.success(request, f"{_count(changed)} {done}.")
 
 
 @admin_page("alerts/rule/<int:pk>/duplicate/", name="alerts_rule_duplicate", permission=ADD)
 @require_POST
 def duplicate_one(request: HttpRequest, pk: int) -> HttpResponse:
     """Copy a rule and open the copy."""
-    copy = duplicate_rule(rule=get_object_or_404(Rule, pk=pk), by=actor_of_user(request.user))
+    rule = get_object_or_404(Rule, pk=pk)
+    try:
+        copy = duplicate_rule(rule=rule, by=actor_of_user(request.user))
+    except RuleInvalid as error:
+        _say_refused(request, rule, "copied", error)
+        return redirect("admin:alerts_rule_change", pk)
     messages.success(request, "This is the copy. It is switched off until you switch it on.")
     return redirect("admin:alerts_rule_change", copy.pk)
 
@@ -243,6 +257,11 @@ def reset_one(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, "The rule is as it was shipped again.")
     return redirect("admin:alerts_rule_change", pk)
+
+
+def _say_refused(request: HttpRequest, rule: Rule, done: str, error: RuleInvalid) -> None:
+    """Say why a rule stays as it is; `done` is what was to be done with it, like “copied”."""
+    messages.error(request, f"“{rule.name}” is not {done}: {' '.join(error.errors.values())}")
 
 
 def _count(rules: list[Rule]) -> str:

@@ -15,7 +15,7 @@ from alerts.api.quiet import MatchersField
 from alerts.held import list_inhibitions
 from alerts.inhibit_drafts import MAX_EQUAL, MAX_LABEL, MAX_NAME, DraftInvalid, InhibitDraft
 from alerts.models import InhibitRule
-from alerts.services.inhibitions import delete_inhibition, list_ring_warnings, save_inhibition
+from alerts.services.inhibitions import BuiltinKept, delete_inhibition, list_ring_warnings, save_inhibition
 from config.api.authentication import KeyGrant
 from config.api.errors import Conflict
 from config.api.idempotency import answer_once
@@ -105,8 +105,11 @@ class InhibitionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
 
     @extend_schema(summary="Delete an inhibition", responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Delete an inhibition; what it held and still fires is told."""
-        delete_inhibition(rule=self._own())
+        """Delete an inhibition; what it held and still fires is told. One that came with the product is switched off instead: 409."""
+        try:
+            delete_inhibition(rule=self._own())
+        except BuiltinKept as error:
+            raise Conflict(str(error)) from error
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _create(self, request: Request) -> Response:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from alerts.drafts import RESERVED_ANNOTATIONS
+from alerts.rulefiles.texts import judge_text
 
 #: Values of the label `severity` in rule files, besides the product's own three. docs/alerts.md has the same table.
 SEVERITIES: Mapping[str, str] = {
@@ -85,13 +86,15 @@ def write_names(names: tuple[str, ...]) -> str:
 
 
 def read_names(text: str) -> tuple[str, ...]:
-    """Return names of a JSON list, each once; raise ValueError for anything else."""
+    """Return names of a JSON list, each once; raise ValueError for anything else, and for what its escapes stand for and nobody can keep."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise ValueError('write names like ["Operations", "Night shift"].')
+    if problem := next(filter(None, map(judge_text, found)), ""):
+        raise ValueError(problem)
     return tuple(dict.fromkeys(found))
 
 

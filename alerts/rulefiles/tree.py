@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from alerts.rulefiles.texts import judge_text
+
 MAX_DEPTH = 20
 """libyaml's time grows with the square of the depth (250,000 open brackets take four minutes); a rule file has six levels."""
 MAX_WEIGHT = 8 * 1024 * 1024
@@ -104,8 +106,8 @@ class _Builder:
             case yaml.ScalarEvent():
                 _check_tag(event.tag, line)
                 is_null = event.style is None and event.tag is None and event.value in _NULLS
-                if "\0" in event.value:
-                    raise YAMLInvalid(line, "The character NUL can't be kept.")
+                if problem := judge_text(event.value):
+                    raise YAMLInvalid(line, problem)
                 self._place(Text(line, event.value, is_null, NODE_WEIGHT + len(event.value)), event.anchor, line)
             case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
                 _check_tag(event.tag, line)

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from alerts import alertmanager, channel_limits
 from alerts.addressing import list_channel_recipients, read_parts
+from alerts.belonging import describe_strangers
 from alerts.channel_parts import (
     BY_APPRISE,
     MAX_ADDRESSES,
@@ -32,7 +33,7 @@ from alerts.channel_parts import (
 from alerts.drafts import check_webhook_url, describe_place
 from alerts.enums import ChannelKind
 from alerts.messages import NAMES, TITLE_NAMES, Message, disarm, find_template_error
-from alerts.models import Channel
+from alerts.models import Channel, Policy
 from alerts.recipients import Recipient, split_addresses
 from alerts.services.rationing import Ration, take_use
 from config.actors import Actor
@@ -112,7 +113,7 @@ def check_parts(channel: Channel, typed: Mapping[str, str]) -> dict[str, str]:
 
 
 def find_channel_errors(channel: Channel) -> dict[str, str]:
-    """Return what is wrong with a channel's templates, limits and quiet hours, by field."""
+    """Return what is wrong with a channel's templates, limits, quiet hours and whose it is to be, by field."""
     errors = channel_limits.find_errors(
         limit=(channel.limit_count, channel.limit_minutes),
         hours=(channel.quiet_from, channel.quiet_until),
@@ -128,6 +129,8 @@ def find_channel_errors(channel: Channel) -> dict[str, str]:
             errors[field] = f"{wrong[0]} ({describe_place(text, wrong[1])})"
     if channel.is_default and channel.application_id is not None:
         errors["is_default"] = "A channel of one application can't be a default: rules of all would use it."
+    if strangers := _find_strangers(channel):
+        errors["application"] = strangers
     return errors
 
 
@@ -199,6 +202,14 @@ def write_test(kind: str, *, name: str, by: Actor) -> Message:
         return Message("", f"Test: {said}"[:300])
     separator = "\n\n" if kind == TEAMS else "\n"
     return Message(f"Test of {disarm(name)}", f"{disarm(said)}{separator}{settings.PUBLIC_URL}")
+
+
+def _find_strangers(channel: Channel) -> str:
+    """Return in words what of others names a channel of one application: its keys would decide where that is told."""
+    if channel.application_id is None or channel.pk is None:
+        return ""
+    policies = Policy.objects.filter(steps__channels=channel.pk).distinct()
+    return describe_strangers("channel", channel.rules.all(), policies, application_id=channel.application_id)
 
 
 def _read_stored(channel: Channel) -> dict[str, str]:

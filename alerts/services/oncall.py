@@ -9,7 +9,8 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from alerts.models import OnCallLayer, OnCallOverride, OnCallParticipant, OnCallSchedule, PolicyStep
+from alerts.belonging import describe_strangers
+from alerts.models import OnCallLayer, OnCallOverride, OnCallParticipant, OnCallSchedule, Policy, PolicyStep
 from alerts.oncall.drafts import MAX_OVERRIDES, ScheduleInvalid, check_override, check_schedule
 from alerts.oncall.rotations import Layer, People
 from alerts.oncall.schedule import Override, Schedule
@@ -79,6 +80,8 @@ def check_draft(draft: ScheduleDraft, *, schedule: OnCallSchedule | None = None)
         errors["name"] = NAME_TAKEN
     if draft.application_id is not None and not list_applications().filter(pk=draft.application_id).exists():
         errors["application"] = "This application does not exist any more."
+    elif schedule is not None and (strangers := _find_policies_elsewhere(schedule, draft.application_id)):
+        errors["application"] = strangers
     named_in = {f"layers.{index}.participants": layer.participants for index, layer in enumerate(draft.layers)}
     for field, turns in named_in.items():
         if field not in errors and (wrong := find_strangers(person for turn in turns for person in turn)):
@@ -189,6 +192,14 @@ def _check_override(schedule: OnCallSchedule, draft: OverrideDraft) -> None:
         errors["schedule"] = f"A schedule can have {MAX_OVERRIDES} overrides at most."
     if errors:
         raise ScheduleInvalid(errors)
+
+
+def _find_policies_elsewhere(schedule: OnCallSchedule, application_id: int | None) -> str:
+    """Return in words which policies of others reach a schedule of one application: its keys would decide whom they page."""
+    if application_id is None:
+        return ""
+    policies = Policy.objects.filter(steps__schedules=schedule).distinct()
+    return describe_strangers("schedule", policies, application_id=application_id)
 
 
 def _find_zone_errors(zone: str) -> Mapping[str, str]:

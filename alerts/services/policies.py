@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import Q
 
+from alerts.belonging import describe_strangers
 from alerts.destinations import EVERY_LABEL
 from alerts.enums import PolicyStepKind
 from alerts.escalation import Step, StepKind, find_placed_errors
@@ -227,10 +228,11 @@ def _find_strangers(policy: Policy, steps: Sequence[StepDraft]) -> Iterator[tupl
                     yield f"steps.{place}.{name}", f"Step {place + 1}: “{row}” belongs to another application."
     if policy._state.adding:
         return
-    own = Q(application_id=policy.application_id)
-    for user in (policy.rules.exclude(own).first(), policy.routes.exclude(own).first()):
-        if user is not None:
-            yield "application", f"“{user.name}” names this policy and is not of this application alone."
+    assert policy.application_id is not None, "it is of one application"
+    if words := describe_strangers(
+        "policy", policy.rules.all(), policy.routes.all(), application_id=policy.application_id
+    ):
+        yield "application", words
 
 
 def _execute(statement: str, values: Sequence[Any] = ()) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
@@ -27,6 +28,8 @@ from alerts.services.rules import RuleChange, RulesInvalid, draft_of, save_rules
 from config.actors import Actor
 from config.settings import OPTION
 from monitoring.applications.selectors import list_applications
+
+_Owned = TypeVar("_Owned", Channel, Policy)
 
 _IMPORT_LOCK = 0x72756C65  # one advisory lock for whoever imports rules, so that the same file sent twice is taken once
 _WORDS = {
@@ -79,7 +82,7 @@ class _Step:
 class _Surroundings:
     """What names in a file mean here."""
 
-    channels: dict[str, int]
+    channels: dict[str, Channel]
     policies: dict[str, Policy]
     applications: dict[str, int]
     owners: dict[str, int]
@@ -87,6 +90,14 @@ class _Surroundings:
     def find_target(self, rule: FileRule, application_id: int | None) -> int | None:
         """Return whose a rule is to be: of the chosen application, else of the one that the file names; None: of all."""
         return application_id if application_id is not None else self.applications.get(rule.application or "")
+
+    def find_channel(self, name: str, application_id: int | None) -> Channel | None:
+        """Return the channel of a name that rules of an application (None: of all) can name. What is another's is not there."""
+        return _keep_usable(self.channels.get(name), application_id)
+
+    def find_policy(self, name: str, application_id: int | None) -> Policy | None:
+        """Return the escalation policy of a name, as `find_channel` does."""
+        return _keep_usable(self.policies.get(name), application_id)
 
 
 @transaction.atomic
@@ -229,10 +240,10 @@ def _draft(
     if written.enabled is not None:
         draft = dataclasses.replace(draft, enabled=written.enabled)
     if written.channels is not None:
-        found = [surroundings.channels[name] for name in written.channels if name in surroundings.channels]
-        draft = dataclasses.replace(draft, channel_ids=tuple(found))
+        found = [surroundings.find_channel(name, application_id) for name in written.channels]
+        draft = dataclasses.replace(draft, channel_ids=tuple(channel.pk for channel in found if channel is not None))
     if written.policy is not None:
-        policy = surroundings.policies.get(written.policy)
+        policy = surroundings.find_policy(written.policy, application_id)
         draft = dataclasses.replace(draft, policy_id=policy.pk if policy is not None else None)
     if written.owner is not None and (not written.owner or written.owner in surroundings.owners):
         draft = dataclasses.replace(draft, owner_id=surroundings.owners.get(written.owner))
@@ -262,14 +273,20 @@ def _settle(text: str) -> str:
 
 def _read_surroundings(file: RuleFile) -> _Surroundings:
     owners = {rule.owner for rule in file.rules if rule.owner}
+    channels = {name for rule in file.rules for name in rule.channels or ()}
     policies = {rule.policy for rule in file.rules if rule.policy}
     users = get_user_model().objects.filter(username__in=owners)
     return _Surroundings(
-        channels=dict(Channel.objects.values_list("name", "pk")),
+        channels={channel.name: channel for channel in Channel.objects.filter(name__in=channels)},
         policies={policy.name: policy for policy in Policy.objects.filter(name__in=policies)},
         applications=_name_applications(),
         owners=dict(users.values_list("username", "pk")),
     )
+
+
+def _keep_usable(row: _Owned | None, application_id: int | None) -> _Owned | None:
+    """Return a row if it belongs to all applications or to this one."""
+    return row if row is not None and row.application_id in (None, application_id) else None
 
 
 def _find_strange_applications(file: RuleFile, surroundings: _Surroundings) -> Iterator[FileError]:
@@ -288,16 +305,11 @@ def _find_strange_policies(
 ) -> Iterator[FileError]:
     """Yield an error for each rule whose policy can't be used where it goes: without it others would be told, or nobody."""
     for rule in file.rules:
-        policy = surroundings.policies.get(rule.policy or "")
-        if rule.policy and policy is None:
-            message = f"There is no escalation policy “{rule.policy}” here. Make it first, or take its name out."
-            yield FileError(rule.line, rule.where, message)
-        elif policy is not None and policy.application_id not in (
-            None,
-            surroundings.find_target(rule, application_id),
-        ):
+        target = surroundings.find_target(rule, application_id)
+        if rule.policy and surroundings.find_policy(rule.policy, target) is None:
             message = (
-                f"The escalation policy “{policy.name}” belongs to another application. Name one of all, or its own."
+                f"There is no escalation policy “{rule.policy}” here that this rule can name. Make one for its application or for "
+                "all, or take the name out."
             )
             yield FileError(rule.line, rule.where, message)
 
@@ -306,9 +318,11 @@ def _find_lost_names(file: RuleFile, surroundings: _Surroundings, application_id
     """Yield what a file names that is not here, or is not where the rules go; each name of an application once."""
     named: set[str] = set()
     for rule in file.rules:
+        target = surroundings.find_target(rule, application_id)
         for name in rule.channels or ():
-            if name not in surroundings.channels:
-                yield FileWarning(rule.line, rule.where, f"There is no channel “{name}” here; it is left out.")
+            if surroundings.find_channel(name, target) is None:
+                words = f"There is no channel “{name}” here that this rule can name; it is left out."
+                yield FileWarning(rule.line, rule.where, words)
         if rule.owner and rule.owner not in surroundings.owners:
             yield FileWarning(rule.line, rule.where, f"There is no user “{rule.owner}” here; the owner is not set.")
         slug = rule.application or ""

@@ -62,9 +62,15 @@ class RulesInvalid(Exception):
         self.errors = dict(errors)
 
 
-def check_rule(draft: RuleDraft) -> None:
-    """Raise RuleInvalid, with all that is wrong, unless the rule can be saved beside what is there."""
-    _check(draft, _read_known([draft]))
+def check_rule(draft: RuleDraft, *, rule: Rule | None = None) -> None:
+    """Raise RuleInvalid, with all that is wrong, unless the rule can be saved beside what is there (as `rule`, if given).
+
+    A rule that is off may keep whom it would tell, though that is gone or another's by now: it must be possible to switch it off.
+    """
+    if rule is not None and not draft.enabled and _list_targets(draft) == _list_targets(draft_of(rule)):
+        check_draft(draft)
+    else:
+        _check(draft, _read_known([draft]))
 
 
 @transaction.atomic
@@ -84,7 +90,7 @@ def update_rule(*, rule: Rule, draft: RuleDraft, by: Actor) -> Rule:
     Its open alerts go on and are judged by the new rule at the next evaluation. Those that it does not judge any more (it
     was switched off or belongs to another application now) end at once, and whoever was told of them is told so.
     """
-    check_rule(draft)
+    check_rule(draft, rule=rule)
     return _update({rule.pk: draft}, by)[0]
 
 
@@ -191,6 +197,11 @@ def _check(draft: RuleDraft, known: _Known) -> None:
         errors["policy"] = "This escalation policy does not exist any more, or belongs to another application."
     if errors:
         raise RuleInvalid(errors)
+
+
+def _list_targets(draft: RuleDraft) -> tuple[object, ...]:
+    """Return what of a draft is checked against what is there."""
+    return draft.application_id, draft.policy_id, sorted(draft.channel_ids)
 
 
 def _create(changes: Sequence[RuleChange]) -> list[Rule]:

@@ -14,9 +14,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from alerts import previews
+from alerts.admin import previews as admin_previews
 from alerts.models import Alert, Channel, Rule
 from alerts.services.builtin import install_rules
 from config.deliveries.models import Delivery
+from monitoring.metrics.promql import deadline
 from tests.support.alerts import evaluate, make_alert, make_channel, make_rule, moment, report, tell
 from tests.support.metrics import make_application, store
 
@@ -358,6 +361,39 @@ def test_rule_list__actions__say_what_happened(admin: Client, action: str, messa
     assert message in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("switch_off", "1 rule switched off."),
+        ("switch_on", "“Load” is not switched on: One of the channels"),
+        ("duplicate", "“Load” is not copied: One of the channels"),
+    ],
+)
+def test_rule_list__actions_on_a_rule_whose_channel_is_anothers__said_and_goes_off(
+    admin: Client, action: str, words: str
+) -> None:
+    rule = make_rule(name="Load", channel_ids=(make_channel().pk,))
+    Channel.objects.update(application=make_application())
+    Rule.objects.update(enabled=action != "switch_on")
+
+    response = admin.post(
+        reverse("admin:alerts_rule_changelist"), {"action": action, "_selected_action": [rule.pk]}, follow=True
+    )
+
+    assert words in response.content.decode()
+    assert list(Rule.objects.values_list("enabled", flat=True)) == [action == "duplicate"]
+
+
+def test_rule_page__duplicate_a_rule_whose_channel_is_anothers__said_and_nothing_stored(admin: Client) -> None:
+    rule = make_rule(name="Load", channel_ids=(make_channel().pk,))
+    Channel.objects.update(application=make_application())
+
+    response = admin.post(reverse("admin:alerts_rule_duplicate", args=[rule.pk]), follow=True)
+
+    assert "“Load” is not copied: One of the channels" in response.content.decode()
+    assert Rule.objects.count() == 1
+
+
 def test_rule_delete__own_rule__deleted_with_its_alerts_ended(admin: Client) -> None:
     alert = make_alert(make_application())
 
@@ -405,6 +441,61 @@ def test_rule_preview__met_in_another_application_only__shows_that_one(admin: Cl
     page = admin.post(reverse("admin:alerts_rule_preview"), fill_in()).content.decode()
     assert "Busy (production)" in page
     assert "Condition met" in page
+
+
+class Clock:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def test_rule_preview__applications_take_long__looks_at_some_and_says_at_how_many(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("First", "Second", "Third", "Fourth"):
+        make_application(name=name)
+    clock = Clock()
+
+    def take_two_seconds(**_: Any) -> bool:
+        clock.seconds += 2
+        return False
+
+    monkeypatch.setattr(deadline, "time", clock)
+    monkeypatch.setattr(previews, "is_met", take_two_seconds)
+
+    page = admin.post(reverse("admin:alerts_rule_preview"), fill_in()).content.decode()
+
+    assert "Looked at 2 of 4 applications within 5 s; it may be met in the others." in page
+    assert "nothing meets the condition" in page
+
+
+def test_rule_preview__more_applications_than_are_looked_at__says_at_how_many(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin_previews, "MAX_OTHERS", 1)
+    for name in ("First", "Second", "Third"):
+        make_application(name=name)
+
+    page = admin.post(reverse("admin:alerts_rule_preview"), fill_in()).content.decode()
+
+    assert "Looked at 2 of 3 applications; it may be met in the others." in page
+
+
+def test_rule_preview__asked_quickly_or_not__renews_itself_only_if_it_was_quick(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_application()
+    editor = text_of(admin, "admin:alerts_rule_add")
+    quick = admin.post(reverse("admin:alerts_rule_preview"), fill_in()).content.decode()
+    monkeypatch.setattr(admin_previews, "QUICK_SECONDS", 0)
+    slow = admin.post(reverse("admin:alerts_rule_preview"), fill_in()).content.decode()
+
+    assert ["every 10s" in page for page in (editor, quick, slow)] == [False, True, False]
+    assert ["Ask again" in page for page in (quick, slow)] == [False, True]
 
 
 def test_rule_preview__quiet__says_so(admin: Client) -> None:

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from alerts.models import Alert, Rule
+from alerts.models import Alert, Channel, Rule
 from alerts.services.builtin import install_rules
 from monitoring.applications.enums import KeyKind
 from monitoring.applications.models import Application
@@ -94,6 +94,17 @@ def test_rules__no_data_after__kept_where_it_can_be_watched_for(caller: Caller) 
 
     assert (made.status_code, changed.json()["no_data_after_seconds"]) == (201, 600)
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "no_data_after_seconds")
+
+
+def test_rules__channel_is_anothers_by_now__goes_off_and_not_on_again(caller: Caller) -> None:
+    rule = make_rule(application_id=caller.application.pk, channel_ids=(make_channel().pk,))
+    Channel.objects.update(application=make_application())
+    path = f"/api/v1/rules/{rule.pk}/"
+
+    off, on = caller.send("patch", path, {"enabled": False}), caller.send("patch", path, {"enabled": True})
+
+    assert (off.status_code, off.json()["enabled"]) == (200, False)
+    assert (on.status_code, on.json()["errors"][0]["field"]) == (400, "channels")
 
 
 def test_alerts__narrowed_by_cause__those_of_missing_data(caller: Caller) -> None:

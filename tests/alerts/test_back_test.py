@@ -219,10 +219,17 @@ def test_preview__only_some_hours_played__says_how_many_and_why(
     assert "In the last 6 h it would not have fired." in page
 
 
-def test_preview__time_is_over_in_the_newest_part__says_that_and_nothing_of_series(
+def test_preview__time_is_over_once_it_knows_what_it_finds__says_that_and_nothing_of_series(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(previews, "CONDITION_SECONDS", 0)
+    clock = SlowClock()
+
+    def find_slowly(*_: object) -> dict[str, object]:
+        clock.seconds += previews.CONDITION_SECONDS
+        return {}
+
+    monkeypatch.setattr(deadline, "time", clock)
+    monkeypatch.setattr(previews, "find_series", find_slowly)
     page = preview(admin_client, make_application())
     assert f"When it would have fired can’t be said: {QueryTimeout()}." in page
     assert "would not have fired" not in page

@@ -14,9 +14,11 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from alerts.models import Alert, AlertGroup, Channel, ChannelMessage, Notice
+from alerts.escalation import StepKind
+from alerts.models import Alert, AlertGroup, Channel, ChannelMessage, Notice, Policy, Rule
 from alerts.services.alerts import acknowledge_alert
 from alerts.services.channels import ChannelInvalid, TooManyTests, save_channel, send_test
+from alerts.services.policies import make_draft, save_policy
 from config.actors import Actor
 from config.deliveries.enums import State
 from config.deliveries.models import Delivery
@@ -571,6 +573,45 @@ def test_channels__one_row_and_three__the_same_queries(caller: Caller) -> None:
             assert caller.get("/api/v1/channels/").status_code == 200
         counts.append(len(found))
     assert counts[0] == counts[1]
+
+
+def test_channel__named_by_others__is_given_to_no_single_application(admin: Client, application: Application) -> None:
+    hook = make_channel("https://ops.example.com/alerts", name="Ops webhook", kind="webhook")
+    for name in ("Load", "Memory"):
+        make_rule(name=name, channel_ids=(hook.pk,))
+    own = make_rule(name="Own", application_id=application.pk, channel_ids=(hook.pk,))
+    policy = save_policy(policy=Policy(name="Night"), steps=[make_draft(StepKind.CHANNEL, [hook])])
+    form = {
+        "name": hook.name,
+        "kind": "webhook",
+        "address": hook.address,
+        "enabled": "on",
+        "application": application.pk,
+    }
+    words = "“Load”, “Memory” and “Night” name this channel and are not of this application alone."
+
+    page = admin.post(reverse("admin:alerts_channel_change", args=[hook.pk]), form).content.decode()
+    hook.application = application
+    with pytest.raises(ChannelInvalid) as refused:
+        save_channel(channel=hook)
+
+    assert words in page
+    assert refused.value.errors == {"application": words}
+    Rule.objects.exclude(pk=own.pk).delete()
+    policy.delete()
+    save_channel(channel=hook)
+    assert Channel.objects.get().application == application
+
+
+def test_channels__named_by_others_already__its_key_cannot_change_where_they_are_told(caller: Caller) -> None:
+    hook = make_channel("https://ops.example.com/alerts", kind="webhook")
+    make_rule(channel_ids=(hook.pk,))
+    Channel.objects.update(application=caller.application)
+
+    answer = caller.send("patch", f"/api/v1/channels/{hook.pk}/", {"address": "https://elsewhere.example.com"})
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "application")
+    assert Channel.objects.get().address == hook.address
 
 
 def test_preview__own_words__on_the_newest_alert(admin: Client, application: Application) -> None:

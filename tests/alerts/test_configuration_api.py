@@ -13,7 +13,7 @@ from alerts.escalation import StepKind
 from alerts.inhibit_drafts import ComponentDraft, InhibitDraft
 from alerts.models import Component, InhibitRule, Policy, Route, Rule
 from alerts.services.components import save_component
-from alerts.services.inhibitions import save_inhibition
+from alerts.services.inhibitions import install_inhibitions, save_inhibition
 from alerts.services.policies import RouteDraft, make_draft, save_policy, save_route
 from monitoring.applications.enums import Scope
 from monitoring.applications.models import Application
@@ -322,6 +322,18 @@ def test_inhibition__made_and_changed__as_sent() -> None:
         "warnings": [],
     }
     assert changed == {**made, "enabled": False}
+
+
+def test_inhibition__came_with_the_product__switched_off_and_not_deleted() -> None:
+    application = make_application()
+    install_inhibitions()
+    InhibitRule.objects.update(application=application)
+    path, api = f"inhibitions/{InhibitRule.objects.earliest('pk').pk}/", Api(application)
+
+    deleted, switched = api("DELETE", path), api("PATCH", path, {"enabled": False})
+
+    assert (deleted.status_code, switched.status_code) == (409, 200)
+    assert "switch it off instead" in deleted.json()["detail"]
 
 
 def test_inhibition__saved_into_a_ring__warned_of_by_name_and_never_of_what_is_anothers() -> None:

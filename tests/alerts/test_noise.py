@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from alerts import noise
 from alerts.models import Alert, AlertGroup, ContactMethod, Hold, Notice
 from alerts.noise import Address, Disturbed, NoisyRule, list_disturbed, list_noisy_rules
 from config.deliveries.models import Delivery
@@ -54,7 +55,7 @@ def test_rules__fired_told_at_night_flapped_and_ignored__counted_each() -> None:
     tell_of(day, hour=12)
     tell_of(day, hour=13, number=2)
     Hold.objects.create(alert=night, kind="flapping", text="It began often.", began_at=NOW)
-    (found,) = list_noisy_rules(since=NOW - timedelta(days=7))
+    (found,) = list_noisy_rules(since=NOW - timedelta(days=7)).rules
     assert (found.name, found.fired, found.messages, found.at_night, found.flapping, found.ignored) == (
         "Load",
         2,
@@ -69,7 +70,7 @@ def test_recipients__messages_of_days_and_nights__counted() -> None:
     alert = make_alert(make_application())
     tell_of(alert, hour=23)
     tell_of(alert, hour=12, number=2)
-    (found,) = list_disturbed(since=NOW - timedelta(days=7))
+    (found,) = list_disturbed(since=NOW - timedelta(days=7)).people
     assert found == Disturbed(None, "", (Address("ops@example.com", "email", 2),), 2, 1, 1)
 
 
@@ -77,7 +78,7 @@ def test_rules__message_to_five_about_two_alerts__five_messages() -> None:
     application, rule = make_application(), make_rule(name="Load")
     alerts = [make_alert(application, rule=rule) for _ in range(2)]
     tell_of(*alerts, to=tuple(f"p{number}@example.com" for number in range(5)))
-    (found,) = list_noisy_rules(since=NOW - timedelta(days=7))
+    (found,) = list_noisy_rules(since=NOW - timedelta(days=7)).rules
     assert (found.fired, found.messages) == (2, 5)
 
 
@@ -85,8 +86,8 @@ def test_rules__message_held_back__disturbed_nobody() -> None:
     alert = make_alert(make_application())
     tell_of(alert, hour=3)
     Delivery.objects.update(state="suppressed", suppressed_because="quiet hours", finished_at=NOW)
-    (found,) = list_noisy_rules(since=NOW - timedelta(days=7))
-    assert (found.messages, found.at_night, list_disturbed(since=NOW - timedelta(days=7))) == (0, 0, [])
+    (found,) = list_noisy_rules(since=NOW - timedelta(days=7)).rules
+    assert (found.messages, found.at_night, list_disturbed(since=NOW - timedelta(days=7)).people) == (0, 0, [])
 
 
 def test_people__several_addresses__one_row_with_the_name_and_days_once() -> None:
@@ -97,7 +98,7 @@ def test_people__several_addresses__one_row_with_the_name_and_days_once() -> Non
     tell_of(alert, hour=23, to=("Ada@example.com", "+491701234567"))
     tell_of(alert, hour=12, number=2, to=("Ada@example.com", "ops@example.com"))
     addresses = (Address("Ada@example.com", "email", 2), Address("+491701234567", "apprise", 1))
-    assert list_disturbed(since=NOW - timedelta(days=7)) == [
+    assert list_disturbed(since=NOW - timedelta(days=7)).people == [
         Disturbed(ada.pk, "Ada Lovelace", addresses, 3, 2, 1),
         Disturbed(None, "", (Address("ops@example.com", "email", 1),), 1, 0, 1),
     ]
@@ -107,7 +108,7 @@ def test_people__address_of_two_accounts__is_nobodys_alone() -> None:
     make_person("ada", email="team@example.com")
     make_person("ben", email="Team@example.com")
     tell_of(make_alert(make_application()), to=("team@example.com",))
-    (found,) = list_disturbed(since=NOW - timedelta(days=7))
+    (found,) = list_disturbed(since=NOW - timedelta(days=7)).people
     assert (found.person_id, found.name) == (None, "")
 
 
@@ -143,6 +144,26 @@ def test_page__nothing_fired__says_so_and_what_next(admin_client: Client) -> Non
     page = admin_client.get(reverse("admin:alerts_noise"), {"range": "nonsense"}).content.decode()
     assert "No alert fired in 7 days." in page
     assert reverse("admin:alerts_rule_changelist") in page
+
+
+def test_page__more_than_it_lists__totals_of_all_and_how_many_are_shown(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application, now = make_application(), timezone.localtime().replace(hour=3) - timedelta(days=1)
+    for number, name in enumerate(("Load", "Memory")):
+        alert = make_alert(application, rule=make_rule(name=name), fired_at=now)
+        tell_of(alert, at=now, number=number, to=tuple(f"p{each}@example.com" for each in range(number + 2)))
+    whole = admin_client.get(reverse("admin:alerts_noise")).content.decode()
+    monkeypatch.setattr(noise, "SHOWN", 1)
+    cut = admin_client.get(reverse("admin:alerts_noise")).content.decode()
+
+    totals = "In 7 days alerts fired 2 times: 5 messages, 5 of them at night; nobody acknowledged 2."
+    assert (totals in whole, totals in cut) == (True, True)
+    assert ("The noisiest" in whole, "The noisiest 1 of 2." in cut, "The most disturbed 1 of 3." in cut) == (
+        False,
+        True,
+        True,
+    )
 
 
 def test_page__messages_went_out__counted(admin_client: Client) -> None:

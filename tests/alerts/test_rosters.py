@@ -206,6 +206,23 @@ def test_change__layer_of_another_schedule__is_not_taken_from_it(anna: User) -> 
     assert draft_of(other).layers == (layer,)
 
 
+def test_change__to_one_application_while_policies_of_others_reach_it__refused(anna: User) -> None:
+    schedule, application = make_roster(anna), make_application()
+    for name, owner in (("Night", None), ("Own", application)):
+        step = PolicyStep.objects.create(policy=Policy.objects.create(name=name, application=owner), kind="schedule")
+        step.schedules.add(schedule)
+    draft = replace(draft_of(schedule), application_id=application.pk)
+
+    with pytest.raises(ScheduleInvalid) as refused:
+        change_schedule(schedule=schedule, draft=draft)
+
+    words = "“Night” names this schedule and is not of this application alone."
+    assert refused.value.errors == {"application": words}
+    Policy.objects.get(name="Night").delete()
+    change_schedule(schedule=schedule, draft=draft)
+    assert OnCallSchedule.objects.get().application == application
+
+
 def test_delete__used_by_a_policy__refused(anna: User) -> None:
     schedule = make_roster(anna)
     reach_schedule(schedule, name="Night")

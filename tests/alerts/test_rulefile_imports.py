@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from alerts.escalation import StepKind
-from alerts.models import Alert, Policy, Rule
+from alerts.models import Alert, Channel, Policy, Rule
 from alerts.rulefiles import RuleFileInvalid, read_rule_file
 from alerts.services.builtin import install_rules
 from alerts.services.policies import make_draft, save_policy
@@ -151,18 +151,21 @@ def test_import__anything_wrong__nothing_stored(text: str) -> None:
 
 
 def test_import__what_only_the_database_knows_is_wrong__every_rule_named_and_nothing_stored() -> None:
-    make_channel(name="Theirs", application=make_application())
-    wrong = FILE.replace("{severity: critical}", f"{CRITICAL}{{postlaunch_channels: '[\"Theirs\"]'}}")
-    text = wrong + wrong.partition("rules:\n")[2].replace("alert: Load", "alert: Other")
+    channel = make_channel()
+    text = FILE + FILE.partition("rules:\n")[2].replace("alert: Load", "alert: Other")
+    take(text)
+    for rule in Rule.objects.filter(severity="critical"):
+        rule.channels.add(channel)
+    Channel.objects.update(application=make_application())
 
     with pytest.raises(RuleFileInvalid) as caught:
-        take(text)
+        take(text.replace("load > 9", "load > 8"))
 
     assert [(error.line, error.where) for error in caught.value.errors] == [
         (12, "group node, alert Load"),
-        (24, "group node, alert Other"),
+        (23, "group node, alert Other"),
     ]
-    assert Rule.objects.count() == 0
+    assert not Rule.objects.filter(condition="load > 8").exists()
 
 
 def test_import__many_rules__in_as_many_queries_as_few() -> None:
@@ -306,6 +309,37 @@ def test_import__names_that_are_not_here__left_out_with_a_warning() -> None:
     assert len(done.created) == 3
     assert [warning.line for warning in done.warnings] == [12, 12, 12]
     assert Rule.objects.filter(application=application).count() == 3
+
+
+def test_import__channels_that_are_anothers__left_out_as_if_they_were_not_here() -> None:
+    application, other = make_application(), make_application()
+    everyones = make_channel(name="Everyone's")
+    theirs = make_channel(name="Theirs", application=other)
+    names = f"{CRITICAL}{{postlaunch_channels: '[\"Theirs\", \"Everyone''s\"]', postlaunch_application: {other.slug}}}"
+    text = FILE.replace("{severity: critical}", names)
+
+    done = import_rule_file(text=text, by=BY, application_id=application.pk)
+    elsewhere = import_rule_file(text=text, by=BY, application_id=None)
+
+    assert done.warnings[0].message == "There is no channel “Theirs” here that this rule can name; it is left out."
+    assert [len(found.warnings) for found in (done, elsewhere)] == [2, 0]
+    critical = Rule.objects.filter(severity="critical")
+    assert list(critical.get(application=application).channels.all()) == [everyones]
+    assert set(critical.get(application=other).channels.all()) == {everyones, theirs}
+
+
+def test_rest_import__policy_that_is_anothers__refused_as_if_it_was_not_here() -> None:
+    application = make_application()
+    make_policy("Name", make_application())
+    text = FILE.replace("{severity: critical}", CRITICAL + "{postlaunch_policy: Name}")
+
+    answers = []
+    for _ in range(2):
+        answers.append(call(application).post("/api/v1/rules/import/", {"text": text}, content_type="application/json"))
+        Policy.objects.all().delete()
+
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert answers[0].json()["errors"] == answers[1].json()["errors"]
 
 
 def test_export__shipped_rules__accepted_by_prometheus(tmp_path: Path) -> None:
@@ -477,7 +511,12 @@ def test_rest_import__exported_by_another_application__goes_to_the_keys() -> Non
 
 @pytest.mark.parametrize(
     ("body", "line"),
-    [(FILE.replace("load > 9", "load >").encode(), 13), (b"groups:\n\xff", 2), (b"x" * (1024 * 1024 + 1), 1)],
+    [
+        (FILE.replace("load > 9", "load >").encode(), 13),
+        (FILE.replace("{severity: critical}", CRITICAL + "{postlaunch_channels: '[\"\\ud800\"]'}").encode(), 15),
+        (b"groups:\n\xff", 2),
+        (b"x" * (1024 * 1024 + 1), 1),
+    ],
 )
 def test_rest_import__anything_wrong__line_named_and_nothing_stored(body: bytes, line: int) -> None:
     answer = call(make_application()).generic("POST", "/api/v1/rules/import/", body, content_type="application/yaml")

@@ -146,7 +146,7 @@ def test_read__aliases__stand_for_what_they_name() -> None:
         ("groups: [*nothing]", [(1, "“*nothing”")]),
         ("groups: &a [*a]", [(1, "“*a”")]),
         ("groups:\n- ? [a]\n  : b", [(2, "can't be the name of a field")]),
-        ('groups:\n- name: "a\\0"', [(2, "NUL")]),
+        ('groups:\n- name: "a\\0"', [(2, "U+0000")]),
         ("groups:\n- name: g\n  rules:\n  - expr: x > 1", [(4, "neither “alert” nor “record”")]),
         ("groups:\n- name: g\n  rules:\n  - {alert: A, record: b, expr: x}", [(4, "“alert” and “record”")]),
         (
@@ -173,6 +173,8 @@ def test_read__aliases__stand_for_what_they_name() -> None:
         (rule_with("expr: x > 1\nannotations:\n  postlaunch_new: x"), [(7, "“postlaunch_new”")]),
         (rule_with("expr: x > 1\nannotations:\n  postlaunch_enabled: maybe"), [(7, "true or false")]),
         (rule_with("expr: x > 1\nannotations:\n  postlaunch_channels: a"), [(7, "write names like")]),
+        (rule_with("expr: x > 1\nannotations:\n  postlaunch_channels: '[\"a\", \"\\ud800\"]'"), [(7, "U+D800 can't be kept")]),
+        (rule_with("expr: x > 1\nannotations:\n  postlaunch_channels: '[\"a\\u0000\"]'"), [(7, "U+0000 can't be kept")]),
         (rule_with("expr: x > 1\nannotations:\n  postlaunch_clear_condition: x >"), [(7, "Invalid query")]),
         (rule_with("expr: x > 1\nannotations:\n  postlaunch_no_data_after: soon"), [(7, "“soon” is not a duration")]),
         (rule_with("expr: absent(x)\nannotations:\n  postlaunch_no_data_after: 5m"), [(7, "looks for missing data")]),
