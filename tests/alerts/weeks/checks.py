@@ -214,7 +214,7 @@ def check_end(ledger: Ledger, reference: Reference) -> None:
     began: set[tuple[int, str, tuple[str, int, str]]] = set()
     ended: set[Any] = set()
     for each in ledger.messages:
-        if each.state != "sent" or each.reason == Reason.REMINDER:
+        if each.state != "sent":
             continue
         began |= {(each.group, each.recipient, reference.alerts[pk].series) for pk in each.firing}
         ended |= {(each.group, each.recipient, reference.alerts[pk].series) for pk in each.over}
