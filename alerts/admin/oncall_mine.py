@@ -14,13 +14,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from alerts.admin.oncall_drawing import write_span
+from alerts.admin.oncall_drawing import write_days, write_span
 from alerts.admin.oncall_page import OVERRIDE, VIEW, find_feed_link
 from alerts.enums import OfferState
 from alerts.models import OnCallOffer, OnCallSchedule
 from alerts.oncall.drafts import ScheduleInvalid
 from alerts.oncall.rotations import Span
-from alerts.rosters import list_on_call_now, list_shifts_of, name_person
+from alerts.rosters import list_coming_shifts_of, list_on_call_now, name_person
 from alerts.services.oncall_calendars import renew_feed
 from alerts.services.oncall_offers import OfferGone, offer_shift, take_over, withdraw_offer
 from config.actors import actor_of_user
@@ -46,7 +46,7 @@ class OfferForm(forms.Form):
 def show_mine(request: HttpRequest) -> HttpResponseBase:
     """Show who is on call now, and what concerns the reader."""
     now, zone = timezone.now(), timezone.get_current_timezone_name()
-    shifts = [each for each in list_shifts_of(_me(request), now - BEHIND, now + AHEAD) if each.shift.end > now]
+    shifts, ahead = list_coming_shifts_of(_me(request), now, behind=BEHIND, ahead=AHEAD)
     offers = list(list_offers(request, now))
     own = [offer for offer in offers if offer.person_id == _me(request)]
     can_view = request.user.has_perm(VIEW)
@@ -57,6 +57,7 @@ def show_mine(request: HttpRequest) -> HttpResponseBase:
         "found": list(list_on_call_now(now).items()) if can_view else [],
         "shifts": [_describe_shift(each, own, now, zone) for each in shifts[:SHOWN_SHIFTS]],
         "more": max(0, len(shifts) - SHOWN_SHIFTS),
+        "ahead": write_days(ahead),
         "offers": [_describe_offer(each, zone) for each in offers if each.person_id != _me(request)],
         "own": [_describe_offer(each, zone) for each in own],
         "feed": find_feed_link(person_id=_me(request)),

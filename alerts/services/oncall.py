@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from alerts.models import OnCallLayer, OnCallOverride, OnCallParticipant, OnCallSchedule, PolicyStep
@@ -20,6 +21,9 @@ from monitoring.uptime.cron_lines import find_zone
 
 MAX_DESCRIPTION_CHARACTERS = 5000
 MAX_REASON_CHARACTERS = 300
+MAX_SCHEDULES = 200
+#: One advisory lock for whoever saves a schedule, or many at once could be more than there can be.
+_LOCK = 0x6F6E6361
 NAME_TAKEN = "There is a schedule of this name already."
 
 
@@ -79,6 +83,10 @@ def check_draft(draft: ScheduleDraft, *, schedule: OnCallSchedule | None = None)
         errors["name"] = NAME_TAKEN
     if draft.application_id is not None and not list_applications().filter(pk=draft.application_id).exists():
         errors["application"] = "This application does not exist any more."
+    if "name" not in errors and (schedule is None or schedule.application_id != draft.application_id):
+        others = OnCallSchedule.objects.filter(Q(application_id=draft.application_id))
+        if others.count() >= MAX_SCHEDULES:
+            errors["name"] = f"There can be {MAX_SCHEDULES} schedules of one application, or for all, at most."
     named_in = {f"layers.{index}.participants": layer.participants for index, layer in enumerate(draft.layers)}
     for field, turns in named_in.items():
         if field not in errors and (wrong := find_strangers(person for turn in turns for person in turn)):
@@ -90,6 +98,7 @@ def check_draft(draft: ScheduleDraft, *, schedule: OnCallSchedule | None = None)
 @transaction.atomic
 def create_schedule(*, draft: ScheduleDraft) -> OnCallSchedule:
     """Make a schedule; raise ScheduleInvalid, and store nothing, if anything about it is wrong."""
+    _lock()
     check_draft(draft)
     schedule = OnCallSchedule()
     _write(schedule, draft)
@@ -103,6 +112,7 @@ def change_schedule(*, schedule: OnCallSchedule, draft: ScheduleDraft) -> OnCall
     Overrides stay. Who was on call before is worked out by the new layers from then on; whom messages reached is kept
     with the messages.
     """
+    _lock()
     locked = OnCallSchedule.objects.select_for_update().get(pk=schedule.pk)
     check_draft(draft, schedule=locked)
     _write(locked, draft)
@@ -197,6 +207,11 @@ def _find_zone_errors(zone: str) -> Mapping[str, str]:
     except ValueError as error:
         return {"zone": str(error)}
     return {}
+
+
+def _lock() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def _write(schedule: OnCallSchedule, draft: ScheduleDraft) -> None:

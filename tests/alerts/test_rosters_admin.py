@@ -108,6 +108,17 @@ def test_list__schedules__who_until_then_and_gaps(admin_client: Client, anna: Us
     assert "No gaps" in text
 
 
+def test_pages__schedules_with_much_to_look_through__say_how_far_they_look(
+    admin_client: Client, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alerts.rosters.MAX_LOOKED_THROUGH", 2)
+    for number in range(2):
+        make_roster(anna, name=f"Night {number}")
+    make_roster(User.objects.get(username="admin"))
+    assert "No gaps in 1 day" in read(admin_client, LIST)
+    assert "next 2 days" in read(admin_client, MINE)
+
+
 def test_list__empty__says_the_next_step(admin_client: Client) -> None:
     assert "No on-call schedule yet" in read(admin_client, LIST)
 
