@@ -16,7 +16,14 @@ from alerts.calendar_fetching import CalendarUnreachable, Fetched, fetch_calenda
 from alerts.models import OnCallCalendar, OnCallSchedule
 from alerts.oncall.addresses import CalendarAddressInvalid, tidy_address
 from alerts.oncall.calendars import CalendarInvalid
-from alerts.services.oncall_calendars import Import, check_name, lock_schedule, preview_calendar, take_shifts
+from alerts.services.oncall_calendars import (
+    Import,
+    check_name,
+    lock_calendar,
+    lock_schedule,
+    preview_calendar,
+    take_shifts,
+)
 from alerts.services.rationing import Ration, take_use
 from config.actors import Actor
 from config.crypto import SecretUnreadable
@@ -137,8 +144,7 @@ def refresh(*, calendar_id: int, now: datetime) -> bool:
 @transaction.atomic
 def _take(calendar: OnCallCalendar, url: str, fetched: Fetched, found: Import | None, now: datetime) -> None:
     """Write what an address answered, unless the calendar was taken out or moved to another address meanwhile."""
-    lock_schedule(calendar.schedule)
-    row = OnCallCalendar.objects.select_for_update().filter(pk=calendar.pk).first()
+    row = lock_calendar(calendar)
     if row is None or row.url != url:
         return
     if found is not None:

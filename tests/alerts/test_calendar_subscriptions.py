@@ -11,7 +11,7 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
-from django.db import connection
+from django.db import OperationalError, connection
 from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
@@ -36,6 +36,7 @@ from alerts.tasks import read_calendars
 from config.settings import OPTION
 from monitoring.applications.enums import KeyKind
 from monitoring.applications.services import issue_key
+from tests.support.locks import held_by_another
 from tests.support.metrics import NOW, make_application
 from tests.support.receiver import Received, Receiver
 from tests.support.rosters import BY, make_person, make_roster
@@ -400,6 +401,29 @@ def test_remove__subscription__layers_say_who_and_nothing_is_fetched_any_more(
     remove_calendar(calendar=take(schedule, receiver), now=NOW)
     assert read_all(now=NOW + HOUR) == (0, 0)
     assert (on_call(schedule, 2), len(receiver.requests)) == ([["anna"]], 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_remove__its_shifts_are_being_written__waits_for_that(schedule: OnCallSchedule, receiver: Receiver) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    with held_by_another(OnCallSchedule), pytest.raises(OperationalError, match="lock timeout"):
+        remove_calendar(calendar=found, now=NOW)
+    remove_calendar(calendar=found, now=NOW)
+    assert not OnCallOverride.objects.exists()
+
+
+def test_remove__taken_out_or_schedule_deleted_meanwhile__nothing_to_do(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    once, twice = take(schedule, receiver), read()
+    remove_calendar(calendar=once, now=NOW)
+    remove_calendar(calendar=twice, now=NOW)
+    again = take(schedule, receiver)
+    schedule.delete()
+    remove_calendar(calendar=again, now=NOW)
+    assert not OnCallCalendar.objects.exists()
 
 
 @pytest.mark.parametrize(
