@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.db import OperationalError, connection
 from django.http import HttpRequest
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
@@ -343,6 +343,34 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
         monkeypatch.setattr(oncall_subscriptions, "fetch_calendar", fetch_then_act)
 
     return arrange
+
+
+@pytest.mark.parametrize("is_unforeseen", [False, True])
+def test_change__moved_while_the_old_address_failed__the_new_one_counts_as_read(
+    schedule: OnCallSchedule, receiver: Receiver, meanwhile: Meanwhile, is_unforeseen: bool
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    address = receiver.url.replace("/hook", "/other")
+
+    def move() -> None:
+        change_subscription(calendar=found, name="Outlook", url=address, by=BY, now=NOW + HOUR)
+        if is_unforeseen:
+            raise ZeroDivisionError
+
+    receiver.answer = lambda request: (200, {}, calendar((1, 4, "ben")) if request.path == "/other" else b"")
+    meanwhile(move)
+    assert read_all(now=NOW + HOUR) == (0, 1)
+    assert (read().url, read().failures, read().last_error) == (address, 0, "")
+
+
+def test_refresh__its_secret_key_is_gone__says_so_and_what_to_do(schedule: OnCallSchedule, receiver: Receiver) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    take(schedule, receiver)
+    with override_settings(SECRET_KEY="new" * 20):
+        assert read_all(now=NOW + HOUR) == (0, 1)
+    words = "Its address was encrypted with a SECRET_KEY that is no longer known. Enter it again."
+    assert (read().failures, read().last_error) == (1, words)
 
 
 def test_change__taken_out_while_it_was_fetched__stays_out_and_says_so(
