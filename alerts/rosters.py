@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -205,6 +205,19 @@ def describe_layer(layer: OnCallLayer, *, only_active: bool = False) -> Layer:
 def describe_layers(schedule_id: int) -> tuple[Layer, ...]:
     """Return a schedule's layers as they were entered, the lowest first."""
     return tuple(describe_layer(layer) for layer in _list_layers([schedule_id]))
+
+
+def leave_out_inactive(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    """Return layers as they were entered as the judging code takes them: turns of people whose account is off have nobody."""
+    drafted = tuple(layers)
+    wanted = {person for layer in drafted for turn in layer.participants for person in turn}
+    active = set(list_people().filter(pk__in=wanted).values_list("pk", flat=True))
+    return tuple(
+        replace(
+            layer, participants=tuple(tuple(each for each in turn if each in active) for turn in layer.participants)
+        )
+        for layer in drafted
+    )
 
 
 def read_restrictions(stored: Sequence[Mapping[str, Any]]) -> tuple[Restriction, ...]:

@@ -23,7 +23,7 @@ from alerts.models import OnCallSchedule
 from alerts.oncall.drafts import ScheduleInvalid
 from alerts.oncall.schedule import Schedule, list_gaps
 from alerts.oncall.weeks import find_monday
-from alerts.rosters import GAP_HORIZON, list_on_call_now, list_people, name_people
+from alerts.rosters import GAP_HORIZON, leave_out_inactive, list_on_call_now, list_people, name_people
 from alerts.rosters import list_gaps as list_stored_gaps
 from alerts.services.oncall import ScheduleInUse, change_schedule, create_schedule, delete_schedule
 from config.admin.base import BaseAdmin
@@ -178,7 +178,7 @@ def preview_schedule(request: HttpRequest) -> HttpResponse:
     draft = form.check()
     if draft is None:
         return render(request, "alerts/roster_preview.html", {"is_unfinished": True})
-    found = Schedule(draft.layers)
+    found = Schedule(leave_out_inactive(draft.layers))
     gaps = list_gaps(found, now, now + GAP_HORIZON)
     context = {
         "calendar": draw(found, zone=draft.zone, monday=find_monday(now, draft.zone), now=now),

@@ -69,7 +69,10 @@ def draft_of(schedule: OnCallSchedule) -> ScheduleDraft:
 
 
 def check_draft(draft: ScheduleDraft, *, schedule: OnCallSchedule | None = None) -> None:
-    """Raise ScheduleInvalid, with all that is wrong by field, unless the draft can be saved (as `schedule`, if given)."""
+    """Raise ScheduleInvalid, with all that is wrong by field, unless the draft can be saved (as `schedule`, if given).
+
+    Whoever is in the schedule may stay in it, also with an account that was switched off since.
+    """
     errors: dict[str, str] = {}
     try:
         check_schedule(draft.name, Schedule(draft.layers))
@@ -87,9 +90,11 @@ def check_draft(draft: ScheduleDraft, *, schedule: OnCallSchedule | None = None)
         others = OnCallSchedule.objects.filter(Q(application_id=draft.application_id))
         if others.count() >= MAX_SCHEDULES:
             errors["name"] = f"There can be {MAX_SCHEDULES} schedules of one application, or for all, at most."
+    members = list_members(schedule) if schedule else frozenset()
     named_in = {f"layers.{index}.participants": layer.participants for index, layer in enumerate(draft.layers)}
     for field, turns in named_in.items():
-        if field not in errors and (wrong := find_strangers(person for turn in turns for person in turn)):
+        people = {person for turn in turns for person in turn}
+        if field not in errors and (wrong := find_strangers(people - members)):
             errors[field] = wrong
     if errors:
         raise ScheduleInvalid(errors)
@@ -168,6 +173,12 @@ def cancel_override(*, override_id: int, now: datetime) -> None:
         override.save(update_fields=["ends_at"])
     else:
         override.delete()
+
+
+def list_members(schedule: OnCallSchedule) -> frozenset[int]:
+    """Return who has turns in a schedule, also those whose account is switched off."""
+    members = OnCallParticipant.objects.filter(layer__schedule=schedule)
+    return frozenset(members.values_list("person_id", flat=True))
 
 
 def find_strangers(people: Iterable[int]) -> str:

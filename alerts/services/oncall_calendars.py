@@ -157,15 +157,18 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def make_finder() -> Callable[[str], int | None]:
-    """Return what finds a person by user name, mail address or full name, letters' case aside; None if it could be several."""
+def make_finder(members: Iterable[int] = ()) -> Callable[[str], int | None]:
+    """Return what finds a person by user name, mail address or full name, letters' case aside; None if it could be several.
+
+    Of people whose account is switched off only `members` are found, by user name.
+    """
     known: dict[str, int] = {}
     named: Counter[str] = Counter()
     for person in list_people():
         for name in {text.casefold() for text in (person.username, person.email, person.get_full_name()) if text}:
             named[name] += 1
             known[name] = person.pk
-    for person in list_people():
+    for person in [*list_people(), *read_people(members).values()]:
         # A user name is nobody else's, whatever others are called.
         known[person.username.casefold()] = person.pk
         named[person.username.casefold()] = 1

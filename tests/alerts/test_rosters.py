@@ -197,6 +197,17 @@ def test_schedule__name_taken_or_account_off__refused_in_words(anna: User) -> No
     assert "anna is switched off" in caught.value.errors["layers.0.participants"]
 
 
+def test_change__somebody_in_it_is_switched_off__stays_in_and_another_is_refused(
+    anna: User, ben: User, carla: User
+) -> None:
+    schedule = make_roster(anna, ben)
+    User.objects.filter(pk__in=[ben.pk, carla.pk]).update(is_active=False)
+    changed = change_schedule(schedule=schedule, draft=replace(draft_of(schedule), name="Days"))
+    assert (changed.name, draft_of(changed).layers[0].participants) == ("Days", ((anna.pk,), (ben.pk,)))
+    with pytest.raises(ScheduleInvalid, match="The account of carla is switched off"):
+        change_schedule(schedule=schedule, draft=replace(draft_of(schedule), layers=(make_rota(ben, carla),)))
+
+
 def test_change__layers_kept_added_removed__ids_stay(anna: User, ben: User) -> None:
     schedule = make_roster(layers=(make_rota(anna, name="A"), make_rota(ben, name="B")))
     first, second = draft_of(schedule).layers

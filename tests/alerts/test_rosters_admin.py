@@ -181,6 +181,20 @@ def test_editor__new_and_changed__stored(admin_client: Client, anna: User, ben: 
     assert [layer.layer_id for layer in draft_of(schedule).layers] == [first.layer_id]
 
 
+def test_editor__somebody_in_it_is_switched_off__edited_all_the_same_and_nobody_in_the_preview(
+    admin_client: Client, anna: User, ben: User
+) -> None:
+    schedule = make_roster(anna, ben)
+    User.objects.filter(pk=ben.pk).update(is_active=False)
+    make_person("another", first_name="Ben")
+    assert "anna\nben" in read(admin_client, page(schedule, "edit"))
+    layer = {"layer_id": str(draft_of(schedule).layers[0].layer_id)}
+    preview = reverse("admin:alerts_oncallschedule_preview")
+    assert "Nobody is on call" in send(admin_client, preview, **form(layer), schedule=str(schedule.pk))
+    assert "Days and days is saved" in send(admin_client, page(schedule, "edit"), **form(layer, name="Days and days"))
+    assert draft_of(schedule).layers[0].participants == ((anna.pk,), (ben.pk,))
+
+
 def test_editor__places_exchanged__layers_exchanged(admin_client: Client, anna: User, ben: User) -> None:
     send(admin_client, f"{LIST}add/", **form({"name": "A", "ORDER": "2"}, {"name": "B", "ORDER": "1"}))
     assert [layer.name for layer in draft_of(OnCallSchedule.objects.get()).layers] == ["B", "A"]
