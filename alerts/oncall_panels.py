@@ -47,7 +47,7 @@ def on_call_at_incident(request: HttpRequest, application_id: int, pk: int) -> S
 def nobody_on_call(request: HttpRequest) -> Need:
     """Schedules that an escalation policy reaches and that have nobody at some time of the next 30 days."""
     now = timezone.now()
-    found = list_gaps(now, list_used_schedules())
+    found = list_gaps(now, list_used_schedules()).spans
     if not found:
         return Need(0, "", reverse("admin:alerts_on_call"))
     schedule, gaps = min(found.items(), key=lambda each: each[1][0].start)

@@ -8,20 +8,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from alerts.models import OnCallCalendar, OnCallLayer, OnCallOverride, OnCallSchedule
+from alerts.models import OnCallCalendar, OnCallLayer, OnCallOverride, OnCallParticipant, OnCallSchedule
 from alerts.oncall import schedule as judgement
+from alerts.oncall.drafts import count_changes
 from alerts.oncall.rotations import Layer, People, Restriction, Rotation, Span
 from alerts.oncall.schedule import Override, Schedule, Shift
 
 GAP_HORIZON = timedelta(days=30)
+#: How far is looked for who comes next.
+NEXT_HORIZON = timedelta(days=14)
+#: How many handoffs and windows of hours are looked through in several schedules together: a tenth of a second, a second at
+#: worst. Where there are more, because many schedules change all the time, less far ahead is looked, but a day in any case.
+MAX_LOOKED_THROUGH = 50_000
+_LEAST_HORIZON = timedelta(days=1)
 #: Calendars are read every hour; one that fails so often in a row needs somebody.
 WORRYING_FAILURES = 3
 
@@ -30,12 +37,20 @@ WORRYING_FAILURES = 3
 class OnCallNow:
     """Who is on call in a schedule at a moment, and until when.
 
-    `until` None: nothing changes within a year. `next` is who comes then; nobody is empty, as in `people`.
+    `until` None: nothing changes as far as was looked. `next` is who comes then; nobody is empty, as in `people`.
     """
 
     people: tuple[User, ...]
     until: datetime | None
     next: tuple[User, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """When nobody is on call, for each schedule that has such times; `ahead` is how far was looked."""
+
+    ahead: timedelta
+    spans: dict[OnCallSchedule, list[Span]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +68,7 @@ def list_people() -> QuerySet[User]:
 
 def find_on_call(schedule_id: int, at: datetime) -> list[User]:
     """Return who is on call at a moment, in the order of the turn; nobody too if there is no such schedule."""
-    known = read_schedules([schedule_id], since=at)
+    known = read_schedules([schedule_id], since=at, until=at)
     ids = judgement.find_on_call(known[schedule_id], at) if schedule_id in known else ()
     people = read_people(ids)
     return [people[each] for each in ids]
@@ -62,11 +77,26 @@ def find_on_call(schedule_id: int, at: datetime) -> list[User]:
 def list_on_call_now(
     now: datetime, schedules: Iterable[OnCallSchedule] | None = None
 ) -> dict[OnCallSchedule, OnCallNow]:
-    """Return who is on call in each schedule, by name; all of them if none are given. The queries don't grow with them."""
+    """Return who is on call in each schedule, by name; all of them if none are given. The queries don't grow with them.
+
+    Who comes next is looked for 14 days ahead, less if that is much to look through.
+    """
     rows = list(OnCallSchedule.objects.order_by("name") if schedules is None else schedules)
-    known = read_schedules([row.pk for row in rows], since=now)
+    known = read_schedules([row.pk for row in rows], since=now, until=now + NEXT_HORIZON)
+    return _describe_now(rows, known, now, ahead=_find_horizon(known.values(), NEXT_HORIZON))
+
+
+def find_on_call_now(now: datetime, schedule: OnCallSchedule) -> OnCallNow:
+    """Return who is on call in one schedule; who comes next is looked for a year ahead."""
+    known = read_schedules([schedule.pk], since=now)
+    return _describe_now([schedule], known, now, ahead=judgement.HANDOFF_HORIZON)[schedule]
+
+
+def _describe_now(
+    rows: Sequence[OnCallSchedule], known: Mapping[int, Schedule], now: datetime, *, ahead: timedelta
+) -> dict[OnCallSchedule, OnCallNow]:
     ids = {pk: judgement.find_on_call(each, now) for pk, each in known.items()}
-    handoffs = {pk: judgement.find_next_handoff(each, now) for pk, each in known.items()}
+    handoffs = {pk: judgement.find_next_handoff(each, now, ahead=ahead) for pk, each in known.items()}
     wanted = {person for each in ids.values() for person in each}
     wanted |= {person for each in handoffs.values() if each for person in each.after}
     people = read_people(wanted)
@@ -83,27 +113,37 @@ def list_on_call_now(
 
 def list_shifts(schedule_id: int, start: datetime, end: datetime) -> list[Shift]:
     """Return who is on call from `start` to `end`; see alerts.oncall.schedule.list_shifts."""
-    return judgement.list_shifts(read_schedules([schedule_id], since=start)[schedule_id], start, end)
+    return judgement.list_shifts(read_schedules([schedule_id], since=start, until=end)[schedule_id], start, end)
 
 
 def list_shifts_of(person_id: int, start: datetime, end: datetime) -> list[PersonalShift]:
     """Return a person's shifts in all schedules, sorted; those that differ in whom they are shared with are apart."""
-    rows = {row.pk: row for row in OnCallSchedule.objects.order_by("name")}
-    found = [
-        PersonalShift(rows[pk], shift)
-        for pk, each in read_schedules(rows, since=start).items()
-        for shift in judgement.list_shifts(each, start, end)
-        if person_id in shift.people
-    ]
-    return sorted(found, key=lambda each: (each.shift.start, each.schedule.name))
+    rows = {row.pk: row for row in _list_schedules_of(person_id, start, end)}
+    return _list_shifts_of(person_id, rows, read_schedules(rows, since=start, until=end), start, end)
 
 
-def list_gaps(now: datetime, schedules: Iterable[OnCallSchedule] | None = None) -> dict[OnCallSchedule, list[Span]]:
-    """Return when nobody is on call in the next 30 days, for each schedule that has such gaps."""
+def list_coming_shifts_of(
+    person_id: int, now: datetime, *, behind: timedelta, ahead: timedelta
+) -> tuple[list[PersonalShift], timedelta]:
+    """Return a person's shifts that are not over, from their beginning if that is not longer ago than `behind`, and how far was looked.
+
+    That is `ahead`, less if that is much to look through.
+    """
+    start, end = now - behind, now + ahead
+    rows = {row.pk: row for row in _list_schedules_of(person_id, start, end)}
+    known = read_schedules(rows, since=start, until=end)
+    horizon = _find_horizon(known.values(), ahead)
+    found = _list_shifts_of(person_id, rows, known, now - min(behind, horizon), now + horizon)
+    return [each for each in found if each.shift.end > now], horizon
+
+
+def list_gaps(now: datetime, schedules: Iterable[OnCallSchedule] | None = None) -> Gaps:
+    """Return when nobody is on call in the next 30 days, or fewer if that is much to look through."""
     rows = {row.pk: row for row in (OnCallSchedule.objects.order_by("name") if schedules is None else schedules)}
-    known = read_schedules(rows, since=now)
-    gaps = {pk: judgement.list_gaps(each, now, now + GAP_HORIZON) for pk, each in known.items()}
-    return {rows[pk]: gaps[pk] for pk in rows if gaps[pk]}
+    known = read_schedules(rows, since=now, until=now + GAP_HORIZON)
+    ahead = _find_horizon(known.values(), GAP_HORIZON)
+    gaps = {pk: judgement.list_gaps(each, now, now + ahead) for pk, each in known.items()}
+    return Gaps(ahead, {rows[pk]: gaps[pk] for pk in rows if gaps[pk]})
 
 
 def list_used_schedules() -> QuerySet[OnCallSchedule]:
@@ -132,13 +172,13 @@ def name_people(people: Iterable[Any]) -> str:
     return ", ".join(name_person(person) for person in people)
 
 
-def read_schedules(ids: Iterable[int], *, since: datetime) -> dict[int, Schedule]:
-    """Return schedules by id, ready to be judged from `since` on: overrides that were over by then are left out."""
+def read_schedules(ids: Iterable[int], *, since: datetime, until: datetime | None = None) -> dict[int, Schedule]:
+    """Return schedules by id, ready to be judged from `since` (to `until`): overrides that are over or begin later are left out."""
     wanted = list(ids)
     layers, overrides = defaultdict(list), defaultdict(list)
     for layer in _list_layers(wanted):
         layers[layer.schedule_id].append(describe_layer(layer, only_active=True))
-    for schedule_id, override in _list_overrides(wanted, since):
+    for schedule_id, override in _list_overrides(wanted, since, until):
         overrides[schedule_id].append(override)
     found = OnCallSchedule.objects.filter(pk__in=wanted).values_list("pk", flat=True)
     return {pk: Schedule(tuple(layers[pk]), tuple(overrides[pk])) for pk in found}
@@ -167,6 +207,19 @@ def describe_layers(schedule_id: int) -> tuple[Layer, ...]:
     return tuple(describe_layer(layer) for layer in _list_layers([schedule_id]))
 
 
+def leave_out_inactive(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    """Return layers as they were entered as the judging code takes them: turns of people whose account is off have nobody."""
+    drafted = tuple(layers)
+    wanted = {person for layer in drafted for turn in layer.participants for person in turn}
+    active = set(list_people().filter(pk__in=wanted).values_list("pk", flat=True))
+    return tuple(
+        replace(
+            layer, participants=tuple(tuple(each for each in turn if each in active) for turn in layer.participants)
+        )
+        for layer in drafted
+    )
+
+
 def read_restrictions(stored: Sequence[Mapping[str, Any]]) -> tuple[Restriction, ...]:
     """Return stored windows of hours; raise ValueError, KeyError or TypeError for what is none."""
     return tuple(
@@ -192,9 +245,40 @@ def _list_layers(ids: list[int]) -> QuerySet[OnCallLayer]:
     return layers.prefetch_related("participants__person")
 
 
-def _list_overrides(ids: list[int], since: datetime) -> list[tuple[int, Override]]:
+def _find_horizon(schedules: Iterable[Schedule], longest: timedelta) -> timedelta:
+    """Return how far ahead to look in several schedules together."""
+    changes = sum(count_changes(schedule.layers) for schedule in schedules)
+    return max(_LEAST_HORIZON, min(longest, MAX_LOOKED_THROUGH / max(changes, 1) * timedelta(days=1)))
+
+
+def _list_schedules_of(person_id: int, start: datetime, end: datetime) -> QuerySet[OnCallSchedule]:
+    """Return the schedules in which a person has a turn, or overrides somebody at a time."""
+    overridden = OnCallOverride.objects.filter(people=person_id, ends_at__gt=start, starts_at__lt=end)
+    in_turns = OnCallParticipant.objects.filter(person=person_id)
+    mine = Q(pk__in=in_turns.values("layer__schedule")) | Q(pk__in=overridden.values("schedule"))
+    return OnCallSchedule.objects.filter(mine).order_by("name")
+
+
+def _list_shifts_of(
+    person_id: int,
+    rows: Mapping[int, OnCallSchedule],
+    known: Mapping[int, Schedule],
+    start: datetime,
+    end: datetime,
+) -> list[PersonalShift]:
+    found = [
+        PersonalShift(rows[pk], shift)
+        for pk, each in known.items()
+        for shift in judgement.list_shifts(each, start, end)
+        if person_id in shift.people
+    ]
+    return sorted(found, key=lambda each: (each.shift.start, each.schedule.name))
+
+
+def _list_overrides(ids: list[int], since: datetime, until: datetime | None) -> list[tuple[int, Override]]:
     """Return overrides with their schedules: those of calendars first, so that what people enter goes on top of them."""
     rows = OnCallOverride.objects.filter(schedule_id__in=ids, ends_at__gt=since)
+    rows = rows if until is None else rows.filter(starts_at__lte=until)
     ordered = sorted(rows, key=lambda row: (row.calendar_id is None, row.pk))
     people = _list_override_people([row.pk for row in ordered])
     return [

@@ -16,14 +16,14 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST
 from unfold.views import ChangeList
 
-from alerts.admin.oncall_drawing import draw, write_span, write_when
+from alerts.admin.oncall_drawing import draw, write_days, write_span, write_when
 from alerts.admin.oncall_forms import PREFIX, ScheduleForm
 from alerts.admin.oncall_page import show_schedule
 from alerts.models import OnCallSchedule
 from alerts.oncall.drafts import ScheduleInvalid
 from alerts.oncall.schedule import Schedule, list_gaps
 from alerts.oncall.weeks import find_monday
-from alerts.rosters import GAP_HORIZON, list_on_call_now, list_people, name_people
+from alerts.rosters import GAP_HORIZON, leave_out_inactive, list_on_call_now, list_people, name_people
 from alerts.rosters import list_gaps as list_stored_gaps
 from alerts.services.oncall import ScheduleInUse, change_schedule, create_schedule, delete_schedule
 from config.admin.base import BaseAdmin
@@ -41,12 +41,12 @@ class ScheduleList(ChangeList):
     result_list: Any
 
     def get_results(self, request: HttpRequest) -> None:
-        """Add to each row `on_call` and `gaps`."""
+        """Add to each row `on_call`, `gaps` and how far ahead these were looked for."""
         super().get_results(request)
         rows, now = list(self.result_list), timezone.now()
         on_call, gaps = list_on_call_now(now, rows), list_stored_gaps(now, rows)
         for row in rows:
-            row.on_call, row.gaps = on_call[row], gaps.get(row, [])
+            row.on_call, row.gaps, row.gaps_ahead = on_call[row], gaps.spans.get(row, []), gaps.ahead
         self.result_list = rows
 
 
@@ -131,7 +131,7 @@ class OnCallScheduleAdmin(BaseAdmin):
     def show_until(self, schedule: Any) -> SafeString:
         """When that changes."""
         until = schedule.on_call.until
-        words = write_when(until, schedule.zone) if until else "no change within a year"
+        words = write_when(until, schedule.zone) if until else "no change soon"
         return format_html('<span class="pl-nowrap" title="{}">{}</span>', schedule.zone, words)
 
     @admin.display(description="Then")
@@ -144,11 +144,13 @@ class OnCallScheduleAdmin(BaseAdmin):
     @admin.display(description="Next 30 days")
     def show_gaps(self, schedule: Any) -> SafeString:
         """Whether somebody is on call all the time."""
-        if not schedule.gaps:
-            return chip("well", "No gaps")
+        count, ahead = len(schedule.gaps), schedule.gaps_ahead
+        # Less than the column says where the schedules of the page change all the time.
+        within = "" if ahead >= GAP_HORIZON else f" in {write_days(ahead)}"
+        if not count:
+            return chip("well", f"No gaps{within}")
         words = "; ".join(write_span(gap, schedule.zone) for gap in schedule.gaps[:SHOWN_GAPS])
-        count = len(schedule.gaps)
-        return chip("watch", f"{count} gap{'' if count == 1 else 's'}", title=words)
+        return chip("watch", f"{count} gap{'' if count == 1 else 's'}{within}", title=words)
 
     @admin.display(description="Reached by")
     def show_policies(self, schedule: OnCallSchedule) -> str:
@@ -176,7 +178,7 @@ def preview_schedule(request: HttpRequest) -> HttpResponse:
     draft = form.check()
     if draft is None:
         return render(request, "alerts/roster_preview.html", {"is_unfinished": True})
-    found = Schedule(draft.layers)
+    found = Schedule(leave_out_inactive(draft.layers))
     gaps = list_gaps(found, now, now + GAP_HORIZON)
     context = {
         "calendar": draw(found, zone=draft.zone, monday=find_monday(now, draft.zone), now=now),

@@ -117,6 +117,11 @@ def write_span(span: Span, zone: str) -> str:
     return f"{start:%a %-d %b %H:%M} to {until}"
 
 
+def write_days(length: timedelta) -> str:
+    """Return whole days in words: “14 days”."""
+    return f"{length.days} day{'' if length.days == 1 else 's'}"
+
+
 def write_when(moment: datetime, zone: str) -> str:
     """Return a moment in words, on a clock of the zone: “Sat 30 May 10:00”."""
     return f"{moment.astimezone(ZoneInfo(zone)):%a %-d %b %H:%M}"

@@ -17,7 +17,14 @@ from alerts.oncall.hours import parse_hours, write_hours
 from alerts.oncall.rotations import Layer, People, Restriction, Rotation, find_instant
 from alerts.oncall.weeks import find_monday
 from alerts.rosters import list_people, read_people
-from alerts.services.oncall import MAX_REASON_CHARACTERS, OverrideDraft, ScheduleDraft, check_draft, draft_of
+from alerts.services.oncall import (
+    MAX_REASON_CHARACTERS,
+    OverrideDraft,
+    ScheduleDraft,
+    check_draft,
+    draft_of,
+    list_members,
+)
 from alerts.services.oncall_calendars import make_finder
 from config.admin.fields import describe_person
 from monitoring.applications.selectors import list_applications
@@ -54,13 +61,17 @@ class WallClockField(forms.Field):
 
 
 class TurnsField(forms.CharField):
-    """Who takes turns: a turn on each line, people of one turn separated by commas."""
+    """Who takes turns: a turn on each line, people of one turn separated by commas.
 
+    `members` are in the schedule already: they are found also if their account was switched off.
+    """
+
+    members: frozenset[int] = frozenset()
     widget = forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})
 
     def to_python(self, value: Any) -> tuple[People, ...]:  # type: ignore[override]  # a text becomes turns
         """Return the turns; ValidationError names the line and the name that is nobody's."""
-        find = make_finder()
+        find = make_finder(self.members)
         turns = []
         for number, line in enumerate((super().to_python(value) or "").splitlines(), start=1):
             names = [name.strip() for name in line.split(",") if name.strip()]
@@ -97,6 +108,10 @@ class LayerForm(forms.Form):
     ends_at = WallClockField(required=False)
     hours = HoursField(required=False)
     zone = forms.CharField(max_length=64, required=False)
+
+    def __init__(self, *args: Any, members: frozenset[int] = frozenset(), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["people"].members = members  # type: ignore[attr-defined]  # of this field's class
 
     def make_layer(self, zone: str) -> Layer:
         """Return what was filled in; `zone` is the schedule's."""
@@ -142,7 +157,8 @@ class ScheduleForm(forms.Form):
             if draft
             else [{"name": "First line", "starts_at": datetime.combine(find_monday(now, "UTC"), time(9))}]
         )
-        self.layers = LayerForms(data, initial=layers, prefix=PREFIX)
+        members = list_members(schedule) if schedule else frozenset()
+        self.layers = LayerForms(data, initial=layers, prefix=PREFIX, form_kwargs={"members": members})
 
     def check(self) -> ScheduleDraft | None:
         """Return the draft if it can be saved; else None, and every error stands at its field."""

@@ -14,13 +14,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from alerts.admin.oncall_drawing import write_span
+from alerts.admin.oncall_drawing import write_days, write_span
+from alerts.admin.oncall_forms import WallClockField, write_wall
 from alerts.admin.oncall_page import OVERRIDE, VIEW, find_feed_link
 from alerts.enums import OfferState
 from alerts.models import OnCallOffer, OnCallSchedule
 from alerts.oncall.drafts import ScheduleInvalid
-from alerts.oncall.rotations import Span
-from alerts.rosters import list_on_call_now, list_shifts_of, name_person
+from alerts.oncall.rotations import Span, find_instant
+from alerts.rosters import list_coming_shifts_of, list_on_call_now, name_person
 from alerts.services.oncall_calendars import renew_feed
 from alerts.services.oncall_offers import OfferGone, offer_shift, take_over, withdraw_offer
 from config.actors import actor_of_user
@@ -32,13 +33,39 @@ BEHIND = timedelta(days=15)
 SHOWN_SHIFTS = 40
 
 
-class OfferForm(forms.Form):
-    """Which time of which schedule is offered; times in the zone in which the admin shows them."""
+_NO_TIME = {"required": "Say from when to when, like 2026-01-05T09:00."}
+_GONE = "The schedule was deleted meanwhile."
 
-    schedule = forms.ModelChoiceField(queryset=OnCallSchedule.objects.all())
-    starts_at = forms.DateTimeField(input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
-    ends_at = forms.DateTimeField(input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+
+class OfferForm(forms.Form):
+    """Which time of which schedule is offered; times on the clock of the zone in which the admin shows them.
+
+    `shift_start` and `shift_end` are the moments that the form was filled in with: they count where nobody typed another time.
+    Alone, a time in the hour that comes twice could not say which it means, nor could one say seconds.
+    """
+
+    schedule = forms.ModelChoiceField(
+        queryset=OnCallSchedule.objects.all(), error_messages={"required": _GONE, "invalid_choice": _GONE}
+    )
+    starts_at = WallClockField(error_messages=_NO_TIME)
+    ends_at = WallClockField(error_messages=_NO_TIME)
+    shift_start = forms.DateTimeField(required=False)
+    shift_end = forms.DateTimeField(required=False)
     reason = forms.CharField(required=False)
+
+    def read(self, zone: str) -> dict[str, Any]:
+        """Return what was filled in, with its times as instants."""
+        data = self.cleaned_data
+        return {
+            "schedule": data["schedule"],
+            "starts_at": _read_moment(data["starts_at"], data["shift_start"], zone),
+            "ends_at": _read_moment(data["ends_at"], data["shift_end"], zone),
+            "reason": data["reason"],
+        }
+
+    def write_errors(self) -> str:
+        """Return what is wrong, in words, each once."""
+        return " ".join(dict.fromkeys(str(error) for found in self.errors.values() for error in found))
 
 
 @admin_page("on-call/", name="alerts_on_call")
@@ -46,7 +73,7 @@ class OfferForm(forms.Form):
 def show_mine(request: HttpRequest) -> HttpResponseBase:
     """Show who is on call now, and what concerns the reader."""
     now, zone = timezone.now(), timezone.get_current_timezone_name()
-    shifts = [each for each in list_shifts_of(_me(request), now - BEHIND, now + AHEAD) if each.shift.end > now]
+    shifts, ahead = list_coming_shifts_of(_me(request), now, behind=BEHIND, ahead=AHEAD)
     offers = list(list_offers(request, now))
     own = [offer for offer in offers if offer.person_id == _me(request)]
     can_view = request.user.has_perm(VIEW)
@@ -57,6 +84,7 @@ def show_mine(request: HttpRequest) -> HttpResponseBase:
         "found": list(list_on_call_now(now).items()) if can_view else [],
         "shifts": [_describe_shift(each, own, now, zone) for each in shifts[:SHOWN_SHIFTS]],
         "more": max(0, len(shifts) - SHOWN_SHIFTS),
+        "ahead": write_days(ahead),
         "offers": [_describe_offer(each, zone) for each in offers if each.person_id != _me(request)],
         "own": [_describe_offer(each, zone) for each in own],
         "feed": find_feed_link(person_id=_me(request)),
@@ -72,10 +100,10 @@ def offer(request: HttpRequest) -> HttpResponseBase:
     """Offer a time of one's own to others."""
     form = OfferForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Say from when to when, like 2026-01-05T09:00. Nothing is offered.")
+        messages.error(request, f"{form.write_errors()} Nothing is offered.")
         return redirect("admin:alerts_on_call")
     try:
-        offer_shift(**form.cleaned_data, person_id=_me(request), now=timezone.now())
+        offer_shift(**form.read(timezone.get_current_timezone_name()), person_id=_me(request), now=timezone.now())
     except ScheduleInvalid as error:
         messages.error(request, f"{' '.join(error.errors.values())} Nothing is offered.")
     else:
@@ -146,15 +174,23 @@ def _describe_shift(each: Any, own: list[OnCallOffer], now: datetime, zone: str)
     offered = any(
         one.schedule_id == each.schedule.pk and one.starts_at < shift.end and one.ends_at > shift.start for one in own
     )
+    start = max(shift.start, now.replace(second=0, microsecond=0))
     return {
         "schedule": each.schedule,
         "when": write_span(Span(shift.start, shift.end), zone),
-        "start": timezone.localtime(max(shift.start, now)),
-        "end": timezone.localtime(shift.end),
+        "start": write_wall(start, zone),
+        "end": write_wall(shift.end, zone),
+        "shift_start": start.isoformat(),
+        "shift_end": shift.end.isoformat(),
         "is_now": shift.start <= now,
         "is_override": shift.override_id is not None,
         "is_offered": offered,
     }
+
+
+def _read_moment(typed: datetime, shown: datetime | None, zone: str) -> datetime:
+    """Return the moment that was shown if its time is still what the form says, else that of the time that was typed."""
+    return shown if shown is not None and typed == write_wall(shown, zone) else find_instant(typed, zone)
 
 
 def _describe_offer(one: OnCallOffer, zone: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from alerts.oncall.calendars import CalendarInvalid
 from alerts.oncall.drafts import FIRST_YEAR, LAST_YEAR, ScheduleInvalid
 from alerts.oncall.hours import write_hours
 from alerts.oncall.rotations import Layer, Rotation, Span
-from alerts.rosters import describe_layer, list_gaps, list_on_call_now, name_people, read_people
+from alerts.rosters import describe_layer, find_on_call_now, list_gaps, name_people, read_people
 from alerts.services.oncall import OverrideOver, add_override, cancel_override
 from alerts.services.oncall_calendars import Import, import_calendar, preview_calendar, remove_calendar, renew_feed
 from config.actors import actor_of_user
@@ -44,8 +44,8 @@ def show_schedule(request: HttpRequest, object_id: str) -> HttpResponseBase:
     schedule = get_object_or_404(OnCallSchedule.objects.select_related("application"), pk=read_id(object_id))
     now = timezone.now()
     may_override = request.user.has_perm(OVERRIDE)
-    gaps = list_gaps(now, [schedule]).get(schedule, [])
-    on_call = list_on_call_now(now, [schedule])[schedule]
+    gaps = list_gaps(now, [schedule]).spans.get(schedule, [])
+    on_call = find_on_call_now(now, schedule)
     context = {
         "title": schedule.name,
         "opts": OnCallSchedule._meta,

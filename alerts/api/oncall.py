@@ -32,7 +32,7 @@ from alerts.models import OnCallOverride, OnCallParticipant, OnCallSchedule
 from alerts.oncall.drafts import ScheduleInvalid
 from alerts.oncall.schedule import Schedule
 from alerts.oncall.weeks import list_with_gaps
-from alerts.rosters import list_on_call_now, read_people, read_schedules
+from alerts.rosters import find_on_call_now, read_people, read_schedules
 from alerts.services.oncall import (
     OverrideOver,
     ScheduleInUse,
@@ -117,7 +117,7 @@ class OnCallScheduleViewSet(
         """Return who is on call now, or at another time."""
         schedule = self.get_object()
         at = _read_query(MomentFilter(data=request.query_params)).get("at") or timezone.now()
-        found = list_on_call_now(at, [schedule])[schedule]
+        found = find_on_call_now(at, schedule)
         answer = {"at": at, "people": found.people, "until": found.until, "next": found.next}
         return Response(OnCallOutput(answer).data)
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from alerts.oncall.rotations import Layer, People, Span, cut_duties, find_people, list_duties
 
-#: How far `find_next_handoff` looks: a year with its first day again.
+#: How far `find_next_handoff` looks unless it is told how far: a year with its first day again.
 HANDOFF_HORIZON = timedelta(days=366)
 _FIRST_LOOK = timedelta(days=8)
 
@@ -95,8 +95,8 @@ def list_gaps(schedule: Schedule, start: datetime, end: datetime) -> list[Span]:
     return _list_holes(Span(_in_utc(start), _in_utc(end)), list_shifts(schedule, start, end))
 
 
-def find_next_handoff(schedule: Schedule, after: datetime) -> Handoff | None:
-    """Return the first change of the people on call after an instant, None if there is none within HANDOFF_HORIZON.
+def find_next_handoff(schedule: Schedule, after: datetime, *, ahead: timedelta = HANDOFF_HORIZON) -> Handoff | None:
+    """Return the first change of the people on call after an instant, None if there is none in the time `ahead` of it.
 
     A change to nobody, and one from nobody, are handoffs; one from layer to layer or turn to turn of the same people is not.
     Raises ValueError if `after` has no time zone.
@@ -104,8 +104,8 @@ def find_next_handoff(schedule: Schedule, after: datetime) -> Handoff | None:
     after = _in_utc(after)
     people = find_on_call(schedule, after)
     look, start = _FIRST_LOOK, after
-    while start < after + HANDOFF_HORIZON:
-        end = min(start + look, after + HANDOFF_HORIZON)
+    while start < after + ahead:
+        end = min(start + look, after + ahead)
         change = _find_change(people, list_shifts(schedule, start, end), start, end)
         if change is not None:
             return Handoff(change, people, find_on_call(schedule, change))

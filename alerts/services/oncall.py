@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from alerts.belonging import describe_strangers
@@ -21,6 +22,9 @@ from monitoring.uptime.cron_lines import find_zone
 
 MAX_DESCRIPTION_CHARACTERS = 5000
 MAX_REASON_CHARACTERS = 300
+MAX_SCHEDULES = 200
+#: One advisory lock for whoever saves a schedule, or many at once could be more than there can be.
+_LOCK = 0x6F6E6361
 NAME_TAKEN = "There is a schedule of this name already."
 
 
@@ -66,7 +70,10 @@ def draft_of(schedule: OnCallSchedule) -> ScheduleDraft:
 
 
 def check_draft(draft: ScheduleDraft, *, schedule: OnCallSchedule | None = None) -> None:
-    """Raise ScheduleInvalid, with all that is wrong by field, unless the draft can be saved (as `schedule`, if given)."""
+    """Raise ScheduleInvalid, with all that is wrong by field, unless the draft can be saved (as `schedule`, if given).
+
+    Whoever is in the schedule may stay in it, also with an account that was switched off since.
+    """
     errors: dict[str, str] = {}
     try:
         check_schedule(draft.name, Schedule(draft.layers))
@@ -82,9 +89,15 @@ def check_draft(draft: ScheduleDraft, *, schedule: OnCallSchedule | None = None)
         errors["application"] = "This application does not exist any more."
     elif schedule is not None and (strangers := _find_policies_elsewhere(schedule, draft.application_id)):
         errors["application"] = strangers
+    if "name" not in errors and (schedule is None or schedule.application_id != draft.application_id):
+        others = OnCallSchedule.objects.filter(Q(application_id=draft.application_id))
+        if others.count() >= MAX_SCHEDULES:
+            errors["name"] = f"There can be {MAX_SCHEDULES} schedules of one application, or for all, at most."
+    members = list_members(schedule) if schedule else frozenset()
     named_in = {f"layers.{index}.participants": layer.participants for index, layer in enumerate(draft.layers)}
     for field, turns in named_in.items():
-        if field not in errors and (wrong := find_strangers(person for turn in turns for person in turn)):
+        people = {person for turn in turns for person in turn}
+        if field not in errors and (wrong := find_strangers(people - members)):
             errors[field] = wrong
     if errors:
         raise ScheduleInvalid(errors)
@@ -93,6 +106,7 @@ def check_draft(draft: ScheduleDraft, *, schedule: OnCallSchedule | None = None)
 @transaction.atomic
 def create_schedule(*, draft: ScheduleDraft) -> OnCallSchedule:
     """Make a schedule; raise ScheduleInvalid, and store nothing, if anything about it is wrong."""
+    _lock()
     check_draft(draft)
     schedule = OnCallSchedule()
     _write(schedule, draft)
@@ -106,6 +120,7 @@ def change_schedule(*, schedule: OnCallSchedule, draft: ScheduleDraft) -> OnCall
     Overrides stay. Who was on call before is worked out by the new layers from then on; whom messages reached is kept
     with the messages.
     """
+    _lock()
     locked = OnCallSchedule.objects.select_for_update().get(pk=schedule.pk)
     check_draft(draft, schedule=locked)
     _write(locked, draft)
@@ -163,6 +178,12 @@ def cancel_override(*, override_id: int, now: datetime) -> None:
         override.delete()
 
 
+def list_members(schedule: OnCallSchedule) -> frozenset[int]:
+    """Return who has turns in a schedule, also those whose account is switched off."""
+    members = OnCallParticipant.objects.filter(layer__schedule=schedule)
+    return frozenset(members.values_list("person_id", flat=True))
+
+
 def find_strangers(people: Iterable[int]) -> str:
     """Return in words who of some people can't be on call, empty if everybody can."""
     wanted = set(people)
@@ -208,6 +229,11 @@ def _find_zone_errors(zone: str) -> Mapping[str, str]:
     except ValueError as error:
         return {"zone": str(error)}
     return {}
+
+
+def _lock() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def _write(schedule: OnCallSchedule, draft: ScheduleDraft) -> None:

@@ -78,6 +78,13 @@ def lock_schedule(schedule: OnCallSchedule) -> None:
     OnCallSchedule.objects.select_for_update().get(pk=schedule.pk)
 
 
+def lock_calendar(calendar: OnCallCalendar) -> OnCallCalendar | None:
+    """Return a calendar as it is under its schedule's lock and its own, in the caller's transaction; None if it is gone."""
+    # Whoever writes its shifts takes these two in this order. With the schedule, the calendar is gone too.
+    OnCallSchedule.objects.select_for_update().filter(pk=calendar.schedule_id).first()
+    return OnCallCalendar.objects.select_for_update().filter(pk=calendar.pk).first()
+
+
 def take_shifts(*, calendar: OnCallCalendar, found: Import, author_name: str, now: datetime) -> None:
     """Have a calendar's shifts to come be these, in the caller's transaction, under the schedule's lock.
 
@@ -96,10 +103,16 @@ def take_shifts(*, calendar: OnCallCalendar, found: Import, author_name: str, no
 
 @transaction.atomic
 def remove_calendar(*, calendar: OnCallCalendar, now: datetime) -> None:
-    """Take a calendar out of its schedule: its shifts to come are gone, what has been stays as overrides without it."""
-    _forget_coming(calendar, now)
-    OnCallOverride.objects.filter(calendar=calendar).update(calendar=None)
-    calendar.delete()
+    """Take a calendar out of its schedule: its shifts to come are gone, what has been stays as overrides without it.
+
+    One that was taken out meanwhile is left at that.
+    """
+    row = lock_calendar(calendar)
+    if row is None:
+        return
+    _forget_coming(row, now)
+    OnCallOverride.objects.filter(calendar=row).update(calendar=None)
+    row.delete()
 
 
 @transaction.atomic
@@ -144,15 +157,18 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def make_finder() -> Callable[[str], int | None]:
-    """Return what finds a person by user name, mail address or full name, letters' case aside; None if it could be several."""
+def make_finder(members: Iterable[int] = ()) -> Callable[[str], int | None]:
+    """Return what finds a person by user name, mail address or full name, letters' case aside; None if it could be several.
+
+    Of people whose account is switched off only `members` are found, by user name.
+    """
     known: dict[str, int] = {}
     named: Counter[str] = Counter()
     for person in list_people():
         for name in {text.casefold() for text in (person.username, person.email, person.get_full_name()) if text}:
             named[name] += 1
             known[name] = person.pk
-    for person in list_people():
+    for person in [*list_people(), *read_people(members).values()]:
         # A user name is nobody else's, whatever others are called.
         known[person.username.casefold()] = person.pk
         named[person.username.casefold()] = 1

@@ -9,14 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Value
-from django.db.models.functions import Coalesce
+from django.db.models import F
 
 from alerts.calendar_fetching import CalendarUnreachable, Fetched, fetch_calendar, is_private_allowed
 from alerts.models import OnCallCalendar, OnCallSchedule
 from alerts.oncall.addresses import CalendarAddressInvalid, tidy_address
 from alerts.oncall.calendars import CalendarInvalid
-from alerts.services.oncall_calendars import Import, check_name, lock_schedule, preview_calendar, take_shifts
+from alerts.services.oncall_calendars import (
+    Import,
+    check_name,
+    lock_calendar,
+    lock_schedule,
+    preview_calendar,
+    take_shifts,
+)
 from alerts.services.rationing import Ration, take_use
 from config.actors import Actor
 from config.crypto import SecretUnreadable
@@ -105,21 +111,41 @@ def refresh_all(*, clock: Callable[[], datetime]) -> tuple[int, int]:
 
 
 def _refresh_anyhow(calendar_id: int, now: datetime) -> bool:
+    calendar = _find_subscribed(calendar_id)
+    if calendar is None:
+        return False
+    url = _read_url(calendar)
     try:
-        return refresh(calendar_id=calendar_id, now=now)
+        return _refresh(calendar, url, now)
     except Exception:
         # The outermost edge of one calendar: whatever is wrong with it must not stop the others.
         logger.exception("calendar %s could not be read", calendar_id)
-        return _note_failure(calendar_id, "It could not be handled; the log of the worker says why.", now)
+        return _note_failure(calendar, url, "It could not be handled; the log of the worker says why.", now)
 
 
 def refresh(*, calendar_id: int, now: datetime) -> bool:
     """Read a calendar from its address. What it brought stays if it can't be read; that and the reason are noted then."""
-    calendar = OnCallCalendar.objects.filter(pk=calendar_id).exclude(host="").select_related("schedule").first()
-    if calendar is None:
-        return False
+    calendar = _find_subscribed(calendar_id)
+    return calendar is not None and _refresh(calendar, _read_url(calendar), now)
+
+
+def _find_subscribed(calendar_id: int) -> OnCallCalendar | None:
+    return OnCallCalendar.objects.filter(pk=calendar_id).exclude(host="").select_related("schedule").first()
+
+
+def _read_url(calendar: OnCallCalendar) -> str | None:
+    """Return the address of a calendar, None if it can't be decrypted or the calendar is gone."""
     try:
-        url = calendar.url
+        return calendar.url
+    except (SecretUnreadable, OnCallCalendar.DoesNotExist):
+        return None
+
+
+def _refresh(calendar: OnCallCalendar, url: str | None, now: datetime) -> bool:
+    if url is None:
+        words = "Its address was encrypted with a SECRET_KEY that is no longer known. Enter it again."
+        return _note_failure(calendar, url, words, now)
+    try:
         is_whole = now - calendar.imported_at >= READ_WHOLE_EVERY or calendar.failures > 0
         validators = {} if is_whole else {"etag": calendar.etag, "last_modified": calendar.last_modified}
         fetched = fetch_calendar(url, **validators)
@@ -127,19 +153,16 @@ def refresh(*, calendar_id: int, now: datetime) -> bool:
             None if fetched.data is None else preview_calendar(schedule=calendar.schedule, data=fetched.data, now=now)
         )
         _take(calendar, url, fetched, found, now)
-    except SecretUnreadable as error:
-        return _note_failure(calendar.pk, f"Its address was {error}. Enter it again.", now)
     except (CalendarUnreachable, CalendarInvalid) as error:
-        return _note_failure(calendar.pk, str(error), now)
+        return _note_failure(calendar, url, str(error), now)
     return True
 
 
 @transaction.atomic
 def _take(calendar: OnCallCalendar, url: str, fetched: Fetched, found: Import | None, now: datetime) -> None:
     """Write what an address answered, unless the calendar was taken out or moved to another address meanwhile."""
-    lock_schedule(calendar.schedule)
-    row = OnCallCalendar.objects.select_for_update().filter(pk=calendar.pk).first()
-    if row is None or row.url != url:
+    row = _lock_unmoved(calendar, url)
+    if row is None:
         return
     if found is not None:
         take_shifts(calendar=row, found=found, author_name=row.imported_by_name, now=now)
@@ -156,16 +179,22 @@ def _note_answer(row: OnCallCalendar, now: datetime) -> None:
     row.failures, row.failing_since, row.last_error = 0, None, ""
 
 
-def _note_failure(calendar_id: int, why: str, now: datetime) -> bool:
-    """Note why a calendar could not be read; return False."""
-    logger.warning("calendar %s can't be read: %s", calendar_id, why)
-    OnCallCalendar.objects.filter(pk=calendar_id).update(
-        tried_at=now,
-        failures=F("failures") + 1,
-        failing_since=Coalesce("failing_since", Value(now)),
-        last_error=why[:1000],
-    )
+@transaction.atomic
+def _note_failure(calendar: OnCallCalendar, url: str | None, why: str, now: datetime) -> bool:
+    """Note why an address could not be read, unless the calendar was taken out or moved to another one meanwhile; return False."""
+    logger.warning("calendar %s can't be read: %s", calendar.pk, why)
+    row = _lock_unmoved(calendar, url)
+    if row is not None:
+        row.tried_at, row.failures = now, row.failures + 1
+        row.failing_since, row.last_error = row.failing_since or now, why[:1000]
+        row.save(update_fields=_STANDING)
     return False
+
+
+def _lock_unmoved(calendar: OnCallCalendar, url: str | None) -> OnCallCalendar | None:
+    """Return a calendar as it is under its schedule's lock, in the caller's transaction; None if it is not at that address any more."""
+    row = lock_calendar(calendar)
+    return row if row is not None and _read_url(row) == url else None
 
 
 def _find_errors(calendar: OnCallCalendar, name: str) -> dict[str, str]:

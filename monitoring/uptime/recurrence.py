@@ -23,7 +23,6 @@ from zoneinfo import ZoneInfo
 from monitoring.uptime.cron_lines import find_zone
 
 MAX_COUNT = 10_000
-MAX_LENGTH = timedelta(days=31)
 LAST = -1
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DAY = timedelta(days=1)
@@ -127,26 +126,26 @@ def check_plan(plan: Plan) -> None:
         raise RecurrenceInvalid("until_date", "It would never open: no day until then fits.")
 
 
-def list_occurrences(plan: Plan) -> Iterator[Occurrence]:
-    """Yield every time it opens, in order; without an end for a recurrence without one."""
+def list_occurrences(plan: Plan, *, now: datetime | None = None) -> Iterator[Occurrence]:
+    """Yield every time it opens, in order, or with `now` those that are not over by then; without an end for a recurrence without one."""
     zone = plan.find_zone()
     length = plan.end - plan.start
-    limit = plan.recurrence.count if plan.recurrence.repeat is not Repeat.NONE else None
-    for day in islice(_list_days(plan), limit):
+    earliest = date.min if now is None else (now - length - _LEEWAY).date()
+    for day in _list_days(plan, earliest):
         start = datetime.combine(day, plan.start.time())
         opens_at, closes_at = find_moment(start, zone), find_moment(start + length, zone, is_end=True)
-        if opens_at < closes_at:
+        if opens_at < closes_at and (now is None or closes_at > now):
             yield Occurrence(opens_at, closes_at)
 
 
 def find_occurrence(plan: Plan, *, now: datetime) -> Occurrence | None:
     """Return the one that is open, or the next; None if there is none any more."""
-    return next((one for one in list_occurrences(plan) if one.closes_at > now), None)
+    return next(list_occurrences(plan, now=now), None)
 
 
 def list_next(plan: Plan, *, now: datetime, limit: int) -> list[Occurrence]:
     """Return the one that is open and the next ones."""
-    return list(islice((one for one in list_occurrences(plan) if one.closes_at > now), limit))
+    return list(islice(list_occurrences(plan, now=now), limit))
 
 
 def find_moment(local: datetime, zone: ZoneInfo, *, is_end: bool = False) -> datetime:
@@ -186,22 +185,32 @@ def _find_jump(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     return after
 
 
-def _list_days(plan: Plan) -> Iterator[date]:
-    """Yield the local dates on which it begins."""
+#: A day that is longer ago than this and the window's length has nothing open any more, whatever the zone.
+_LEEWAY = timedelta(days=2)
+_MONTHLY = frozenset({Repeat.MONTHLY_DAY, Repeat.MONTHLY_WEEKDAY})
+
+
+def _list_days(plan: Plan, earliest: date) -> Iterator[date]:
+    """Yield the local dates on which it begins, from `earliest` on."""
     first, recurrence = plan.start.date(), plan.recurrence
-    until = recurrence.until or date.max
     if recurrence.repeat is Repeat.NONE:
         yield first
         return
-    days = _list_months(first, recurrence) if recurrence.repeat in _MONTHLY else _list_weeks(first, recurrence)
-    for day in days:
-        if day > until:
-            return
-        if day >= first:
+    # Which days fit does not depend on the first one. Where times are counted, all of them are.
+    begin = first if recurrence.count is not None else max(first, earliest)
+    for day in islice(_list_fitting_days(begin, recurrence), recurrence.count):
+        if day >= earliest:
             yield day
 
 
-_MONTHLY = frozenset({Repeat.MONTHLY_DAY, Repeat.MONTHLY_WEEKDAY})
+def _list_fitting_days(begin: date, recurrence: Recurrence) -> Iterator[date]:
+    until = recurrence.until or date.max
+    days = _list_months(begin, recurrence) if recurrence.repeat in _MONTHLY else _list_weeks(begin, recurrence)
+    for day in days:
+        if day > until:
+            return
+        if day >= begin:
+            yield day
 
 
 def _list_weeks(first: date, recurrence: Recurrence) -> Iterator[date]:

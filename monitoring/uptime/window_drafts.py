@@ -21,6 +21,7 @@ from monitoring.uptime.recurrence import (
 )
 
 MAX_REASON_CHARACTERS = 200
+FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 
 class WindowInvalid(Exception):
@@ -90,16 +91,7 @@ def make_plan(draft: WindowDraft) -> Plan:
 
 
 def _find_errors(draft: WindowDraft) -> dict[str, str]:
-    errors = {}
-    if draft.ends_at <= draft.starts_at:
-        errors["ends_at"] = "It has to end after it begins."
-    else:
-        try:
-            check_plan(make_plan(draft))
-        except RecurrenceInvalid as error:
-            # A window that is there once may begin and end in the hour that comes twice.
-            if error.field != "ends_at" or draft.recurrence.repeat is not Repeat.NONE:
-                errors[error.field] = str(error)
+    errors = _find_time_errors(draft)
     try:
         matchers = parse_matchers(draft.matchers)
     except MatcherInvalid as error:
@@ -111,4 +103,25 @@ def _find_errors(draft: WindowDraft) -> dict[str, str]:
         errors["end_action"] = f"Choose one of {', '.join(EndAction)}."
     if len(draft.reason) > MAX_REASON_CHARACTERS:
         errors["reason"] = f"A reason can have {MAX_REASON_CHARACTERS} characters at most."
+    return errors
+
+
+def _find_time_errors(draft: WindowDraft) -> dict[str, str]:
+    moments = {"starts_at": draft.starts_at, "ends_at": draft.ends_at}
+    # Before anything is worked out: a moment at the edge of the calendar is beyond it in other zones.
+    errors = {
+        name: f"Choose a day of the years {FIRST_YEAR} to {LAST_YEAR}."
+        for name, moment in moments.items()
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR
+    }
+    if not errors and draft.ends_at <= draft.starts_at:
+        errors["ends_at"] = "It has to end after it begins."
+    if errors:
+        return errors
+    try:
+        check_plan(make_plan(draft))
+    except RecurrenceInvalid as error:
+        # A window that is there once may begin and end in the hour that comes twice.
+        if error.field != "ends_at" or draft.recurrence.repeat is not Repeat.NONE:
+            errors[error.field] = str(error)
     return errors

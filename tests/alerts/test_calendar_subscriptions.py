@@ -11,9 +11,9 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
-from django.db import connection
+from django.db import OperationalError, connection
 from django.http import HttpRequest
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
@@ -36,6 +36,7 @@ from alerts.tasks import read_calendars
 from config.settings import OPTION
 from monitoring.applications.enums import KeyKind
 from monitoring.applications.services import issue_key
+from tests.support.locks import held_by_another
 from tests.support.metrics import NOW, make_application
 from tests.support.receiver import Received, Receiver
 from tests.support.rosters import BY, make_person, make_roster
@@ -344,6 +345,34 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
     return arrange
 
 
+@pytest.mark.parametrize("is_unforeseen", [False, True])
+def test_change__moved_while_the_old_address_failed__the_new_one_counts_as_read(
+    schedule: OnCallSchedule, receiver: Receiver, meanwhile: Meanwhile, is_unforeseen: bool
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    address = receiver.url.replace("/hook", "/other")
+
+    def move() -> None:
+        change_subscription(calendar=found, name="Outlook", url=address, by=BY, now=NOW + HOUR)
+        if is_unforeseen:
+            raise ZeroDivisionError
+
+    receiver.answer = lambda request: (200, {}, calendar((1, 4, "ben")) if request.path == "/other" else b"")
+    meanwhile(move)
+    assert read_all(now=NOW + HOUR) == (0, 1)
+    assert (read().url, read().failures, read().last_error) == (address, 0, "")
+
+
+def test_refresh__its_secret_key_is_gone__says_so_and_what_to_do(schedule: OnCallSchedule, receiver: Receiver) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    take(schedule, receiver)
+    with override_settings(SECRET_KEY="new" * 20):
+        assert read_all(now=NOW + HOUR) == (0, 1)
+    words = "Its address was encrypted with a SECRET_KEY that is no longer known. Enter it again."
+    assert (read().failures, read().last_error) == (1, words)
+
+
 def test_change__taken_out_while_it_was_fetched__stays_out_and_says_so(
     schedule: OnCallSchedule, receiver: Receiver, meanwhile: Meanwhile
 ) -> None:
@@ -400,6 +429,29 @@ def test_remove__subscription__layers_say_who_and_nothing_is_fetched_any_more(
     remove_calendar(calendar=take(schedule, receiver), now=NOW)
     assert read_all(now=NOW + HOUR) == (0, 0)
     assert (on_call(schedule, 2), len(receiver.requests)) == ([["anna"]], 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_remove__its_shifts_are_being_written__waits_for_that(schedule: OnCallSchedule, receiver: Receiver) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    found = take(schedule, receiver)
+    with held_by_another(OnCallSchedule), pytest.raises(OperationalError, match="lock timeout"):
+        remove_calendar(calendar=found, now=NOW)
+    remove_calendar(calendar=found, now=NOW)
+    assert not OnCallOverride.objects.exists()
+
+
+def test_remove__taken_out_or_schedule_deleted_meanwhile__nothing_to_do(
+    schedule: OnCallSchedule, receiver: Receiver
+) -> None:
+    serve(receiver, calendar((1, 4, "ben")))
+    once, twice = take(schedule, receiver), read()
+    remove_calendar(calendar=once, now=NOW)
+    remove_calendar(calendar=twice, now=NOW)
+    again = take(schedule, receiver)
+    schedule.delete()
+    remove_calendar(calendar=again, now=NOW)
+    assert not OnCallCalendar.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How many policies, routes, inhibitions and components there can be: counted for each application, and for all, by themselves."""
+"""How many policies, routes, inhibitions, components and on-call schedules there can be: counted for each application, and for all, by themselves."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from django.urls import reverse
 from alerts.escalation import StepKind
 from alerts.inhibit_drafts import ComponentDraft, DraftInvalid, InhibitDraft
 from alerts.models import Component, InhibitRule, Policy, Route
+from alerts.oncall.drafts import ScheduleInvalid
 from alerts.services.components import save_component
 from alerts.services.inhibitions import save_inhibition
+from alerts.services.oncall import change_schedule, draft_of
 from alerts.services.policies import PolicyInvalid, RouteDraft, make_draft, save_policy, save_route
 from monitoring.applications.models import Application
 from tests.support.alerts import make_channel
 from tests.support.metrics import make_application
+from tests.support.rosters import make_person, make_roster
 
 pytestmark = pytest.mark.django_db
 
@@ -41,11 +44,18 @@ def make_component(name: str, owner: Application | None, row: Any = None) -> Any
     return save_component(draft=ComponentDraft(name, "a=b", owner and owner.pk), component=row)
 
 
+def make_schedule(name: str, owner: Application | None, row: Any = None) -> Any:
+    if row is not None:
+        return change_schedule(schedule=row, draft=draft_of(row))
+    return make_roster(make_person(name), name=name, application_id=owner and owner.pk)
+
+
 LIMITS = [
     ("alerts.services.policies.MAX_POLICIES", make_policy),
     ("alerts.routing.tree.MAX_ROUTES", make_route),
     ("alerts.services.inhibitions.MAX_INHIBITIONS", make_inhibition),
     ("alerts.services.components.MAX_COMPONENTS", make_component),
+    ("alerts.services.oncall.MAX_SCHEDULES", make_schedule),
 ]
 
 
@@ -60,7 +70,7 @@ def test_limit__reached__one_more_refused_and_others_go_on(
     first = make("One", full, None)
     make("Two", full, None)
 
-    with pytest.raises((PolicyInvalid, DraftInvalid), match=r"There can be 2 .* at most"):
+    with pytest.raises((PolicyInvalid, DraftInvalid, ScheduleInvalid), match=r"There can be 2 .* at most"):
         make("Three", full, None)
 
     make("One", full, first)

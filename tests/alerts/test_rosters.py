@@ -17,7 +17,16 @@ from alerts.enums import OfferState
 from alerts.models import OnCallLayer, OnCallOffer, OnCallOverride, OnCallSchedule, Policy, PolicyStep, Rule
 from alerts.oncall.drafts import ScheduleInvalid
 from alerts.oncall.rotations import Restriction, Rotation
-from alerts.rosters import find_on_call, list_gaps, list_on_call_now, list_shifts, list_shifts_of, list_used_schedules
+from alerts.oncall.schedule import list_shifts as list_all
+from alerts.rosters import (
+    find_on_call,
+    find_on_call_now,
+    list_gaps,
+    list_on_call_now,
+    list_shifts,
+    list_shifts_of,
+    list_used_schedules,
+)
 from alerts.services.oncall import (
     OverrideDraft,
     OverrideOver,
@@ -188,6 +197,17 @@ def test_schedule__name_taken_or_account_off__refused_in_words(anna: User) -> No
     assert "anna is switched off" in caught.value.errors["layers.0.participants"]
 
 
+def test_change__somebody_in_it_is_switched_off__stays_in_and_another_is_refused(
+    anna: User, ben: User, carla: User
+) -> None:
+    schedule = make_roster(anna, ben)
+    User.objects.filter(pk__in=[ben.pk, carla.pk]).update(is_active=False)
+    changed = change_schedule(schedule=schedule, draft=replace(draft_of(schedule), name="Days"))
+    assert (changed.name, draft_of(changed).layers[0].participants) == ("Days", ((anna.pk,), (ben.pk,)))
+    with pytest.raises(ScheduleInvalid, match="The account of carla is switched off"):
+        change_schedule(schedule=schedule, draft=replace(draft_of(schedule), layers=(make_rota(ben, carla),)))
+
+
 def test_change__layers_kept_added_removed__ids_stay(anna: User, ben: User) -> None:
     schedule = make_roster(layers=(make_rota(anna, name="A"), make_rota(ben, name="B")))
     first, second = draft_of(schedule).layers
@@ -355,10 +375,58 @@ def test_gaps__hours_of_a_layer__listed_for_thirty_days(anna: User) -> None:
     day = Restriction(frozenset(range(7)), time(9), time(17))
     gappy = make_roster(layers=(make_rota(anna, restrictions=(day,)),))
     make_roster(anna)
-    gaps = list_gaps(utc(2026, 6, 1, 7))
+    gaps = list_gaps(utc(2026, 6, 1, 7)).spans
     assert list(gaps) == [gappy]
     assert (gaps[gappy][0].start, gaps[gappy][0].end) == (utc(2026, 6, 1, 15), utc(2026, 6, 2, 7))
     assert len(gaps[gappy]) == 30
+
+
+def test_gaps__schedules_with_much_to_look_through__fewer_days(anna: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alerts.rosters.MAX_LOOKED_THROUGH", 8)
+    office = (Restriction(WEEKDAYS, time(9), time(17)),)
+    for _ in range(2):
+        make_roster(layers=(make_rota(anna, restrictions=office),))
+    found = list_gaps(utc(2026, 6, 1, 7))
+    assert (found.ahead, [len(gaps) for gaps in found.spans.values()]) == (timedelta(days=2), [2, 2])
+
+
+def test_on_call_now__change_in_three_weeks__found_for_one_schedule_alone(anna: User, ben: User) -> None:
+    schedule = make_roster(layers=(make_rota(anna, ben, rotation=Rotation.WEEKLY, interval=4),))
+    now = utc(2026, 1, 12, 8)
+    assert list_on_call_now(now)[schedule].until is None
+    assert find_on_call_now(now, schedule).until == utc(2026, 2, 2, 8)
+
+
+def test_on_call_now__schedules_with_much_to_look_through__looks_less_far(
+    anna: User, ben: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule = make_roster(layers=(make_rota(anna, ben, interval=4),))
+    now = utc(2026, 1, 5, 8)
+    assert list_on_call_now(now)[schedule].until == utc(2026, 1, 9, 8)
+    monkeypatch.setattr("alerts.rosters.MAX_LOOKED_THROUGH", 3)
+    assert list_on_call_now(now)[schedule].until is None
+
+
+def test_on_call_now__overrides_far_ahead__not_read(anna: User, ben: User) -> None:
+    override(make_roster(anna), utc(2099, 1, 1), 2, ben)
+    with CaptureQueriesContext(connection) as found:
+        list_on_call_now(NOW)
+    assert not any("oncalloverride_people" in query["sql"] for query in found)
+
+
+def test_shifts_of__schedules_of_others__not_looked_at(
+    anna: User, ben: User, carla: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, overridden = make_roster(anna), make_roster(ben)
+    make_roster(ben, carla)
+    override(overridden, utc(2099, 1, 5, 12), 2, anna)
+    looked = []
+    monkeypatch.setattr(
+        "alerts.oncall.schedule.list_shifts",
+        lambda schedule, *edges: looked.append(schedule) or list_all(schedule, *edges),
+    )
+    found = list_shifts_of(anna.pk, utc(2099, 1, 5, 8), utc(2099, 1, 6, 8))
+    assert ({each.schedule for each in found}, len(looked)) == ({mine, overridden}, 2)
 
 
 def test_on_call_now__one_schedule_and_three__the_same_queries(anna: User, ben: User) -> None:

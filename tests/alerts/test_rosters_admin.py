@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -14,9 +15,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from alerts.enums import OfferState
 from alerts.models import OnCallCalendar, OnCallOffer, OnCallOverride, OnCallSchedule, Policy, PolicyStep
+from alerts.oncall.rotations import Rotation
 from alerts.rosters import find_on_call
 from alerts.services.oncall import draft_of
 from alerts.services.oncall_offers import offer_shift
@@ -108,6 +111,17 @@ def test_list__schedules__who_until_then_and_gaps(admin_client: Client, anna: Us
     assert "No gaps" in text
 
 
+def test_pages__schedules_with_much_to_look_through__say_how_far_they_look(
+    admin_client: Client, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alerts.rosters.MAX_LOOKED_THROUGH", 2)
+    for number in range(2):
+        make_roster(anna, name=f"Night {number}")
+    make_roster(User.objects.get(username="admin"))
+    assert "No gaps in 1 day" in read(admin_client, LIST)
+    assert "next 2 days" in read(admin_client, MINE)
+
+
 def test_list__empty__says_the_next_step(admin_client: Client) -> None:
     assert "No on-call schedule yet" in read(admin_client, LIST)
 
@@ -168,6 +182,20 @@ def test_editor__new_and_changed__stored(admin_client: Client, anna: User, ben: 
     layers[1]["DELETE"] = "on"
     assert "Second line is saved" in send(admin_client, page(schedule, "edit"), **form(*layers, name="Second line"))
     assert [layer.layer_id for layer in draft_of(schedule).layers] == [first.layer_id]
+
+
+def test_editor__somebody_in_it_is_switched_off__edited_all_the_same_and_nobody_in_the_preview(
+    admin_client: Client, anna: User, ben: User
+) -> None:
+    schedule = make_roster(anna, ben)
+    User.objects.filter(pk=ben.pk).update(is_active=False)
+    make_person("another", first_name="Ben")
+    assert "anna\nben" in read(admin_client, page(schedule, "edit"))
+    layer = {"layer_id": str(draft_of(schedule).layers[0].layer_id)}
+    preview = reverse("admin:alerts_oncallschedule_preview")
+    assert "Nobody is on call" in send(admin_client, preview, **form(layer), schedule=str(schedule.pk))
+    assert "Days and days is saved" in send(admin_client, page(schedule, "edit"), **form(layer, name="Days and days"))
+    assert draft_of(schedule).layers[0].participants == ((anna.pk,), (ben.pk,))
 
 
 def test_editor__places_exchanged__layers_exchanged(admin_client: Client, anna: User, ben: User) -> None:
@@ -282,6 +310,47 @@ def test_offer__by_one_taken_by_another__swapped(client: Client, anna: User, ben
     assert "You take over from" in send(client, take)
     assert [on_call(schedule, hours) for hours in (1, 3, 7)] == [[me.username], [other.username], [me.username]]
     assert "taken over meanwhile" in send(client, take)
+
+
+def shown_fields(text: str) -> dict[str, str]:
+    """Return what the form of the first offer has filled in."""
+    form = text.partition(reverse("admin:alerts_on_call_offer"))[2].partition("</form>")[0]
+    return dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2026-10-25T00:00:00Z", "2026-10-25T09:00:00Z"),
+        ("2026-10-25T01:00:00Z", "2026-10-25T09:00:00Z"),
+        ("2026-10-24T09:00:00Z", "2026-10-25T01:00:00Z"),
+        ("2026-10-25T00:00:30Z", "2026-10-25T01:00:30Z"),
+    ],
+)
+@time_machine.travel("2026-10-20T12:00Z", tick=False)
+def test_offer__in_the_hour_that_comes_twice__is_what_the_form_shows(
+    client: Client, anna: User, start: str, end: str
+) -> None:
+    begins, ends = (datetime.fromisoformat(moment).replace(tzinfo=None) for moment in (start, end))
+    layer = make_rota(anna, zone="UTC", starts_at=begins, ends_at=ends, rotation=Rotation.WEEKLY)
+    make_roster(layers=(layer,))
+    client.force_login(anna)
+    with timezone.override("Europe/Berlin"):
+        fields = shown_fields(read(client, MINE))
+        assert "Your shift is offered" in send(client, reverse("admin:alerts_on_call_offer"), **fields)
+    found = OnCallOffer.objects.get()
+    assert (found.starts_at, found.ends_at) == (datetime.fromisoformat(start), datetime.fromisoformat(end))
+
+
+@time_machine.travel("2026-10-20T12:00Z", tick=False)
+def test_offer__part_of_a_shift_typed_in_the_hour_that_comes_twice__its_first(client: Client, anna: User) -> None:
+    make_roster(anna)
+    client.force_login(anna)
+    with timezone.override("Europe/Berlin"):
+        fields = shown_fields(read(client, MINE))
+        typed = {"starts_at": "2026-10-25T02:30", "ends_at": "2026-10-25T03:30"}
+        assert "Your shift is offered" in send(client, reverse("admin:alerts_on_call_offer"), **{**fields, **typed})
+    assert OnCallOffer.objects.get().starts_at == datetime.fromisoformat("2026-10-25T00:30:00Z")
 
 
 @pytest.mark.usefixtures("_now")

@@ -175,7 +175,7 @@ class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         try:
             window = plan_maintenance(application_id=check.application_id, check=check, now=timezone.now(), **wished)
         except WindowInvalid as error:
-            raise BodyInvalid("See errors.", errors=[{"field": "ends_at", "detail": str(error)}]) from error
+            raise _refuse(error) from error
         return Response(WindowOutput(window).data, status=status.HTTP_201_CREATED)
 
     def _describe(self, check: Check) -> dict[str, Any]:
@@ -216,6 +216,6 @@ def _name(request: Request) -> str:
     return f"Key {request.auth.key_id}" if isinstance(request.auth, KeyGrant) else "A key"
 
 
-def _refuse(error: CheckInvalid) -> BodyInvalid:
+def _refuse(error: CheckInvalid | WindowInvalid) -> BodyInvalid:
     errors = [{"field": name, "detail": message} for name, message in error.errors.items()]
     return BodyInvalid("See errors for each field.", errors=errors)

@@ -87,22 +87,29 @@ def delete_window(*, window: MaintenanceWindow, now: datetime) -> None:
 def follow_windows(*, now: datetime) -> int:
     """Put checks into maintenance whose window opened, and take out those whose window is over; return how many changed.
 
-    Windows whose time is over stand at their next time afterwards.
+    Windows whose time is over stand at their next time afterwards. One that somebody else is changing is theirs to move on:
+    nobody waits for it, and its checks stay as they are until then.
     """
-    for window_id in MaintenanceWindow.objects.filter(closes_at__lte=now).values_list("pk", flat=True):
+    over = MaintenanceWindow.objects.filter(closes_at__lte=now)
+    for window_id in over.values_list("pk", flat=True):
         with transaction.atomic():
-            over = MaintenanceWindow.objects.select_for_update().filter(pk=window_id, closes_at__lte=now).first()
-            if over is not None:
-                _move_on(over, now)
-    # A window with matchers is for alerts alone.
-    open_ones = list_open_windows(now=now).filter(application=OuterRef("application"), matchers="")
-    covered = Exists(open_ones.filter(Q(check_row=None) | Q(check_row=OuterRef("pk"))))
+            window = over.select_for_update(skip_locked=True).filter(pk=window_id).first()
+            if window is not None:
+                _move_on(window, now)
+    covered = _is_covered_by(list_open_windows(now=now))
     changed = 0
     for check_id in _ids(Check.objects.filter(covered, state__in=_ENTER_FROM)):
         changed += _enter(check_id, now=now)
-    for check_id in _ids(Check.objects.filter(~covered, state=CheckState.MAINTENANCE)):
+    left = Check.objects.filter(~covered, ~_is_covered_by(over), state=CheckState.MAINTENANCE)
+    for check_id in _ids(left):
         changed += _leave(check_id, now=now)
     return changed
+
+
+def _is_covered_by(windows: QuerySet[MaintenanceWindow]) -> Exists:
+    """Return whether one of some windows is for a check; those with matchers are for alerts alone."""
+    mine = windows.filter(application=OuterRef("application"), matchers="")
+    return Exists(mine.filter(Q(check_row=None) | Q(check_row=OuterRef("pk"))))
 
 
 def _save(window: MaintenanceWindow, draft: WindowDraft, now: datetime) -> MaintenanceWindow:

@@ -27,6 +27,7 @@ from monitoring.uptime.services.maintenance import (
     update_window,
 )
 from monitoring.uptime.window_drafts import WindowDraft
+from tests.support.locks import held_by_another
 from tests.support.metrics import make_application
 from tests.support.uptime import UP, find, make_check
 
@@ -150,6 +151,52 @@ def test_create__impossible__refused_in_words_and_nothing_is_kept(field: str, ch
     assert not MaintenanceWindow.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("field", "starts_at", "ends_at", "zone"),
+    [
+        ("starts_at", "0002-01-01T02:00+00:00", "2026-01-01T04:00+00:00", "Europe/Berlin"),
+        ("starts_at", "0001-01-01T00:00+00:00", "2026-01-01T04:00+00:00", "America/New_York"),
+        ("ends_at", "2026-01-01T02:00+00:00", "9999-12-31T23:00+00:00", "Asia/Tokyo"),
+    ],
+)
+def test_times__of_another_age__refused_over_rest_and_in_the_form(
+    admin_client: Client, field: str, starts_at: str, ends_at: str, zone: str
+) -> None:
+    check = make_check()
+    body = {"starts_at": starts_at, "ends_at": ends_at}
+    typed = {
+        f"{name}_{place}": text for name, moment in body.items() for place, text in enumerate(moment[:16].split("T"))
+    }
+    api = Api(check.application)
+
+    answers = [
+        api("POST", "", {**body, "time_zone": zone, "repeat": "daily"}).json(),
+        api("POST", f"/api/v1/checks/{check.pk}/maintenance/", body).json(),
+    ]
+    form = fill_in(check.application, time_zone=zone, **typed)
+    page = admin_client.post(reverse("admin:monitoring_maintenancewindow_add"), form).content.decode()
+
+    words = "Choose a day of the years 2000 to 2100."
+    assert [answer["errors"] for answer in answers] == [[{"field": field, "detail": words}]] * 2
+    assert words in page
+    assert not MaintenanceWindow.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_follow__somebody_is_changing_a_window_that_is_over__others_do_not_wait_and_checks_stay_as_they_are() -> None:
+    check = make_check()
+    find(check, UP)
+    whole_days = draft(check.application, ends_at=at("2026-10-25T02:00+02:00"))
+    window = create_window(draft=whole_days, now=BEFORE)
+    follow_windows(now=at("2026-10-24T12:00Z"))
+    with held_by_another(MaintenanceWindow):
+        assert follow_windows(now=at("2026-10-25T12:00Z")) == 0
+    assert Check.objects.get().state == "maintenance"
+    follow_windows(now=at("2026-10-25T12:00Z"))
+    window.refresh_from_db()
+    assert (window.opens_at, Check.objects.get().state) == (at("2026-10-25T00:00Z"), "maintenance")
+
+
 def fill_in(application: Application, **changes: object) -> dict[str, object]:
     return {
         "application": application.pk,
@@ -227,7 +274,7 @@ class Api:
     def __call__(self, method: str, path: str = "", body: Any = None) -> Any:
         return Client().generic(
             method,
-            f"/api/v1/maintenance/{path}",
+            path if path.startswith("/") else f"/api/v1/maintenance/{path}",
             b"" if body is None else json.dumps(body),
             content_type="application/json",
             headers=self._headers,

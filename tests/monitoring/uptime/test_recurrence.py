@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -146,6 +147,36 @@ def test_find_occurrence__any_moment__is_the_first_that_is_not_over(plan: Plan, 
     found = find_occurrence(plan, now=now)
     assert found == (everything[0] if everything else None)
     assert list_next(plan, now=now, limit=3) == everything[:3]
+
+
+@given(draw_plans(), MINUTES, st.integers(1, 150))
+def test_list_next__began_long_ago__as_if_every_day_since_was_walked(plan: Plan, moment: datetime, months: int) -> None:
+    year, month = divmod(plan.start.year * 12 + plan.start.month - 1 - months, 12)
+    start = plan.start.replace(year=year, month=month + 1, day=min(plan.start.day, 28))
+    plan = replace(plan, start=start, end=start + (plan.end - plan.start))
+    now = moment.replace(tzinfo=UTC)
+
+    walked = islice((one for one in list_occurrences(plan) if one.closes_at > now), 3)
+
+    assert list_next(plan, now=now, limit=3) == list(walked)
+
+
+@pytest.mark.parametrize("recurrence", [DAILY, Recurrence(Repeat.MONTHLY_DAY), Recurrence(Repeat.DAILY, count=10_000)])
+def test_find_occurrence__began_long_ago__looks_at_the_days_around_now_alone(
+    recurrence: Recurrence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    monkeypatch.setattr(
+        "monitoring.uptime.recurrence.find_moment",
+        lambda wall, zone, is_end=False: looked.append(wall) or find_moment(wall, zone, is_end=is_end),
+    )
+    plan = Plan(local("2000-01-01 02:00"), local("2000-01-01 04:00"), "Europe/Berlin", recurrence)
+
+    found = find_occurrence(plan, now=datetime(2026, 3, 1, tzinfo=UTC))
+
+    assert found is not None
+    assert found.opens_at == datetime(2026, 3, 1, 1, tzinfo=UTC)
+    assert len(looked) < 10
 
 
 @pytest.mark.parametrize(
