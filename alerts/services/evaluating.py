@@ -95,7 +95,7 @@ def evaluate_rules(*, now: datetime, clock: Callable[[], float] = time.perf_coun
         for outcome in outcomes:
             if outcome.needs_transaction():
                 transitions += _apply(outcome, now, notes)
-        update_values(outcomes=outcomes, now=now)
+        _update_values(outcomes, now, notes)
         _write_memories(_list_changed(outcomes, memories), now, notes)
         _note(rules, notes, now)
     return Run(now, len(rules), len(notes.errors), transitions, time.perf_counter() - started)
@@ -288,6 +288,15 @@ def _judge_application(
         notes.seconds[rule.pk] += finished - at
         at = finished
     return outcomes, len(rules)
+
+
+def _update_values(outcomes: Sequence[Outcome], now: datetime, notes: _Notes) -> None:
+    """Write new values, at once; if that fails, rule by rule, so that one that can't be written stops no other."""
+    if guard("writing values", partial(update_values, outcomes=outcomes, now=now)):
+        return
+    for outcome in outcomes:
+        if not guard("writing values", partial(update_values, outcomes=[outcome], now=now)):
+            notes.errors[outcome.rule.pk].append("What it found could not be written.")
 
 
 def _write_memories(changed: Mapping[tuple[int, int], Memory], now: datetime, notes: _Notes) -> None:
