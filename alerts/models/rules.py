@@ -246,6 +246,7 @@ class EvaluationBacklog(models.Model):
     application = models.OneToOneField("monitoring.Application", on_delete=models.CASCADE, related_name="+")
     since = models.DateTimeField()
     judged = models.JSONField(default=dict, help_text="When each rule was judged last, by id; epoch seconds.")
+    seconds = models.JSONField(default=dict, help_text="How long each rule took in it then, by id.")
     period_seconds = models.FloatField(null=True, help_text="Longest time between two judgements of a rule.")
     told_at = models.DateTimeField(null=True, blank=True)
     written_at = models.DateTimeField()

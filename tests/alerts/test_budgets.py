@@ -154,6 +154,24 @@ def test_slow__for_two_minutes__owners_are_told_once() -> None:
     assert "evaluated every 30 s: its rules take longer than 5 s together" in mail.text
 
 
+def test_slow__rule_of_all_applications__counts_with_the_time_that_it_took_in_this_one() -> None:
+    get_user_model().objects.create_superuser("root", email="root@example.com")
+    application = make_application()
+    for number in range(4):
+        make_rule(name=f"Load {number}", application_id=application.pk)
+    make_rule(name="Of all")
+    for _ in range(3):
+        make_application()
+    for second in range(0, 135, 15):
+        evaluate(second)
+    tell(120)
+    text = Delivery.objects.get().text
+    assert [line for line in text.splitlines() if "2.00 s" in line or "Of all" in line] == [
+        *(f"Load {number}: 2.00 s" for number in range(4)),
+        "Of all: 2.00 s",
+    ]
+
+
 def test_slow__nobody_owns_its_rules__administrators_are_told() -> None:
     get_user_model().objects.create_superuser("root", email="root@example.com")
     application = make_application()

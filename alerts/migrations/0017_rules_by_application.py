@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("alerts", "0016_policies_begun"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="evaluationbacklog",
+            name="seconds",
+            field=models.JSONField(default=dict, help_text="How long each rule took in it then, by id."),
+        ),
+    ]
