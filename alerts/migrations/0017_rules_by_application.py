@@ -11,6 +11,11 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name="evaluationbacklog",
+            name="errors",
+            field=models.JSONField(default=dict, help_text="Why rules failed in it then, by id; of those that did."),
+        ),
+        migrations.AddField(
+            model_name="evaluationbacklog",
             name="seconds",
             field=models.JSONField(default=dict, help_text="How long each rule took in it then, by id."),
         ),

@@ -247,6 +247,7 @@ class EvaluationBacklog(models.Model):
     since = models.DateTimeField()
     judged = models.JSONField(default=dict, help_text="When each rule was judged last, by id; epoch seconds.")
     seconds = models.JSONField(default=dict, help_text="How long each rule took in it then, by id.")
+    errors = models.JSONField(default=dict, help_text="Why rules failed in it then, by id; of those that did.")
     period_seconds = models.FloatField(null=True, help_text="Longest time between two judgements of a rule.")
     told_at = models.DateTimeField(null=True, blank=True)
     written_at = models.DateTimeField()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -50,6 +50,14 @@ def read_seconds(backlog: EvaluationBacklog) -> dict[int, float]:
     return {int(rule_id): float(taken) for rule_id, taken in backlog.seconds.items()}
 
 
+def list_waiting_errors(share: Share) -> dict[int, str]:
+    """Return why rules that wait failed when the application judged them last; until it has, what is known of them anywhere."""
+    if share.backlog is None:
+        return {rule.pk: rule.last_error for rule in share.left if rule.last_error}
+    errors = share.backlog.errors
+    return {rule.pk: str(errors[str(rule.pk)]) for rule in share.left if str(rule.pk) in errors}
+
+
 def note_backlog(*, share: Share, now: datetime) -> None:
     """Note which rules of an application were judged and which wait; once none does, its backlog is gone."""
     backlog = share.backlog
@@ -72,8 +80,18 @@ def note_backlog(*, share: Share, now: datetime) -> None:
         now,
         judged={rule_id: moment for rule_id, moment in known.items() if rule_id in ids},
         seconds={rule_id: taken for rule_id, taken in seconds.items() if rule_id in ids},
+        errors=list_waiting_errors(share) | {rule_id: join_errors(found) for rule_id, found in share.errors.items()},
         period_seconds=period,
     )
+
+
+def join_errors(errors: Iterable[str]) -> str:
+    """Return why a rule failed in one text, each reason once; empty if it did not."""
+    told = ""
+    for error in errors:
+        if error not in told:
+            told = f"{told} {error}".lstrip()
+    return told[:2000]
 
 
 def _write(share: Share, now: datetime, **noted: Any) -> None:

@@ -21,7 +21,14 @@ from alerts.labels import describe_labels, fingerprint_labels, identify_series
 from alerts.models import Alert, Rule
 from alerts.selectors import list_open_alerts
 from alerts.services.applying import Finding, Outcome, apply_outcome, update_values
-from alerts.services.backlogs import Share, note_backlog, put_in_order, read_backlogs
+from alerts.services.backlogs import (
+    Share,
+    join_errors,
+    list_waiting_errors,
+    note_backlog,
+    put_in_order,
+    read_backlogs,
+)
 from alerts.services.guarding import guard, only_one
 from alerts.services.missing import Look, Memory, look_at_series, read_memories, write_memories
 from monitoring.applications.selectors import list_applications
@@ -42,9 +49,9 @@ LOCK_KEY = 0x616C657274  # "alert"
 #: Written after the run, for all rules at once; an older evaluation never overwrites a newer one.
 _NOTE_SQL = """
 UPDATE alerts_rule AS rule SET
-    last_evaluated_at = %(now)s, last_error = coalesce(new.error, rule.last_error), last_duration_seconds = new.seconds,
-    failing_since = CASE WHEN coalesce(new.error, rule.last_error) = '' THEN NULL ELSE coalesce(rule.failing_since, %(now)s) END,
-    failure_told_at = CASE WHEN coalesce(new.error, rule.last_error) = '' THEN NULL ELSE rule.failure_told_at END
+    last_evaluated_at = %(now)s, last_error = new.error, last_duration_seconds = new.seconds,
+    failing_since = CASE WHEN new.error = '' THEN NULL ELSE coalesce(rule.failing_since, %(now)s) END,
+    failure_told_at = CASE WHEN new.error = '' THEN NULL ELSE rule.failure_told_at END
 FROM unnest(%(ids)s::bigint[], %(errors)s::text[], %(seconds)s::float8[]) AS new(id, error, seconds)
 WHERE rule.id = new.id AND (rule.last_evaluated_at IS NULL OR rule.last_evaluated_at <= %(now)s)
 """
@@ -319,7 +326,10 @@ def _remember(alert: Alert) -> OpenAlert:
 
 
 def _note(rules: Sequence[Rule], shares: Collection[Share], now: datetime) -> int:
-    """Note on each rule that was judged, in all applications together, what came of it; return how many failed."""
+    """Note on each rule that was judged what came of it, in all applications together; return how many failed now.
+
+    Where it waits, what came of it there the last time counts on.
+    """
     judged = {rule.pk for share in shares for rule in share.done}
     left = {rule.pk for share in shares for rule in share.left}
     seconds: dict[int, float] = defaultdict(float)
@@ -329,19 +339,17 @@ def _note(rules: Sequence[Rule], shares: Collection[Share], now: datetime) -> in
             seconds[rule_id] += taken
         for rule_id, found in share.errors.items():
             errors[rule_id] += found
+    failed = len(errors)
+    for share in shares:
+        for rule_id, known in list_waiting_errors(share).items():
+            errors[rule_id].append(known)
     asked = [rule.pk for rule in rules if rule.pk in judged or rule.pk not in left]
     values: dict[str, Any] = {
         "now": now,
         "ids": asked,
-        "errors": [_describe_errors(errors.get(rule_id, ()), is_left=rule_id in left) for rule_id in asked],
+        "errors": [join_errors(errors.get(rule_id, ())) for rule_id in asked],
         "seconds": [seconds.get(rule_id, 0.0) for rule_id in asked],
     }
     with connection.cursor() as cursor:
         cursor.execute(_NOTE_SQL, values)
-    return len(errors)
-
-
-def _describe_errors(errors: Iterable[str], *, is_left: bool) -> str | None:
-    """Return why a rule failed, empty if it did not; None, what was known stays, if it was not judged everywhere."""
-    found = " ".join(dict.fromkeys(errors))[:2000]
-    return None if is_left and not found else found
+    return failed

@@ -140,6 +140,28 @@ def test_evaluate__broken_rule_that_waits_in_one_application__stays_broken() -> 
     assert (broken.last_error, broken.failing_since) == ("", None)
 
 
+@pytest.mark.parametrize(("place", "seen"), [(0, [True, True, False, False]), (1, [False, True, True, False])])
+def test_evaluate__rule_that_fails_in_one_application_and_waits_in_another__says_so_while_it_is_so(
+    monkeypatch: pytest.MonkeyPatch, place: int, seen: list[bool]
+) -> None:
+    applications = [make_application(), make_application()]
+    for number in range(3):
+        make_rule(name=f"Own {number}", application_id=applications[1].pk)
+    rule = make_rule("load > 100", name="Of all")
+    monkeypatch.setattr("alerts.services.evaluating.MAX_ALERTS_PER_RULE", 0)
+    report(applications[place], 200)
+    found = []
+    for second in (0, 15, 30, 45):
+        # In the slow one it is judged at 15 and 45.
+        if second == 30:
+            report(applications[place], 0, at=second)
+        evaluate(second)
+        rule.refresh_from_db()
+        assert (rule.failing_since is not None) == (rule.last_error != "")
+        found.append(rule.last_error != "")
+    assert found == seen
+
+
 def test_slow__for_two_minutes__owners_are_told_once() -> None:
     application = make_application(name="Acme")
     owner = get_user_model().objects.create_user("ada", email="ada@example.com")
