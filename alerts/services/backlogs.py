@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from alerts.budgets import measure_period, order_rules
@@ -25,6 +25,11 @@ class Share:
     left: Sequence[Rule] = ()
     seconds: dict[int, float] = field(default_factory=dict)
     errors: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def find_judged_at(self, rule: Rule) -> datetime | None:
+        """Return when the application judged a rule last, before this evaluation; None if never."""
+        at = self.backlog.judged.get(str(rule.pk)) if self.backlog is not None else None
+        return rule.last_evaluated_at if at is None else datetime.fromtimestamp(float(at), tz=UTC)
 
 
 def read_backlogs() -> dict[int, EvaluationBacklog]:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -87,9 +87,10 @@ def evaluate_rules(*, now: datetime, clock: Callable[[], float] = time.perf_coun
         rules = list(Rule.objects.enabled().order_by("pk"))
         memories = read_memories(rules)
         outcomes, shares = _judge_everything(rules, memories, now, clock)
+        changed = {**_list_changed(outcomes, memories), **_list_failing(shares.values(), memories, now)}
         transitions = sum(_apply(outcome, now, shares) for outcome in outcomes if outcome.needs_transaction())
         _update_values(outcomes, now, shares)
-        _write_memories(_list_changed(outcomes, memories), now, shares)
+        _write_memories(changed, now, shares)
         for share in shares.values():
             guard("noting which rules wait", partial(note_backlog, share=share, now=now))
         failed = _note(rules, shares.values(), now)
@@ -104,10 +105,12 @@ def judge_rule(
     alerts: Mapping[str, Alert],
     now: datetime,
     memory: Memory | None = None,
+    judged_at: datetime | None = None,
 ) -> Outcome:
     """Ask a rule's conditions and decide about its alerts, writing nothing; raise RuleFailed.
 
-    `memory` is what the rule's last evaluation saw, if it watches for missing data.
+    `memory` is what the rule's last evaluation saw, if it watches for missing data; `judged_at` when the application judged
+    it last.
     """
     findings = find_series(rule.condition, storage, now)
     if len(findings) > MAX_ALERTS_PER_RULE:
@@ -117,7 +120,9 @@ def judge_rule(
     cleared = None
     if rule.clear_condition and any(alert.state == AlertState.FIRING for alert in alerts.values()):
         cleared = find_series(rule.clear_condition, storage, now).keys()
-    look = _look(rule, application_id, storage, alerts, memory, now) if rule.no_data_after_seconds else None
+    look = None
+    if rule.no_data_after_seconds:
+        look = _look(rule, application_id, storage, alerts, memory, judged_at, now)
     open_alerts = {name: _remember(alert) for name, alert in alerts.items()}
     decisions = decide(
         timing=Timing(timedelta(seconds=rule.for_seconds), timedelta(seconds=rule.keep_firing_for_seconds)),
@@ -157,13 +162,20 @@ def _look(
     storage: promql.Storage,
     alerts: Mapping[str, Alert],
     memory: Memory | None,
+    judged_at: datetime | None,
     now: datetime,
 ) -> Look:
     """Return what the rule sees of its series, met or not; raise RuleFailed."""
     try:
         with promql.time_limit(CONDITION_SECONDS):
             look = look_at_series(
-                rule=rule, application_id=application_id, storage=storage, alerts=alerts, memory=memory, now=now
+                rule=rule,
+                application_id=application_id,
+                storage=storage,
+                alerts=alerts,
+                memory=memory,
+                judged_at=judged_at,
+                now=now,
             )
     except (BadCondition, promql.PromQLError) as error:
         raise RuleFailed(f"Missing data can't be watched for: {error}") from error
@@ -211,6 +223,15 @@ def _list_changed(
     """Return what rules remember now, where that is something new."""
     kept = {(one.rule.pk, one.application_id): one.memory for one in outcomes if one.memory is not None}
     return {key: memory for key, memory in kept.items() if memory != memories.get(key)}
+
+
+def _list_failing(
+    shares: Iterable[Share], memories: Mapping[tuple[int, int], Memory], now: datetime
+) -> dict[tuple[int, int], Memory]:
+    """Return what rules remember that begin to fail in an application: the same, and since when."""
+    keys = ((rule_id, share.application_id) for share in shares for rule_id in share.errors)
+    known = {key: memories[key] for key in keys if key in memories}
+    return {key: replace(memory, failing_since=now) for key, memory in known.items() if memory.failing_since is None}
 
 
 def _judge_everything(
@@ -264,6 +285,7 @@ def _judge_application(
                     alerts=alerts.get(key, {}),
                     now=now,
                     memory=memories.get(key),
+                    judged_at=share.find_judged_at(rule),
                 )
             )
         except RuleFailed as error:
