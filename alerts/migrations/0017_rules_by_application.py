@@ -20,6 +20,11 @@ class Migration(migrations.Migration):
             field=models.JSONField(default=dict, help_text="How long each rule took in it then, by id."),
         ),
         migrations.AddField(
+            model_name="evaluationbacklog",
+            name="unbroken_since",
+            field=models.DateTimeField(help_text="Since when evaluations came without a long break.", null=True),
+        ),
+        migrations.AddField(
             model_name="rulememory",
             name="failing_since",
             field=models.DateTimeField(help_text="Since when the rule can't be judged in this application.", null=True),

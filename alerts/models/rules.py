@@ -248,6 +248,7 @@ class EvaluationBacklog(models.Model):
 
     application = models.OneToOneField("monitoring.Application", on_delete=models.CASCADE, related_name="+")
     since = models.DateTimeField()
+    unbroken_since = models.DateTimeField(null=True, help_text="Since when evaluations came without a long break.")
     judged = models.JSONField(default=dict, help_text="When each rule was judged last, by id; epoch seconds.")
     seconds = models.JSONField(default=dict, help_text="How long each rule took in it then, by id.")
     errors = models.JSONField(default=dict, help_text="Why rules failed in it then, by id; of those that did.")

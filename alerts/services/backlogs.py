@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from alerts.budgets import measure_period, order_rules
+from alerts.evaluation import MAX_GAP
 from alerts.models import EvaluationBacklog, Rule
 
 
@@ -30,6 +31,15 @@ class Share:
         """Return when the application judged a rule last, before this evaluation; None if never."""
         at = self.backlog.judged.get(str(rule.pk)) if self.backlog is not None else None
         return rule.last_evaluated_at if at is None else datetime.fromtimestamp(float(at), tz=UTC)
+
+    def find_awake_since(self, rule: Rule, now: datetime) -> datetime | None:
+        """Return since when a rule only waited for its turn, without a break of the evaluations; None if that is not so.
+
+        A turn in which it failed was none: nobody saw its alerts then.
+        """
+        if self.backlog is None or str(rule.pk) in self.backlog.errors or _was_broken_off(self.backlog, now):
+            return None
+        return self.backlog.unbroken_since
 
 
 def read_backlogs() -> dict[int, EvaluationBacklog]:
@@ -80,9 +90,11 @@ def note_backlog(*, share: Share, now: datetime) -> None:
     known |= {rule.pk: at for rule in share.done}
     seconds |= {rule_id: round(taken, 6) for rule_id, taken in share.seconds.items()}
     ids = {rule.pk for rule in rules}
+    unbroken_since = None if backlog is None or _was_broken_off(backlog, now) else backlog.unbroken_since
     _write(
         share,
         now,
+        unbroken_since=unbroken_since or now,
         judged={rule_id: moment for rule_id, moment in known.items() if rule_id in ids},
         seconds={rule_id: taken for rule_id, taken in seconds.items() if rule_id in ids},
         errors=list_waiting_errors(share) | {rule_id: join_errors(found) for rule_id, found in share.errors.items()},
@@ -97,6 +109,11 @@ def join_errors(errors: Iterable[str]) -> str:
         if error not in told:
             told = f"{told} {error}".lstrip()
     return told[:2000]
+
+
+def _was_broken_off(backlog: EvaluationBacklog, now: datetime) -> bool:
+    """Whether nobody evaluated for so long that nobody knows what happened meanwhile."""
+    return now - backlog.written_at > MAX_GAP
 
 
 def _write(share: Share, now: datetime, **noted: Any) -> None:

@@ -106,11 +106,12 @@ def judge_rule(
     now: datetime,
     memory: Memory | None = None,
     judged_at: datetime | None = None,
+    awake_since: datetime | None = None,
 ) -> Outcome:
     """Ask a rule's conditions and decide about its alerts, writing nothing; raise RuleFailed.
 
     `memory` is what the rule's last evaluation saw, if it watches for missing data; `judged_at` when the application judged
-    it last.
+    it last; `awake_since` as in `decide`.
     """
     findings = find_series(rule.condition, storage, now)
     if len(findings) > MAX_ALERTS_PER_RULE:
@@ -131,6 +132,7 @@ def judge_rule(
         cleared=cleared,
         now=now,
         sight=look.sight if look else None,
+        awake_since=awake_since,
     )
     kept = look.keep(remember(sight=look.sight, open_alerts=open_alerts)) if look else None
     return Outcome(rule, application_id, findings, alerts, decisions, look, kept)
@@ -286,6 +288,7 @@ def _judge_application(
                     now=now,
                     memory=memories.get(key),
                     judged_at=share.find_judged_at(rule),
+                    awake_since=share.find_awake_since(rule, now),
                 )
             )
         except RuleFailed as error:

@@ -120,6 +120,48 @@ def test_evaluate__alert_of_a_rule_that_waits__neither_resolved_nor_missing() ->
     assert waiting.state == "resolved"
 
 
+MINUTE = 60
+
+
+def make_patient_rules() -> list[Rule]:
+    """Return six rules of an application that reports all the time; two of them are judged in each evaluation."""
+    application = make_application()
+    for at in range(0, 90 * MINUTE, 4 * MINUTE):
+        report(application, 3, at=at)
+    return [make_rule(name=f"Load {number}", application_id=application.pk, for_seconds=600) for number in range(6)]
+
+
+def test_evaluate__each_rule_judged_every_fifteen_minutes__alerts_fire_all_the_same() -> None:
+    make_patient_rules()
+    for minute in (0, 5, 10):
+        evaluate(minute * MINUTE)
+    assert states() == ["pending"] * 6
+    for minute in (15, 20, 25):
+        evaluate(minute * MINUTE)
+    assert states() == ["firing"] * 6
+
+
+def test_evaluate__nobody_evaluated_while_rules_waited__each_of_them_begins_anew() -> None:
+    make_patient_rules()
+    for minute in (0, 5, 10, 40, 45, 50):
+        evaluate(minute * MINUTE)
+    began = Alert.objects.order_by("rule").values_list("state", "active_since")
+    assert list(began) == [("pending", moment(minute * MINUTE)) for minute in (40, 40, 45, 45, 50, 50)]
+
+
+def test_evaluate__rule_failed_in_its_turn__its_alert_begins_anew() -> None:
+    rules = make_patient_rules()
+    for minute in (0, 5, 10):
+        evaluate(minute * MINUTE)
+    Rule.objects.filter(pk=rules[0].pk).update(condition="nonsense(")
+    evaluate(15 * MINUTE)
+    Rule.objects.filter(pk=rules[0].pk).update(condition="load > 1")
+    for minute in (20, 25, 30):
+        evaluate(minute * MINUTE)
+    assert states() == ["pending", *["firing"] * 5]
+    assert Alert.objects.get(rule=rules[0]).active_since == moment(30 * MINUTE)
+
+
 def test_evaluate__broken_rule_that_waits_in_one_application__stays_broken() -> None:
     first = make_application(name="First")
     make_application(name="Second")
