@@ -103,12 +103,12 @@ def note_backlog(*, share: Share, now: datetime) -> None:
 
 
 def join_errors(errors: Iterable[str]) -> str:
-    """Return why a rule failed in one text, each reason once; empty if it did not."""
+    """Return why a rule failed in one text that the database takes, each reason once; empty if it did not."""
     told = ""
     for error in errors:
         if error not in told:
             told = f"{told} {error}".lstrip()
-    return told[:2000]
+    return told.replace("\x00", "")[:2000]
 
 
 def _was_broken_off(backlog: EvaluationBacklog, now: datetime) -> bool:

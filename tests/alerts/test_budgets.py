@@ -22,6 +22,8 @@ from tests.support.metrics import make_application
 
 pytestmark = pytest.mark.django_db
 
+MINUTE = 60
+
 
 def slow(seconds: float = 2.0) -> Callable[[], float]:
     """Return a clock by which reading and every rule take so many seconds."""
@@ -118,9 +120,6 @@ def test_evaluate__alert_of_a_rule_that_waits__neither_resolved_nor_missing() ->
     evaluate(30)
     waiting.refresh_from_db()
     assert waiting.state == "resolved"
-
-
-MINUTE = 60
 
 
 def make_patient_rules() -> list[Rule]:

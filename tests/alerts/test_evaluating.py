@@ -525,6 +525,21 @@ def test_evaluate_rules__link_of_their_message_pressed_meanwhile__both_get_throu
     assert (rule.last_evaluated_at, rule.last_error) == (moment(15), "")
 
 
+def test_evaluate_rules__reason_with_a_character_that_cannot_be_stored__is_noted_without_it() -> None:
+    application = make_application()
+    for name in ("load", "jobs"):
+        report(application, 3, name=name)
+    broken = make_rule(r'label_replace({__name__=~"load|jobs"}, "x", "a\x00b", "", "") > 1')
+    sound = make_rule("load > 1")
+
+    evaluate(0)
+
+    broken.refresh_from_db()
+    sound.refresh_from_db()
+    assert "x=ab" in broken.last_error
+    assert sound.last_evaluated_at == moment(0)
+
+
 def test_evaluate_rules__values_of_one_rule_cannot_be_written__it_says_so_and_the_rest_is_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
