@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-#: A pending alert not evaluated for longer than this starts its `for` anew: nobody knows what happened in between.
+#: A pending alert not evaluated for longer than this starts its `for` anew: nobody knows what happened in between. A rule
+#: that only waits for its turn is another matter: it is slow, and what holds at each of its turns holds.
 MAX_GAP = timedelta(minutes=10)
 #: Evaluations come a moment early or late; an alert does not wait for another one because of that.
 UNPUNCTUAL = timedelta(seconds=1)
@@ -101,14 +102,18 @@ def decide(
     cleared: AbstractSet[str] | None,
     now: datetime,
     sight: Sight | None = None,
+    awake_since: datetime | None = None,
 ) -> list[Decision]:
     """Return one decision for each series, each series that is newly missing, and each open alert.
 
     `open_alerts` and `series` (the values that the condition returned) are keyed by fingerprint. `cleared` holds the
     fingerprints of the series that the clear condition returned, None if the rule has none: then an alert ends when its
     condition does. `sight` is None for a rule that does not watch for missing data: a series that vanishes is then one
-    that the condition does not return.
+    that the condition does not return. `awake_since` is since when evaluations come one after the other, for a rule that
+    waits for its turn in between; None for one that every evaluation judges.
     """
+    if awake_since is not None:
+        open_alerts = {name: _leave_out_waiting(alert, awake_since, now) for name, alert in open_alerts.items()}
     missing: AbstractSet[str] = sight.missing if sight else frozenset()
     started = [_start(timing, name, value) for name, value in series.items() if name not in open_alerts]
     started += [
@@ -132,6 +137,11 @@ def remember(*, sight: Sight, open_alerts: Mapping[str, OpenAlert]) -> AbstractS
     """
     known = {name for name, alert in open_alerts.items() if alert.no_data_since is not None}
     return sight.present | (sight.missing - known)
+
+
+def _leave_out_waiting(alert: OpenAlert, awake_since: datetime, now: datetime) -> OpenAlert:
+    """Return an alert as if its rule had not waited for its turn: what is missed is what came before `awake_since`."""
+    return replace(alert, last_seen_at=now - max(NO_TIME, awake_since - alert.last_seen_at))
 
 
 def _start(timing: Timing, fingerprint: str, value: float) -> Decision:

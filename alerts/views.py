@@ -76,7 +76,7 @@ def _act(wish: str, notice_id: int, holder: Holder) -> int:
     """Do what a button says with every alert that still fires; return how many that changed."""
     by = Actor(name=f"{holder.name} (by link)", user_id=holder.user_id)
     changed = 0
-    for alert_id in list_alerts_of_notice(notice_id=notice_id):
+    for alert_id in sorted(list_alerts_of_notice(notice_id=notice_id)):
         try:
             if wish in SNOOZES:
                 changed += snooze_alert(alert_id=alert_id, until=timezone.now() + SNOOZES[wish], by=by)

@@ -218,14 +218,17 @@ class Rule(models.Model):
 class RuleMemory(models.Model):
     """The series of a rule that were there when it was evaluated last, so that one that goes missing is noticed.
 
-    One row for each application that a rule with “no data after” judges, written when its series change; goes with the
-    rule, the application, or the option.
+    One row for each application that a rule with “no data after” judges, written when its series change, and when the rule
+    begins or ceases to fail there; goes with the rule, the application, or the option.
     """
 
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="memories")
     application = models.ForeignKey("monitoring.Application", on_delete=models.CASCADE, related_name="+")
     watched = models.TextField(help_text="What was watched, in the form that the evaluation compares.")
     series = models.JSONField(default=dict, help_text="Labels by fingerprint.")
+    failing_since = models.DateTimeField(
+        null=True, help_text="Since when the rule can't be judged in this application."
+    )
     written_at = models.DateTimeField()
 
     objects: ClassVar[models.Manager[RuleMemory]]
@@ -245,7 +248,10 @@ class EvaluationBacklog(models.Model):
 
     application = models.OneToOneField("monitoring.Application", on_delete=models.CASCADE, related_name="+")
     since = models.DateTimeField()
+    unbroken_since = models.DateTimeField(null=True, help_text="Since when evaluations came without a long break.")
     judged = models.JSONField(default=dict, help_text="When each rule was judged last, by id; epoch seconds.")
+    seconds = models.JSONField(default=dict, help_text="How long each rule took in it then, by id.")
+    errors = models.JSONField(default=dict, help_text="Why rules failed in it then, by id; of those that did.")
     period_seconds = models.FloatField(null=True, help_text="Longest time between two judgements of a rule.")
     told_at = models.DateTimeField(null=True, blank=True)
     written_at = models.DateTimeField()

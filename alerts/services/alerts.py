@@ -1,4 +1,8 @@
-"""What people do with alerts: acknowledge, snooze, assign, comment, close."""
+"""What people do with alerts: acknowledge, snooze, assign, comment, close.
+
+Whoever locks several alerts in one transaction, here or elsewhere, does so in the order of their ids: then nobody waits for
+somebody who waits for them.
+"""
 
 from __future__ import annotations
 
@@ -128,7 +132,8 @@ def expire_acknowledgements(*, now: datetime) -> int:
     over = list(
         Alert.objects.firing()
         .filter(acknowledged_until__lte=now)
-        .select_for_update(skip_locked=True, of=("self",))
+        .select_for_update(skip_locked=True, of=("self",), no_key=True)
+        .order_by("pk")
         .values_list("pk", flat=True)
     )
     if not over:
@@ -143,7 +148,7 @@ def expire_acknowledgements(*, now: datetime) -> int:
 @transaction.atomic
 def assign_alert(*, alert_id: int, assignee: Any | None, by: Actor) -> bool:
     """Give an alert to a user (None: to nobody); return False if it is theirs already. Raise AlertOver if it ended."""
-    alert = _open(alert_id).select_for_update().first()
+    alert = _open(alert_id).select_for_update(no_key=True).first()
     if alert is None:
         _check_open(alert_id)
         return False
@@ -184,20 +189,22 @@ def end_alerts(*, rule_id: int, reason: str, except_application_id: int | None =
     alerts = Alert.objects.open().filter(rule_id=rule_id)
     if except_application_id is not None:
         alerts = alerts.exclude(application_id=except_application_id)
-    return sum(_end(alert_id, reason=reason) for alert_id in alerts.values_list("pk", flat=True))
+    ids = list(alerts.order_by("pk").values_list("pk", flat=True))
+    return sum(_end(alert_id, reason=reason) for alert_id in ids)
 
 
 def _do_with_all(alert_ids: Iterable[int], do: Callable[..., bool]) -> int:
     """Do something with each of several alerts; return with how many that changed something."""
     changed = 0
-    for alert_id in alert_ids:
+    for alert_id in sorted(alert_ids):
         with suppress(AlertOver):
             changed += do(alert_id=alert_id)
     return changed
 
 
 def _end(alert_id: int, *, reason: str) -> bool:
-    alert = _open(alert_id).select_for_update(of=("self",)).select_related("rule", "application").first()
+    mine = _open(alert_id).select_for_update(of=("self",), no_key=True)
+    alert = mine.select_related("rule", "application").first()
     if alert is None:
         return False
     was_firing = alert.state == AlertState.FIRING

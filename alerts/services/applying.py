@@ -38,8 +38,12 @@ _JUDGED_BY = (
 _QUIET = frozenset({Action.UPDATE, Action.KEEP})
 _STARTS = frozenset({Action.START_PENDING, Action.START_FIRING, Action.START_NO_DATA})
 
-#: Keeps values, spark lines and deadlines of alerts whose state stays. An alert that moved meanwhile is left alone.
+#: Keeps values, spark lines and deadlines of alerts whose state stays. An alert that moved meanwhile is left alone. Rows are
+#: locked in the order of their ids, which is everybody's: people act on several at once.
 _UPDATE_SQL = f"""
+WITH locked AS MATERIALIZED (
+    SELECT id FROM alerts_alert WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR NO KEY UPDATE
+)
 UPDATE alerts_alert AS alert SET
     last_seen_at = %(now)s,
     keep_until = new.keep_until,
@@ -49,7 +53,7 @@ UPDATE alerts_alert AS alert SET
         ELSE (alert.trail || new.value)[greatest(1, cardinality(alert.trail) + 2 - {TRAIL_LENGTH}):] END
 FROM unnest(
     %(ids)s::bigint[], %(versions)s::int[], %(values)s::float8[], %(keeps)s::timestamptz[], %(missing)s::timestamptz[]
-) AS new(id, version, value, keep_until, no_data_since)
+) AS new(id, version, value, keep_until, no_data_since) JOIN locked USING (id)
 WHERE alert.id = new.id AND alert.version = new.version AND alert.state IN ('pending', 'firing')
 """  # noqa: S608  (a constant of ours)
 
@@ -82,6 +86,7 @@ class Outcome:
         return any(decision.action not in _QUIET for decision in self.decisions)
 
 
+@transaction.atomic
 def update_values(*, outcomes: Sequence[Outcome], now: datetime) -> None:
     """Write the new values of alerts whose state stays, of all rules in one statement."""
     pairs = [
@@ -109,7 +114,8 @@ def apply_outcome(*, outcome: Outcome, now: datetime) -> int:
     """Begin, move and end a rule's alerts, with their transitions and messages; return how many changed state.
 
     The rule's row is locked first: evaluators that meet take turns, and the later one finds what the earlier one did. An
-    evaluation older than the rule's newest, or of a rule switched off, edited or deleted meanwhile, changes nothing.
+    evaluation older than the rule's newest, or of a rule switched off, edited or deleted meanwhile, changes nothing. Alerts
+    are moved in the order of their ids, in which everybody locks several of them.
     """
     rule = Rule.objects.select_for_update(no_key=True).filter(pk=outcome.rule.pk, enabled=True).first()
     if rule is None or (rule.last_evaluated_at is not None and rule.last_evaluated_at > now):
@@ -117,9 +123,9 @@ def apply_outcome(*, outcome: Outcome, now: datetime) -> int:
     if any(getattr(rule, name) != getattr(outcome.rule, name) for name in _JUDGED_BY):
         return 0
     moved = _begin(rule, outcome, now)
-    for decision in outcome.decisions:
-        alert = outcome.alerts.get(decision.fingerprint)
-        if alert is not None and (transition := _move(rule, alert, decision, outcome, now)) is not None:
+    known = [(outcome.alerts[one.fingerprint], one) for one in outcome.decisions if one.fingerprint in outcome.alerts]
+    for alert, decision in sorted(known, key=lambda pair: pair[0].pk):
+        if (transition := _move(rule, alert, decision, outcome, now)) is not None:
             moved.append((alert, transition))
     _tell(rule, moved, now)
     return len(moved)

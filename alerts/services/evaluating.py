@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -21,7 +21,14 @@ from alerts.labels import describe_labels, fingerprint_labels, identify_series
 from alerts.models import Alert, Rule
 from alerts.selectors import list_open_alerts
 from alerts.services.applying import Finding, Outcome, apply_outcome, update_values
-from alerts.services.backlogs import note_backlog, put_in_order, read_backlogs
+from alerts.services.backlogs import (
+    Share,
+    join_errors,
+    list_waiting_errors,
+    note_backlog,
+    put_in_order,
+    read_backlogs,
+)
 from alerts.services.guarding import guard, only_one
 from alerts.services.missing import Look, Memory, look_at_series, read_memories, write_memories
 from monitoring.applications.selectors import list_applications
@@ -42,9 +49,9 @@ LOCK_KEY = 0x616C657274  # "alert"
 #: Written after the run, for all rules at once; an older evaluation never overwrites a newer one.
 _NOTE_SQL = """
 UPDATE alerts_rule AS rule SET
-    last_evaluated_at = %(now)s, last_error = coalesce(new.error, rule.last_error), last_duration_seconds = new.seconds,
-    failing_since = CASE WHEN coalesce(new.error, rule.last_error) = '' THEN NULL ELSE coalesce(rule.failing_since, %(now)s) END,
-    failure_told_at = CASE WHEN coalesce(new.error, rule.last_error) = '' THEN NULL ELSE rule.failure_told_at END
+    last_evaluated_at = %(now)s, last_error = new.error, last_duration_seconds = new.seconds,
+    failing_since = CASE WHEN new.error = '' THEN NULL ELSE coalesce(rule.failing_since, %(now)s) END,
+    failure_told_at = CASE WHEN new.error = '' THEN NULL ELSE rule.failure_told_at END
 FROM unnest(%(ids)s::bigint[], %(errors)s::text[], %(seconds)s::float8[]) AS new(id, error, seconds)
 WHERE rule.id = new.id AND (rule.last_evaluated_at IS NULL OR rule.last_evaluated_at <= %(now)s)
 """
@@ -65,17 +72,6 @@ class Run:
     seconds: float
 
 
-@dataclass(slots=True)
-class _Notes:
-    """What is to be noted on each rule."""
-
-    seconds: dict[int, float] = field(default_factory=lambda: defaultdict(float))
-    errors: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
-    judged: set[int] = field(default_factory=set)
-    #: Of an application at least, there was no time for them.
-    left: set[int] = field(default_factory=set)
-
-
 def evaluate_rules(*, now: datetime, clock: Callable[[], float] = time.perf_counter) -> Run | None:
     """Evaluate every enabled rule at `now`; return None, having done nothing, while another evaluation runs.
 
@@ -89,16 +85,16 @@ def evaluate_rules(*, now: datetime, clock: Callable[[], float] = time.perf_coun
         if not is_ours:
             return None
         rules = list(Rule.objects.enabled().order_by("pk"))
-        notes, transitions = _Notes(), 0
         memories = read_memories(rules)
-        outcomes = _judge_everything(rules, memories, now, notes, clock)
-        for outcome in outcomes:
-            if outcome.needs_transaction():
-                transitions += _apply(outcome, now, notes)
-        update_values(outcomes=outcomes, now=now)
-        _write_memories(_list_changed(outcomes, memories), now, notes)
-        _note(rules, notes, now)
-    return Run(now, len(rules), len(notes.errors), transitions, time.perf_counter() - started)
+        outcomes, shares = _judge_everything(rules, memories, now, clock)
+        changed = {**_list_changed(outcomes, memories), **_list_failing(shares.values(), memories, now)}
+        transitions = sum(_apply(outcome, now, shares) for outcome in outcomes if outcome.needs_transaction())
+        _update_values(outcomes, now, shares)
+        _write_memories(changed, now, shares)
+        for share in shares.values():
+            guard("noting which rules wait", partial(note_backlog, share=share, now=now))
+        failed = _note(rules, shares.values(), now)
+    return Run(now, len(rules), failed, transitions, time.perf_counter() - started)
 
 
 def judge_rule(
@@ -109,10 +105,13 @@ def judge_rule(
     alerts: Mapping[str, Alert],
     now: datetime,
     memory: Memory | None = None,
+    judged_at: datetime | None = None,
+    awake_since: datetime | None = None,
 ) -> Outcome:
     """Ask a rule's conditions and decide about its alerts, writing nothing; raise RuleFailed.
 
-    `memory` is what the rule's last evaluation saw, if it watches for missing data.
+    `memory` is what the rule's last evaluation saw, if it watches for missing data; `judged_at` when the application judged
+    it last; `awake_since` as in `decide`.
     """
     findings = find_series(rule.condition, storage, now)
     if len(findings) > MAX_ALERTS_PER_RULE:
@@ -122,7 +121,9 @@ def judge_rule(
     cleared = None
     if rule.clear_condition and any(alert.state == AlertState.FIRING for alert in alerts.values()):
         cleared = find_series(rule.clear_condition, storage, now).keys()
-    look = _look(rule, application_id, storage, alerts, memory, now) if rule.no_data_after_seconds else None
+    look = None
+    if rule.no_data_after_seconds:
+        look = _look(rule, application_id, storage, alerts, memory, judged_at, now)
     open_alerts = {name: _remember(alert) for name, alert in alerts.items()}
     decisions = decide(
         timing=Timing(timedelta(seconds=rule.for_seconds), timedelta(seconds=rule.keep_firing_for_seconds)),
@@ -131,6 +132,7 @@ def judge_rule(
         cleared=cleared,
         now=now,
         sight=look.sight if look else None,
+        awake_since=awake_since,
     )
     kept = look.keep(remember(sight=look.sight, open_alerts=open_alerts)) if look else None
     return Outcome(rule, application_id, findings, alerts, decisions, look, kept)
@@ -162,13 +164,20 @@ def _look(
     storage: promql.Storage,
     alerts: Mapping[str, Alert],
     memory: Memory | None,
+    judged_at: datetime | None,
     now: datetime,
 ) -> Look:
     """Return what the rule sees of its series, met or not; raise RuleFailed."""
     try:
         with promql.time_limit(CONDITION_SECONDS):
             look = look_at_series(
-                rule=rule, application_id=application_id, storage=storage, alerts=alerts, memory=memory, now=now
+                rule=rule,
+                application_id=application_id,
+                storage=storage,
+                alerts=alerts,
+                memory=memory,
+                judged_at=judged_at,
+                now=now,
             )
     except (BadCondition, promql.PromQLError) as error:
         raise RuleFailed(f"Missing data can't be watched for: {error}") from error
@@ -218,85 +227,100 @@ def _list_changed(
     return {key: memory for key, memory in kept.items() if memory != memories.get(key)}
 
 
+def _list_failing(
+    shares: Iterable[Share], memories: Mapping[tuple[int, int], Memory], now: datetime
+) -> dict[tuple[int, int], Memory]:
+    """Return what rules remember that begin to fail in an application: the same, and since when."""
+    keys = ((rule_id, share.application_id) for share in shares for rule_id in share.errors)
+    known = {key: memories[key] for key in keys if key in memories}
+    return {key: replace(memory, failing_since=now) for key, memory in known.items() if memory.failing_since is None}
+
+
 def _judge_everything(
-    rules: Sequence[Rule],
-    memories: Mapping[tuple[int, int], Memory],
-    now: datetime,
-    notes: _Notes,
-    clock: Callable[[], float],
-) -> list[Outcome]:
+    rules: Sequence[Rule], memories: Mapping[tuple[int, int], Memory], now: datetime, clock: Callable[[], float]
+) -> tuple[list[Outcome], dict[int, Share]]:
+    """Return what was found, and what came of the rules of each application, by its id."""
     alerts, backlogs = list_open_alerts(), read_backlogs()
     outcomes: list[Outcome] = []
+    shares: dict[int, Share] = {}
     for application_id in list_applications().order_by("pk").values_list("pk", flat=True):
-        backlog = backlogs.get(application_id)
-        mine = put_in_order([rule for rule in rules if rule.application_id in (None, application_id)], backlog)
-        found, count = (
-            _judge_application(application_id, mine, alerts, memories, now, notes, clock) if mine else ([], 0)
-        )
-        outcomes += found
-        done, left = mine[:count], mine[count:]
-        notes.judged.update(rule.pk for rule in done)
-        notes.left.update(rule.pk for rule in left)
-        note = partial(note_backlog, application_id=application_id, backlog=backlog, done=done, left=left, now=now)
-        guard("noting which rules wait", note)
-    return outcomes
+        share = shares[application_id] = Share(application_id, backlogs.get(application_id))
+        mine = [rule for rule in rules if rule.application_id in (None, application_id)]
+        if mine:
+            outcomes += _judge_application(put_in_order(mine, share.backlog), share, alerts, memories, now, clock)
+    return outcomes, shares
 
 
 def _judge_application(
-    application_id: int,
     rules: Sequence[Rule],
+    share: Share,
     alerts: Mapping[tuple[int, int], Mapping[str, Alert]],
     memories: Mapping[tuple[int, int], Memory],
     now: datetime,
-    notes: _Notes,
     clock: Callable[[], float],
-) -> tuple[list[Outcome], int]:
-    """Return what came of an application's rules, in their order, and how many of them there was time for."""
+) -> list[Outcome]:
+    """Judge an application's rules, in this order, as far as there is time; note in `share` what came of them."""
     began = clock()
+    share.done = rules
     try:
-        storage = _open_storage(application_id, rules, now)
+        storage = _open_storage(share.application_id, rules, now)
     except Exception as error:
         # The outermost edge of one application: the others' rules are evaluated all the same.
-        logger.exception("the rules of application %s could not be evaluated", application_id)
+        logger.exception("the rules of application %s could not be evaluated", share.application_id)
         for rule in rules:
-            notes.errors[rule.pk].append(f"{error.__class__.__name__}: {error}")
-        return [], len(rules)
+            share.errors[rule.pk].append(f"{error.__class__.__name__}: {error}")
+        return []
     outcomes: list[Outcome] = []
     at = clock()
     budget = Budget(began, at)
     for place, rule in enumerate(rules):
         if budget.is_spent(at):
-            return outcomes, place
+            share.done, share.left = rules[:place], rules[place:]
+            break
+        key = (rule.pk, share.application_id)
         try:
             outcomes.append(
                 judge_rule(
                     rule=rule,
-                    application_id=application_id,
+                    application_id=share.application_id,
                     storage=storage,
-                    alerts=alerts.get((rule.pk, application_id), {}),
+                    alerts=alerts.get(key, {}),
                     now=now,
-                    memory=memories.get((rule.pk, application_id)),
+                    memory=memories.get(key),
+                    judged_at=share.find_judged_at(rule),
+                    awake_since=share.find_awake_since(rule, now),
                 )
             )
         except RuleFailed as error:
-            notes.errors[rule.pk].append(str(error))
+            share.errors[rule.pk].append(str(error))
         except Exception as error:
             # The outermost edge of one rule: whatever goes wrong inside it must not stop the others.
             logger.exception("rule %s could not be evaluated", rule.pk)
-            notes.errors[rule.pk].append(f"{error.__class__.__name__}: {error}")
+            share.errors[rule.pk].append(f"{error.__class__.__name__}: {error}")
         finished = clock()
-        notes.seconds[rule.pk] += finished - at
+        share.seconds[rule.pk] = finished - at
         at = finished
-    return outcomes, len(rules)
+    return outcomes
 
 
-def _write_memories(changed: Mapping[tuple[int, int], Memory], now: datetime, notes: _Notes) -> None:
+def _update_values(outcomes: Sequence[Outcome], now: datetime, shares: Mapping[int, Share]) -> None:
+    """Write new values, at once; if that fails, rule by rule, so that one that can't be written stops no other."""
+    if guard("writing values", partial(update_values, outcomes=outcomes, now=now)):
+        return
+    for outcome in outcomes:
+        if not guard("writing values", partial(update_values, outcomes=[outcome], now=now)):
+            shares[outcome.application_id].errors[outcome.rule.pk].append("What it found could not be written.")
+
+
+def _write_memories(changed: Mapping[tuple[int, int], Memory], now: datetime, shares: Mapping[int, Share]) -> None:
     """Write what rules remember, at once; if that fails, one by one, so that one that can't be written stops no other."""
     if guard("remembering series", partial(_write_at_once, changed, now)):
         return
-    for key, memory in changed.items():
-        if not guard("remembering series", partial(_write_at_once, {key: memory}, now)):
-            notes.errors[key[0]].append("Missing data can't be watched for: its series could not be remembered.")
+    why = "Missing data can't be watched for: its series could not be remembered."
+    for (rule_id, application_id), memory in changed.items():
+        one = {(rule_id, application_id): memory}
+        if not guard("remembering series", partial(_write_at_once, one, now)):
+            shares[application_id].errors[rule_id].append(why)
 
 
 @transaction.atomic
@@ -304,13 +328,14 @@ def _write_at_once(changed: Mapping[tuple[int, int], Memory], now: datetime) -> 
     write_memories(memories=changed, now=now)
 
 
-def _apply(outcome: Outcome, now: datetime, notes: _Notes) -> int:
+def _apply(outcome: Outcome, now: datetime, shares: Mapping[int, Share]) -> int:
     try:
         return apply_outcome(outcome=outcome, now=now)
     except Exception as error:
         # Rolled back as a whole; the next evaluation finds the same and tries again.
         logger.exception("what rule %s found could not be written", outcome.rule.pk)
-        notes.errors[outcome.rule.pk].append(f"What it found could not be written: {error}")
+        why = f"What it found could not be written: {error}"
+        shares[outcome.application_id].errors[outcome.rule.pk].append(why)
         return 0
 
 
@@ -325,19 +350,31 @@ def _remember(alert: Alert) -> OpenAlert:
     )
 
 
-def _note(rules: Sequence[Rule], notes: _Notes, now: datetime) -> None:
-    asked = [rule for rule in rules if rule.pk in notes.judged or rule.pk not in notes.left]
+def _note(rules: Sequence[Rule], shares: Collection[Share], now: datetime) -> int:
+    """Note on each rule that was judged what came of it, in all applications together; return how many failed now.
+
+    Where it waits, what came of it there the last time counts on.
+    """
+    judged = {rule.pk for share in shares for rule in share.done}
+    left = {rule.pk for share in shares for rule in share.left}
+    seconds: dict[int, float] = defaultdict(float)
+    errors: dict[int, list[str]] = defaultdict(list)
+    for share in shares:
+        for rule_id, taken in share.seconds.items():
+            seconds[rule_id] += taken
+        for rule_id, found in share.errors.items():
+            errors[rule_id] += found
+    failed = len(errors)
+    for share in shares:
+        for rule_id, known in list_waiting_errors(share).items():
+            errors[rule_id].append(known)
+    asked = [rule.pk for rule in rules if rule.pk in judged or rule.pk not in left]
     values: dict[str, Any] = {
         "now": now,
-        "ids": [rule.pk for rule in asked],
-        "errors": [_describe_errors(rule.pk, notes) for rule in asked],
-        "seconds": [notes.seconds.get(rule.pk, 0.0) for rule in asked],
+        "ids": asked,
+        "errors": [join_errors(errors.get(rule_id, ())) for rule_id in asked],
+        "seconds": [seconds.get(rule_id, 0.0) for rule_id in asked],
     }
     with connection.cursor() as cursor:
         cursor.execute(_NOTE_SQL, values)
-
-
-def _describe_errors(rule_id: int, notes: _Notes) -> str | None:
-    """Return why a rule failed, empty if it did not; None, what was known stays, if it was not judged everywhere."""
-    found = " ".join(dict.fromkeys(notes.errors.get(rule_id, ())))[:2000]
-    return None if rule_id in notes.left and not found else found
+    return failed

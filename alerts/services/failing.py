@@ -10,6 +10,7 @@ from django.db import transaction
 
 from alerts.addressing import list_fallback_addresses
 from alerts.models import EvaluationBacklog, Rule
+from alerts.services.backlogs import read_seconds
 from alerts.services.guarding import count_done
 from config.deliveries.enums import Channel as Way
 from config.deliveries.rendering import render_mail
@@ -48,9 +49,7 @@ def _tell_slow(backlog_id: int, *, now: datetime) -> bool:
     context = {
         "backlog": backlog,
         "title": f"The rules of {backlog.application} are evaluated less often",
-        "slowest": list(
-            rules.filter(last_duration_seconds__isnull=False).order_by("-last_duration_seconds")[:SHOWN_RULES]
-        ),
+        "slowest": _list_slowest(backlog),
         "action_url": f"{settings.PUBLIC_URL}/admin/alerts/rule/",
         "action_text": "Open the rules",
         "is_owner": bool(found),
@@ -69,6 +68,14 @@ def _tell_slow(backlog_id: int, *, now: datetime) -> bool:
             application_id=backlog.application_id,
         )
     return True
+
+
+def _list_slowest(backlog: EvaluationBacklog) -> list[tuple[Rule, float]]:
+    """Return the rules that take the longest in an application, each with how long (seconds), the slowest first."""
+    seconds = read_seconds(backlog)
+    slowest = sorted(seconds, key=lambda rule_id: (-seconds[rule_id], rule_id))[:SHOWN_RULES]
+    rules = Rule.objects.enabled().in_bulk(slowest)
+    return [(rules[rule_id], seconds[rule_id]) for rule_id in slowest if rule_id in rules]
 
 
 @transaction.atomic

@@ -35,24 +35,30 @@ Series = Mapping[str, Mapping[str, str]]
 
 #: Written after the run, for all rules at once; an older evaluation never overwrites a newer one.
 _WRITE_SQL = """
-INSERT INTO alerts_rulememory AS memory (rule_id, application_id, watched, series, written_at)
-SELECT new.rule, new.application, new.watched, new.series, %(now)s
-FROM unnest(%(rules)s::bigint[], %(applications)s::bigint[], %(watched)s::text[], %(series)s::jsonb[])
-    AS new(rule, application, watched, series)
+INSERT INTO alerts_rulememory AS memory (rule_id, application_id, watched, series, failing_since, written_at)
+SELECT new.rule, new.application, new.watched, new.series, new.failing_since, %(now)s
+FROM unnest(
+    %(rules)s::bigint[], %(applications)s::bigint[], %(watched)s::text[], %(series)s::jsonb[], %(failing)s::timestamptz[]
+) AS new(rule, application, watched, series, failing_since)
 JOIN alerts_rule AS rule ON rule.id = new.rule AND rule.enabled AND rule.no_data_after_seconds > 0
 JOIN monitoring_application AS application ON application.id = new.application
 ON CONFLICT (rule_id, application_id) DO UPDATE
-    SET watched = excluded.watched, series = excluded.series, written_at = excluded.written_at
+    SET watched = excluded.watched, series = excluded.series, failing_since = excluded.failing_since,
+        written_at = excluded.written_at
     WHERE memory.written_at <= excluded.written_at
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a rule expects of one application: of which queries, and the series."""
+    """What a rule expects of one application: of which queries, and the series.
+
+    `failing_since`: since when it can't look there any more, None if it could the last time.
+    """
 
     watched: str
     series: Series
+    failing_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ def read_memories(rules: Iterable[Rule]) -> dict[tuple[int, int], Memory]:
     if not watching:
         return {}
     rows = RuleMemory.objects.filter(rule__in=watching)
-    return {(row.rule_id, row.application_id): Memory(row.watched, row.series) for row in rows}
+    return {(row.rule_id, row.application_id): Memory(row.watched, row.series, row.failing_since) for row in rows}
 
 
 def look_at_series(
@@ -84,9 +90,13 @@ def look_at_series(
     storage: promql.Storage,
     alerts: Mapping[str, Alert],
     memory: Memory | None,
+    judged_at: datetime | None,
     now: datetime,
 ) -> Look:
-    """Return what a rule that watches for missing data sees; raise BadCondition or PromQLError."""
+    """Return what a rule that watches for missing data sees; raise BadCondition or PromQLError.
+
+    `judged_at` is when the application judged the rule last, None if never.
+    """
     queries = find_watched(rule.condition)
     watched, after = identify_watched(queries), timedelta(seconds=rule.no_data_after_seconds)
     present = _find_present(queries, storage, now)
@@ -95,7 +105,7 @@ def look_at_series(
     if memory is None or memory.watched != watched:
         # Something else is watched now: what was missing is so only if it was there under the new condition, too.
         expected = {**_look_back(queries, application_id, after, now)}
-    elif _find_pause(rule, now) > LOOK_BACK + after:
+    elif _find_pause(memory, judged_at, now) > LOOK_BACK + after:
         firing = {name: labels for name, labels in memory.series.items() if name in alerts}
         expected = {**_look_back(queries, application_id, after, now), **firing, **missing}
     else:
@@ -114,6 +124,7 @@ def write_memories(*, memories: Mapping[tuple[int, int], Memory], now: datetime)
         "applications": [application_id for _, application_id in memories],
         "watched": [memory.watched for memory in memories.values()],
         "series": [json.dumps(memory.series) for memory in memories.values()],
+        "failing": [memory.failing_since for memory in memories.values()],
     }
     with connection.cursor() as cursor:
         cursor.execute(_WRITE_SQL, values)
@@ -148,9 +159,9 @@ def _look_back(
     return found
 
 
-def _find_pause(rule: Rule, now: datetime) -> timedelta:
-    """Return for how long nobody could look: since the last evaluation, or since the rule fails."""
-    looked_at = rule.failing_since or rule.last_evaluated_at
+def _find_pause(memory: Memory, judged_at: datetime | None, now: datetime) -> timedelta:
+    """Return for how long nobody could look: since the rule was judged last, or since it fails in this application."""
+    looked_at = memory.failing_since or judged_at
     return now - looked_at if looked_at is not None else timedelta.max
 
 

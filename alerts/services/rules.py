@@ -234,7 +234,9 @@ def _update(drafts: Mapping[int, RuleDraft], by: Actor) -> list[Rule]:
     for pk, draft in drafts.items():
         if draft.no_data_after_seconds and draft.application_id is not None:
             RuleMemory.objects.filter(rule=pk).exclude(application=draft.application_id).delete()
-    for rule_id in Alert.objects.open().filter(rule_id__in=drafts).values_list("rule_id", flat=True).distinct():
+    # Locked all at once, in the order of their ids: rules end theirs one after the other, and people act on those of several.
+    alerts = Alert.objects.open().select_for_update(no_key=True).filter(rule_id__in=drafts).order_by("pk")
+    for rule_id in dict.fromkeys(alerts.values_list("rule_id", flat=True)):
         assert rule_id is not None, "it was asked for"
         _end_unjudged(rule_id, drafts[rule_id], by)
     return rules

@@ -22,6 +22,8 @@ from tests.support.metrics import make_application
 
 pytestmark = pytest.mark.django_db
 
+MINUTE = 60
+
 
 def slow(seconds: float = 2.0) -> Callable[[], float]:
     """Return a clock by which reading and every rule take so many seconds."""
@@ -120,6 +122,45 @@ def test_evaluate__alert_of_a_rule_that_waits__neither_resolved_nor_missing() ->
     assert waiting.state == "resolved"
 
 
+def make_patient_rules() -> list[Rule]:
+    """Return six rules of an application that reports all the time; two of them are judged in each evaluation."""
+    application = make_application()
+    for at in range(0, 90 * MINUTE, 4 * MINUTE):
+        report(application, 3, at=at)
+    return [make_rule(name=f"Load {number}", application_id=application.pk, for_seconds=600) for number in range(6)]
+
+
+def test_evaluate__each_rule_judged_every_fifteen_minutes__alerts_fire_all_the_same() -> None:
+    make_patient_rules()
+    for minute in (0, 5, 10):
+        evaluate(minute * MINUTE)
+    assert states() == ["pending"] * 6
+    for minute in (15, 20, 25):
+        evaluate(minute * MINUTE)
+    assert states() == ["firing"] * 6
+
+
+def test_evaluate__nobody_evaluated_while_rules_waited__each_of_them_begins_anew() -> None:
+    make_patient_rules()
+    for minute in (0, 5, 10, 40, 45, 50):
+        evaluate(minute * MINUTE)
+    began = Alert.objects.order_by("rule").values_list("state", "active_since")
+    assert list(began) == [("pending", moment(minute * MINUTE)) for minute in (40, 40, 45, 45, 50, 50)]
+
+
+def test_evaluate__rule_failed_in_its_turn__its_alert_begins_anew() -> None:
+    rules = make_patient_rules()
+    for minute in (0, 5, 10):
+        evaluate(minute * MINUTE)
+    Rule.objects.filter(pk=rules[0].pk).update(condition="nonsense(")
+    evaluate(15 * MINUTE)
+    Rule.objects.filter(pk=rules[0].pk).update(condition="load > 1")
+    for minute in (20, 25, 30):
+        evaluate(minute * MINUTE)
+    assert states() == ["pending", *["firing"] * 5]
+    assert Alert.objects.get(rule=rules[0]).active_since == moment(30 * MINUTE)
+
+
 def test_evaluate__broken_rule_that_waits_in_one_application__stays_broken() -> None:
     first = make_application(name="First")
     make_application(name="Second")
@@ -140,6 +181,28 @@ def test_evaluate__broken_rule_that_waits_in_one_application__stays_broken() -> 
     assert (broken.last_error, broken.failing_since) == ("", None)
 
 
+@pytest.mark.parametrize(("place", "seen"), [(0, [True, True, False, False]), (1, [False, True, True, False])])
+def test_evaluate__rule_that_fails_in_one_application_and_waits_in_another__says_so_while_it_is_so(
+    monkeypatch: pytest.MonkeyPatch, place: int, seen: list[bool]
+) -> None:
+    applications = [make_application(), make_application()]
+    for number in range(3):
+        make_rule(name=f"Own {number}", application_id=applications[1].pk)
+    rule = make_rule("load > 100", name="Of all")
+    monkeypatch.setattr("alerts.services.evaluating.MAX_ALERTS_PER_RULE", 0)
+    report(applications[place], 200)
+    found = []
+    for second in (0, 15, 30, 45):
+        # In the slow one it is judged at 15 and 45.
+        if second == 30:
+            report(applications[place], 0, at=second)
+        evaluate(second)
+        rule.refresh_from_db()
+        assert (rule.failing_since is not None) == (rule.last_error != "")
+        found.append(rule.last_error != "")
+    assert found == seen
+
+
 def test_slow__for_two_minutes__owners_are_told_once() -> None:
     application = make_application(name="Acme")
     owner = get_user_model().objects.create_user("ada", email="ada@example.com")
@@ -152,6 +215,24 @@ def test_slow__for_two_minutes__owners_are_told_once() -> None:
     mail = Delivery.objects.get()
     assert (mail.recipient, "are evaluated less often" in mail.subject) == ("ada@example.com", True)
     assert "evaluated every 30 s: its rules take longer than 5 s together" in mail.text
+
+
+def test_slow__rule_of_all_applications__counts_with_the_time_that_it_took_in_this_one() -> None:
+    get_user_model().objects.create_superuser("root", email="root@example.com")
+    application = make_application()
+    for number in range(4):
+        make_rule(name=f"Load {number}", application_id=application.pk)
+    make_rule(name="Of all")
+    for _ in range(3):
+        make_application()
+    for second in range(0, 135, 15):
+        evaluate(second)
+    tell(120)
+    text = Delivery.objects.get().text
+    assert [line for line in text.splitlines() if "2.00 s" in line or "Of all" in line] == [
+        *(f"Load {number}: 2.00 s" for number in range(4)),
+        "Of all: 2.00 s",
+    ]
 
 
 def test_slow__nobody_owns_its_rules__administrators_are_told() -> None:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.test import override_settings
 
 from alerts.enums import AlertState
-from alerts.models import Alert, AlertTransition, Notice, Rule
+from alerts.models import Alert, AlertTransition, Notice, Rule, RuleMemory
 from alerts.services import evaluating
-from alerts.services.applying import TRAIL_LENGTH
+from alerts.services.alerts import acknowledge_alert
+from alerts.services.applying import TRAIL_LENGTH, Outcome, update_values
 from alerts.services.guarding import only_one
 from alerts.services.rules import draft_of, update_rule
-from config.actors import SYSTEM
+from config.actors import SYSTEM, Actor
 from config.deliveries.models import Delivery
 from config.outbox.models import Event
 from monitoring.metrics import reading
 from tests.support.alerts import evaluate, make_channel, make_rule, moment, report, states, tell
+from tests.support.meeting import begin_beside
 from tests.support.metrics import NOW, make_application, pack
 
 pytestmark = pytest.mark.django_db
+ADA = Actor("Ada")
 
 
 def transitions() -> list[tuple[str, str]]:
@@ -488,3 +494,73 @@ def test_evaluate_rules__another_evaluation_running__leaves_the_work_to_it() -> 
         leave.set()
         holder.join()
     assert evaluate() is not None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("value", "state"), [(0.5, "resolved"), (4, "firing")])
+def test_evaluate_rules__link_of_their_message_pressed_meanwhile__both_get_through(value: float, state: str) -> None:
+    application = make_application()
+    rule = make_rule()
+    for host in "abc":
+        report(application, 3, host=host)
+    evaluate(0)
+    for host in "abc":
+        report(application, value, at=10, host=host)
+    first, *others = Alert.objects.order_by("pk").values_list("pk", flat=True)
+    # Written anew, so that whoever reads the table comes upon the oldest alert last.
+    Alert.objects.filter(pk=first).update(name="Load")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE alerts_alert")
+
+    with transaction.atomic():
+        acknowledge_alert(alert_id=first, by=ADA)
+        evaluation = begin_beside(partial(evaluate, 15))
+        for alert_id in others:
+            acknowledge_alert(alert_id=alert_id, by=ADA)
+    evaluation.result()
+
+    rule.refresh_from_db()
+    found = Alert.objects.values_list("state", "value", "acknowledged_name").distinct().order_by()
+    assert list(found) == [(state, 4 if state == "firing" else 3, "Ada")]
+    assert (rule.last_evaluated_at, rule.last_error) == (moment(15), "")
+
+
+def test_evaluate_rules__reason_with_a_character_that_cannot_be_stored__is_noted_without_it() -> None:
+    application = make_application()
+    for name in ("load", "jobs"):
+        report(application, 3, name=name)
+    broken = make_rule(r'label_replace({__name__=~"load|jobs"}, "x", "a\x00b", "", "") > 1')
+    sound = make_rule("load > 1")
+
+    evaluate(0)
+
+    broken.refresh_from_db()
+    sound.refresh_from_db()
+    assert "x=ab" in broken.last_error
+    assert sound.last_evaluated_at == moment(0)
+
+
+def test_evaluate_rules__values_of_one_rule_cannot_be_written__it_says_so_and_the_rest_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    application = make_application()
+    broken, sound = make_rule(name="Broken"), make_rule(name="Sound", no_data_after_seconds=600)
+    report(application, 3)
+    evaluate(0)
+    report(application, 4, at=10)
+    report(application, 5, at=10, host="new")
+
+    def fail_for_one(*, outcomes: Sequence[Outcome], now: datetime) -> None:
+        if any(outcome.rule == broken for outcome in outcomes):
+            raise OperationalError("deadlock detected")
+        update_values(outcomes=outcomes, now=now)
+
+    monkeypatch.setattr(evaluating, "update_values", fail_for_one)
+    evaluate(15)
+
+    broken.refresh_from_db()
+    sound.refresh_from_db()
+    assert "could not be written" in broken.last_error
+    assert (sound.last_error, sound.last_evaluated_at) == ("", moment(15))
+    assert list(Alert.objects.filter(labels__host="erp1").order_by("rule").values_list("value", flat=True)) == [3, 4]
+    assert len(RuleMemory.objects.get().series) == 2

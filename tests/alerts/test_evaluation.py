@@ -97,6 +97,31 @@ def test_decide__pending_alert_not_evaluated_for_long__starts_its_patience_anew(
     assert decisions == [Decision(Action.RESTART, "a", 1.0)]
 
 
+@pytest.mark.parametrize(
+    ("seen", "awake_since", "action"),
+    [
+        (T0, T0, Action.FIRE),
+        (T0, T0 + MAX_GAP, Action.FIRE),
+        (T0, T0 + MAX_GAP + STEP, Action.RESTART),
+        (T0 + STEP, T0, Action.FIRE),
+    ],
+    ids=["all the time", "after a short break", "after a long break", "seen since then"],
+)
+def test_decide__pending_alert_whose_rule_waited_for_its_turn__only_a_break_counts_as_one(
+    seen: datetime, awake_since: datetime, action: Action
+) -> None:
+    decisions = decide(
+        timing=PATIENT,
+        open_alerts={"a": pending(seen=seen)},
+        series={"a": 1.0},
+        cleared=None,
+        now=T0 + 3 * MAX_GAP,
+        awake_since=awake_since,
+    )
+
+    assert decisions == [Decision(action, "a", 1.0)]
+
+
 def test_decide__rule_without_for_after_a_gap__fires() -> None:
     now = T0 + MAX_GAP + STEP
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 from alerts.backtests import back_test
 from alerts.builtin import BUILTIN_RULES
 from alerts.evaluation import Action
-from alerts.models import Alert, AlertTransition, Rule, RuleMemory
+from alerts.models import Alert, AlertTransition, EvaluationBacklog, Rule, RuleMemory
 from alerts.services import evaluating
 from alerts.services.alerts import close_alert
 from alerts.services.builtin import install_rules
@@ -375,9 +375,53 @@ def test_evaluate_rules__rule_failed_for_long__what_was_there_before_is_forgotte
     rule = watch("load > 10")
     report(make_application(), 3)
     evaluate(0)
-    Rule.objects.filter(pk=rule.pk).update(failing_since=moment(15), last_evaluated_at=moment(5 * HOUR - 15))
+    Rule.objects.filter(pk=rule.pk).update(condition="nonsense(")
+    for at in (15, 30, 5 * HOUR - 15):
+        evaluate(at)
+    memory = RuleMemory.objects.get()
+    assert (memory.failing_since, memory.written_at) == (moment(15), moment(15))
+    Rule.objects.filter(pk=rule.pk).update(condition="load > 10")
     go(5 * HOUR, 5 * HOUR + 30 * MINUTE)
     assert causes() == []
+    assert RuleMemory.objects.get().failing_since is None
+
+
+def test_evaluate_rules__rule_waited_for_long_for_its_turn__what_was_there_before_is_forgotten() -> None:
+    application = make_application()
+    rule = watch("load > 10")
+    report(application, 3)
+    evaluate(0)
+    # Other applications judged it all the time.
+    Rule.objects.filter(pk=rule.pk).update(last_evaluated_at=moment(5 * HOUR - 15))
+    EvaluationBacklog.objects.create(
+        application=application,
+        since=moment(0),
+        judged={rule.pk: moment(0).timestamp()},
+        written_at=moment(5 * HOUR - 15),
+    )
+    go(5 * HOUR, 5 * HOUR + 30 * MINUTE)
+    assert causes() == []
+
+
+def test_evaluate_rules__rule_fails_for_long_in_another_application__what_was_closed_stays_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evaluating, "MAX_ALERTS_PER_RULE", 2)
+    failing, application = make_application(), make_application()
+    rule = watch("load > 10")
+    stops = int(LOOK_BACK.total_seconds()) + 15 * MINUTE
+    for at in range(0, stops + 1, 4 * MINUTE):
+        for host in "abc":
+            report(failing, 3, at=at, host=host)
+        report(application, 3, at=at)
+        evaluate(at)
+    rule.refresh_from_db()
+    assert rule.failing_since == moment(0)
+    go(stops + 60, stops + 20 * MINUTE)
+    assert causes() == [("no_data", "firing")]
+    close_alert(alert_id=Alert.objects.get().pk, by=SYSTEM)
+    go(stops + 21 * MINUTE, stops + 25 * MINUTE)
+    assert causes() == [("no_data", "resolved")]
 
 
 def test_apply_outcome__closed_by_hand_meanwhile__changes_nothing() -> None:

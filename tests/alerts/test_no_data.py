@@ -142,6 +142,29 @@ def test_decide__one_series__one_fate(
     assert decisions == ([] if expected is None else [expected])
 
 
+@pytest.mark.parametrize(
+    ("alert", "expected"),
+    [
+        (no_data(seen=T0), Decision(Action.FIRE, "a", no_data_since=T0)),
+        (
+            no_data(True, began=DAY_OLD - AFTER, since=DAY_OLD - AFTER, seen=T0),
+            Decision(Action.LET_GO, "a", no_data_since=DAY_OLD - AFTER),
+        ),
+    ],
+    ids=["missing for long enough: fires", "a day after people were told: let go of"],
+)
+def test_decide__missing_and_the_rule_waited_for_its_turn__as_if_judged_all_the_time(
+    alert: OpenAlert, expected: Decision
+) -> None:
+    now = NOW + MAX_GAP
+
+    decisions = decide(
+        timing=TIMING, open_alerts={"a": alert}, series={}, cleared=None, now=now, sight=sight(), awake_since=T0
+    )
+
+    assert decisions == [expected]
+
+
 #: Of each series at an evaluation: there or not, met or not, cleared or not. Each lasts some evaluations.
 MOMENTS = st.lists(
     st.tuples(

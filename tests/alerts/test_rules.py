@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -12,13 +13,16 @@ from alerts.addressing import list_channel_recipients
 from alerts.drafts import RuleDraft, RuleInvalid
 from alerts.models import Alert, Channel, Rule
 from alerts.services import builtin as shipping
+from alerts.services.alerts import acknowledge_alert
 from alerts.services.channels import ChannelInvalid, check_channel, send_test
 from alerts.services.rules import (
     BuiltinRule,
+    RuleChange,
     create_rule,
     delete_rule,
     draft_of,
     duplicate_rule,
+    save_rules,
     set_rule_enabled,
     update_rule,
 )
@@ -26,6 +30,7 @@ from config.actors import SYSTEM, Actor
 from config.deliveries.models import Delivery
 from config.settings import OPTION
 from tests.support.alerts import evaluate, make_alert, make_channel, make_rule, report, states, tell
+from tests.support.meeting import begin_beside
 from tests.support.metrics import make_application
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +107,22 @@ def test_update_rule__another_application__alerts_of_the_others_end() -> None:
     update_rule(rule=rule, draft=replace(draft_of(rule), application_id=second.pk), by=BY)
 
     assert states() == ["resolved", "firing"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_save_rules__link_of_their_alerts_pressed_meanwhile__both_get_through() -> None:
+    application, rules = make_application(), [make_rule(), make_rule()]
+    first, *others = [make_alert(application, rule=rules[place]).pk for place in (0, 1, 0)]
+    changes = [RuleChange(replace(draft_of(rule), enabled=False), rule) for rule in rules]
+
+    with transaction.atomic():
+        acknowledge_alert(alert_id=first, by=BY)
+        saving = begin_beside(partial(save_rules, changes=changes, by=BY))
+        for alert_id in others:
+            acknowledge_alert(alert_id=alert_id, by=BY)
+    saving.result()
+
+    assert list(Alert.objects.values_list("state", "acknowledged_name")) == [("resolved", "Ada")] * 3
 
 
 def test_delete_rule__with_alerts__they_end_and_their_history_stays() -> None:
