@@ -16,6 +16,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 import time_machine
@@ -627,11 +628,36 @@ def test_transitions__every_state__is_named() -> None:
 
 def test_is_gone__this_process__is_not() -> None:
     name = name_this_process()
-    host, namespace, pid, _ = name.split("|")
+    host, boot, namespace, pid, started = name.split("|")
     assert not is_gone(name)
-    assert is_gone(f"{host}|{namespace}|{pid}|1.0")
-    assert not is_gone(f"elsewhere|{namespace}|{pid}|1.0")
-    assert not is_gone("")
+    assert is_gone(f"{host}|{boot}|{namespace}|{pid}|{int(started) - 1}")
+    for other in (
+        "",
+        f"elsewhere|{boot}|{namespace}|{pid}|1",
+        f"{host}|another|{namespace}|{pid}|1",
+        f"{host}|{pid}|1",
+    ):
+        assert not is_gone(other)
+
+
+def test_is_gone__clock_of_the_machine_was_set__is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = name_this_process()
+    moved = psutil.boot_time() + 1
+    monkeypatch.setattr("psutil._psplatform.boot_time", lambda: moved)
+    assert not is_gone(name)
+
+
+def test_is_gone__process_ended__is_so_before_and_after_its_parent_has_seen_it() -> None:
+    program = "import sys; from config.deliveries.workers import name_this_process\n"
+    program += "print(name_this_process(), flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1, text=True) as child:
+        assert child.stdout is not None
+        name = child.stdout.readline().strip()
+        assert not is_gone(name)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert is_gone(name)
+    assert is_gone(name)
 
 
 @pytest.fixture(autouse=True)
