@@ -31,8 +31,8 @@ WATCHED_QUEUES = ("evaluate", "deliver", "default")
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 CACHE_KEY = "alerts:watch"
 KEPT_SECONDS = 24 * 3600
-#: Messages by which somebody tries an address out say nothing of whether alerts reach people.
-PERSONAL = ("contact", "test")
+#: Sources of messages by which somebody tries an address out: that they fail says nothing of whether alerts reach people.
+TRIALS = ("contact", "channel", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,12 @@ def _read_queues() -> dict[str, datetime | None]:
 
 
 def _list_failed_ways(now: datetime) -> list[str]:
+    failed = Q(state=State.FAILED) & ~Q(source__in=TRIALS)
     counts = (
         Delivery.objects.filter(finished_at__gt=now - FAILED_WITHIN, state__in=[State.SENT, State.FAILED])
         .order_by()
         .values("channel")
-        .annotate(sent=Count("pk", filter=Q(state=State.SENT)), failed=Count("pk", filter=Q(state=State.FAILED)))
+        .annotate(sent=Count("pk", filter=Q(state=State.SENT)), failed=Count("pk", filter=failed))
     )
     return [str(Way(row["channel"]).label).lower() for row in counts if row["failed"] and not row["sent"]]
 
@@ -124,7 +125,7 @@ def _list_stuck_ways(now: datetime) -> tuple[list[str], list[str]]:
     """
     long_ago, lately = now - STUCK_AFTER, now - STUCK_WITHIN
     in_vain = Q(state__in=[State.QUEUED, State.SENDING]) | Q(state=State.SUPPRESSED, finished_at__gt=lately)
-    tried = Delivery.objects.filter(in_vain, attempt_count__gt=0, created_at__lt=long_ago).exclude(source__in=PERSONAL)
+    tried = Delivery.objects.filter(in_vain, attempt_count__gt=0, created_at__lt=long_ago).exclude(source__in=TRIALS)
     stuck = {
         (row["channel"], row["lane"]): row["name"]
         for row in tried.order_by().values("channel", "lane").annotate(name=Min("recipient"))

@@ -16,14 +16,16 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts.models import AlertGroup, Rule
+from alerts.services.channels import send_test
 from alerts.services.watching import WATCHED_QUEUES, find_last_watch, keep_watch
 from alerts.watching import Facts, find_problems
+from config.actors import SYSTEM
 from config.deliveries.enums import Channel
 from config.deliveries.models import Delivery
 from config.deliveries.sending import send_due_deliveries
 from config.deliveries.services import queue_delivery
 from config.settings import OPTION
-from tests.support.alerts import make_rule
+from tests.support.alerts import make_channel, make_rule
 from tests.support.receiver import Receiver, run_receiver
 from tests.support.smtp import find_free_port
 
@@ -156,16 +158,15 @@ def test_keep_watch__each_message_is_replaced_by_a_newer_one_before_it_goes_out_
 
 
 @pytest.mark.usefixtures("_working")
-def test_keep_watch__somebody_tries_an_address_out__is_no_problem() -> None:
-    Delivery.objects.create(
-        idempotency_key="1",
-        channel="apprise",
-        recipient="x",
-        source="contact",
-        attempt_count=3,
-        created_at=timezone.now() - timedelta(minutes=6),
-    )
-    watch = keep_watch(now=timezone.now())
+def test_keep_watch__somebody_tries_an_address_out_in_vain__is_no_problem() -> None:
+    now = timezone.now()
+    channel = make_channel("https://hooks.exmaple.com/x", kind="webhook")
+    send_test(channel=channel, by=SYSTEM)
+    queue_delivery(channel=Channel.APPRISE, recipient="x", idempotency_key="1", source="contact", text="Your code")
+    Delivery.objects.update(attempt_count=3, created_at=now - timedelta(minutes=6), due_at=now + timedelta(minutes=5))
+    refused = {"channel": "email", "recipient": "typo@example.com", "state": "failed", "finished_at": now}
+    Delivery.objects.create(idempotency_key="2", source="contact", **refused)
+    watch = keep_watch(now=now)
     assert (watch.problems, watch.remarks) == ((), ())
 
 
