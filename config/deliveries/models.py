@@ -79,6 +79,9 @@ class Delivery(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
     attempt_count = models.PositiveIntegerField("attempts", default=0, editable=False)
     last_error = models.TextField(blank=True, editable=False)
+    refused_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when its receiver, being there, does not take it."
+    )
     resend_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="resends")
     requested_by = models.CharField(max_length=150, blank=True, help_text="Who asked for it to be sent again.")
 

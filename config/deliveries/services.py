@@ -19,11 +19,11 @@ from django.utils.crypto import salted_hmac
 
 from config.crypto import SecretUnreadable
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
-from config.deliveries.lanes import APPLICATION_AT_ONCE, ORDER_ATTEMPTS, ORDER_PAUSE, OTHERS_AT_ONCE, find_lane
+from config.deliveries.lanes import APPLICATION_AT_ONCE, ORDER_PATIENCE, ORDER_PAUSE, OTHERS_AT_ONCE, find_lane
 from config.deliveries.masking import mask_digits, mask_links
 from config.deliveries.models import GIVE_UP_AFTER, Delivery, DeliveryAttempt
 from config.deliveries.rendering import render_mail
-from config.deliveries.retries import find_next_attempt, find_next_attempt_after_crash
+from config.deliveries.retries import LONGEST_DELAY, find_next_attempt, find_next_attempt_after_crash
 from config.deliveries.workers import is_gone, name_this_process
 from config.nudges import Nudge
 
@@ -42,9 +42,9 @@ _sender = Nudge("config.deliveries.tasks.send_deliveries", "deliver")
 
 #: One claims at a time, so that each sees what the others took.
 _CLAIM_LOCK = 0x64656C76
-#: Takes the one delivery that is due longest, after those of its thread that are older. One that was tried often and in vain
-#: lets the next one try in the moment after it failed again: if that is taken, the receiver is there and refuses just this
-#: one. Webhooks and messages wait while another one is in their lane, while their application has as many on their way as
+#: Takes the one delivery that is due longest, after those of its thread that are older. One that its receiver has refused for
+#: long lets the next one try in the moment after it was refused again, or while the receiver wants to be left alone with it:
+#: if that is taken, the receiver refuses just this one. Webhooks and messages wait while another one is in their lane, while their application has as many on their way as
 #: it may, and while this process has no thread for them: see lanes.py.
 _CLAIM_SQL = """
 UPDATE config_delivery SET
@@ -56,9 +56,12 @@ WHERE id = (
         SELECT FROM config_delivery AS earlier
         WHERE earlier.thread = mine.thread AND earlier.thread <> '' AND earlier.id < mine.id
         AND earlier.state IN ('queued', 'sending') AND NOT (
-            earlier.state = 'queued' AND earlier.attempt_count >= %(order_attempts)s AND EXISTS (
-                SELECT FROM config_deliveryattempt AS attempt
-                WHERE attempt.delivery_id = earlier.id AND attempt.finished_at > %(just_now)s
+            earlier.state = 'queued' AND earlier.due_at > %(now)s
+            AND coalesce(earlier.refused_since < %(long_ago)s, false) AND (
+                earlier.due_at > %(put_off)s OR EXISTS (
+                    SELECT FROM config_deliveryattempt AS attempt
+                    WHERE attempt.delivery_id = earlier.id AND attempt.finished_at > %(just_now)s
+                )
             )
         )
     ))
@@ -177,7 +180,8 @@ def claim_delivery(*, with_mail: bool = True) -> Claim | None:
         "with_mail": with_mail,
         "application_at_once": APPLICATION_AT_ONCE,
         "others_at_once": OTHERS_AT_ONCE,
-        "order_attempts": ORDER_ATTEMPTS,
+        "long_ago": now - ORDER_PATIENCE,
+        "put_off": now + LONGEST_DELAY,
         "just_now": now - ORDER_PAUSE,
     }
     with transaction.atomic(), connection.cursor() as cursor:
@@ -200,17 +204,25 @@ def mark_handed_over(*, claim: Claim, lease: timedelta) -> bool:
 
 @transaction.atomic
 def finish_delivery(
-    *, claim: Claim, outcome: Outcome, detail: str = "", retry_after: timedelta | None = None
+    *,
+    claim: Claim,
+    outcome: Outcome,
+    detail: str = "",
+    retry_after: timedelta | None = None,
+    is_away: bool = False,
 ) -> State | None:
     """Note how an attempt ended and what follows from it; return the new state, None if the claim was lost.
 
     Whatever did not succeed is queued again with back-off, until its time is over; what was refused for good fails at once.
+    `is_away`: it failed before anybody saw the message, see `Result`.
     """
     delivery = _claimed(claim).select_for_update().first()
     if delivery is None:
         logger.warning("delivery %s was taken over while it was being sent (%s)", claim.delivery.pk, outcome)
         return None
     now = timezone.now()
+    if outcome != Outcome.SENT:
+        delivery.refused_since = None if is_away else delivery.refused_since or now
     again = find_next_attempt(
         now=now, attempts=delivery.attempt_count + 1, give_up_at=delivery.give_up_at, retry_after=retry_after
     )
@@ -304,6 +316,7 @@ _CHANGED_BY_ATTEMPT = (
     "finished_at",
     "attempt_count",
     "last_error",
+    "refused_since",
     "claim_token",
     "claimed_by",
     "claimed_at",

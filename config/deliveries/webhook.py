@@ -34,13 +34,13 @@ def send_webhook(delivery: Delivery, mark: HandOver) -> Result:
     except (httpx.InvalidURL, AddressRefused, ValueError) as error:
         return Result(Outcome.PERMANENT, f"This address can't be used: {error}")
     except OSError as error:
-        return Result(Outcome.TEMPORARY, f"The address can't be found: {error}")
+        return Result(Outcome.TEMPORARY, f"The address can't be found: {error}", is_away=True)
     hand_over(mark, LEASE)
     with open_client(deadline_seconds=DEADLINE_SECONDS) as client:
         try:
             return ask_first_reachable(requests, lambda request: _post(client, request))
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            return Result(Outcome.TEMPORARY, f"The receiver can't be reached: {error}")
+            return Result(Outcome.TEMPORARY, f"The receiver can't be reached: {error}", is_away=True)
 
 
 def build_posts(delivery: Delivery) -> list[httpx.Request]:

@@ -157,6 +157,16 @@ def test_email__content_refused__fails_at_once(mailbox: Mailbox) -> None:
     assert (reread(delivery).state, reread(delivery).last_error) == (State.FAILED, "554 looks like spam")
 
 
+@pytest.mark.parametrize(("step", "is_refused"), [("rcpt", False), ("data", True)])
+def test_email__refused_for_now__is_the_messages_own_fault_once_the_recipient_was_taken(
+    mailbox: Mailbox, step: str, is_refused: bool
+) -> None:
+    setattr(mailbox, f"on_{step}", lambda _: "451 come back later")
+    delivery = queue_mail()
+    send()
+    assert (reread(delivery).state, reread(delivery).refused_since is not None) == (State.QUEUED, is_refused)
+
+
 def test_email__greylisted__waits_and_then_arrives_once(mailbox: Mailbox) -> None:
     mailbox.on_rcpt = lambda address: "451 come back later"
     delivery = queue_mail()
@@ -216,6 +226,7 @@ def test_email__no_server__is_tried_for_a_day_and_then_fails_visibly() -> None:
     start = timezone.now()
     with override_settings(EMAIL_HOST="127.0.0.1", EMAIL_PORT=find_free_port()), time_machine.travel(start) as clock:
         while reread(delivery).state == State.QUEUED:
+            assert reread(delivery).refused_since is None
             clock.move_to(max(reread(delivery).due_at, timezone.now()) + timedelta(milliseconds=1))
             assert send() == 1
         elapsed = timezone.now() - start
@@ -405,6 +416,7 @@ def test_webhook__refused__is_judged_by_its_status(
     send()
     assert (reread(delivery).state, outcomes(delivery)) == (state, [outcome])
     assert str(status) in reread(delivery).last_error
+    assert reread(delivery).refused_since is not None
 
 
 def test_webhook__asked_to_wait__waits_that_long(receiver: Receiver) -> None:
@@ -456,6 +468,7 @@ def test_webhook__nobody_listens__is_tried_again() -> None:
     delivery = queue_webhook(Receiver(url=f"http://127.0.0.1:{find_free_port()}/"))
     send()
     assert (reread(delivery).state, outcomes(delivery)) == (State.QUEUED, [Outcome.TEMPORARY])
+    assert reread(delivery).refused_since is None
 
 
 def test_webhook__first_address_is_dead__takes_the_next(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -742,20 +755,56 @@ def test_thread__receiver_refuses_one_message_again_and_again__newer_one_is_trie
     assert reread(end).suppressed_because.startswith("It was refused again and again")
 
 
+def try_claim(**ended: Any) -> str:
+    """Claim what may be sent now and end it so; return its key, empty if there is none."""
+    found = services.claim_delivery()
+    if found is None:
+        return ""
+    services.finish_delivery(claim=found, **ended)
+    return found.delivery.idempotency_key
+
+
 def test_thread__receiver_was_away_for_long__order_is_kept_once_it_is_back() -> None:
-    older, newer = queue_mail(idempotency_key="1", thread="t"), queue_mail(idempotency_key="2", thread="t")
-    long_ago = timezone.now() - timedelta(minutes=4)
-    DeliveryAttempt.objects.create(delivery=older, started_at=long_ago, finished_at=long_ago, outcome=Outcome.TEMPORARY)
-    Delivery.objects.filter(pk=older.pk).update(attempt_count=9, due_at=timezone.now() + timedelta(minutes=1))
-    assert services.claim_delivery() is None
-    Delivery.objects.filter(pk=older.pk).update(due_at=timezone.now())
-    claim = services.claim_delivery()
-    assert claim is not None
-    assert claim.delivery == older
-    services.finish_delivery(claim=claim, outcome=Outcome.SENT)
-    following = services.claim_delivery()
-    assert following is not None
-    assert following.delivery == newer
+    for key in ("1", "2"):
+        queue_mail(idempotency_key=key, thread="t")
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        for seconds in (0, 10, 40, 160, 460):
+            clock.move_to(start + timedelta(seconds=seconds))
+            assert try_claim(outcome=Outcome.TEMPORARY, is_away=True) == "1"
+            assert services.claim_delivery() is None
+        clock.move_to(start + timedelta(seconds=475))
+        assert services.claim_delivery() is None
+        clock.move_to(start + timedelta(seconds=760))
+        assert [try_claim(outcome=Outcome.SENT) for _ in range(3)] == ["1", "2", ""]
+
+
+def test_thread__receiver_is_back_and_refuses_what_it_did_not_take_before__newer_one_waits_anew() -> None:
+    for key in ("1", "2"):
+        queue_mail(idempotency_key=key, thread="t")
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        for seconds, is_away in ((0, False), (10, False), (40, True), (160, False)):
+            clock.move_to(start + timedelta(seconds=seconds))
+            assert try_claim(outcome=Outcome.TEMPORARY, is_away=is_away) == "1"
+            assert services.claim_delivery() is None
+        clock.move_to(start + timedelta(seconds=460))
+        assert [try_claim(outcome=Outcome.TEMPORARY) for _ in range(3)] == ["1", "2", ""]
+
+
+def test_thread__receiver_asks_to_wait_for_hours__newer_one_is_tried_after_minutes() -> None:
+    for key in ("1", "2"):
+        queue_mail(idempotency_key=key, thread="t")
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        assert try_claim(outcome=Outcome.TEMPORARY, retry_after=timedelta(hours=6)) == "1"
+        clock.shift(timedelta(minutes=2))
+        assert services.claim_delivery() is None
+        clock.shift(timedelta(minutes=1))
+        assert try_claim(outcome=Outcome.TEMPORARY, retry_after=timedelta(hours=6)) == "2"
+        queue_mail(idempotency_key="3", thread="t")
+        clock.shift(timedelta(minutes=3))
+        assert [try_claim(outcome=Outcome.SENT) for _ in range(2)] == ["3", ""]
 
 
 def test_try_now__newer_message_went_out__old_news_stay_here_and_ends_go() -> None:
