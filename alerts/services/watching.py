@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import httpx
 from django.core.cache import cache
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 from django.db.models.functions import Least
 from redis.exceptions import RedisError
 
@@ -121,11 +121,16 @@ def _list_failed_ways(now: datetime) -> list[str]:
 def _list_stuck_ways(now: datetime) -> tuple[list[str], list[str]]:
     """Return by which ways messages are tried without success, and to which single services though others answer.
 
-    What a newer message replaced before it went out was tried in vain as well.
+    What a newer message replaced before it went out was tried in vain as well; what is refused although a newer one was taken
+    is its own fault.
     """
     long_ago, lately = now - STUCK_AFTER, now - STUCK_WITHIN
+    taken = Delivery.objects.filter(thread=OuterRef("thread"), pk__gt=OuterRef("pk"), state=State.SENT)
     in_vain = Q(state__in=[State.QUEUED, State.SENDING]) | Q(state=State.SUPPRESSED, finished_at__gt=lately)
-    tried = Delivery.objects.filter(in_vain, attempt_count__gt=0, created_at__lt=long_ago).exclude(source__in=TRIALS)
+    tried = Delivery.objects.filter(
+        in_vain, ~Exists(taken.exclude(thread="")), attempt_count__gt=0, created_at__lt=long_ago
+    )
+    tried = tried.exclude(source__in=TRIALS)
     stuck = {
         (row["channel"], row["lane"]): row["name"]
         for row in tried.order_by().values("channel", "lane").annotate(name=Min("recipient"))

@@ -140,6 +140,17 @@ def test_keep_watch__one_service_does_not_answer__named_although_others_do() -> 
 
 
 @pytest.mark.usefixtures("_working")
+def test_keep_watch__one_message_is_refused_while_a_newer_one_was_taken__is_no_problem() -> None:
+    now = timezone.now()
+    fields = {"channel": "webhook", "lane": "x", "recipient": "https://hooks.example.com/x", "thread": "t"}
+    early = now - timedelta(hours=1)
+    Delivery.objects.create(idempotency_key="1", attempt_count=9, created_at=early, due_at=now, **fields)
+    assert len(keep_watch(now=now).problems) == 1
+    Delivery.objects.create(idempotency_key="2", state="sent", finished_at=now - timedelta(minutes=20), **fields)
+    assert keep_watch(now=now).problems == ()
+
+
+@pytest.mark.usefixtures("_working")
 def test_keep_watch__each_message_is_replaced_by_a_newer_one_before_it_goes_out__says_so() -> None:
     now = timezone.now()
     for minute in (6, 4, 2):

@@ -735,26 +735,6 @@ def test_thread__the_older_was_sent_or_failed__says_so() -> None:
         assert services.claim_delivery() is not None
 
 
-def test_thread__receiver_refuses_one_message_again_and_again__newer_one_is_tried_and_it_is_given_up() -> None:
-    end = queue_mail(idempotency_key="1", thread="t")
-    newer = queue_mail(idempotency_key="2", thread="t", supersedes=True)
-    start = timezone.now()
-    with time_machine.travel(start, tick=False) as clock:
-        for seconds in (0, 10, 40, 160):
-            clock.move_to(start + timedelta(seconds=seconds))
-            claim = services.claim_delivery()
-            assert claim is not None
-            assert claim.delivery == end
-            services.finish_delivery(claim=claim, outcome=Outcome.TEMPORARY, detail="500")
-        clock.move_to(start + timedelta(seconds=161))
-        claim = services.claim_delivery()
-        assert claim is not None
-        assert claim.delivery == newer
-        services.finish_delivery(claim=claim, outcome=Outcome.SENT)
-    assert (reread(end).state, reread(newer).state) == (State.SUPPRESSED, State.SENT)
-    assert reread(end).suppressed_because.startswith("It was refused again and again")
-
-
 def try_claim(**ended: Any) -> str:
     """Claim what may be sent now and end it so; return its key, empty if there is none."""
     found = services.claim_delivery()
@@ -804,7 +784,93 @@ def test_thread__receiver_asks_to_wait_for_hours__newer_one_is_tried_after_minut
         assert try_claim(outcome=Outcome.TEMPORARY, retry_after=timedelta(hours=6)) == "2"
         queue_mail(idempotency_key="3", thread="t")
         clock.shift(timedelta(minutes=3))
-        assert [try_claim(outcome=Outcome.SENT) for _ in range(2)] == ["3", ""]
+        assert [try_claim(outcome=Outcome.SENT) for _ in range(4)] == ["3", "1", "2", ""]
+
+
+def queue_news(key: str, *, ongoing: str = "", ended: str = "", supersedes: bool = True) -> Delivery:
+    return queue_mail(
+        idempotency_key=key, thread="t", ongoing=list(ongoing), ended=list(ended), supersedes=supersedes, subject=key
+    )
+
+
+def refuse_for_minutes(clock: time_machine.Coordinates, key: str) -> None:
+    """Let the receiver refuse a message until what is newer may be tried."""
+    start = timezone.now()
+    for seconds in (0, 10, 40, 160):
+        clock.move_to(start + timedelta(seconds=seconds))
+        assert try_claim(outcome=Outcome.TEMPORARY, detail="500") == key
+
+
+def test_thread__receiver_is_back_when_the_newer_one_is_tried__the_end_follows_at_once() -> None:
+    end = queue_news("A is over", ended="A")
+    queue_news("C fires", ongoing="C")
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        refuse_for_minutes(clock, "A is over")
+        clock.shift(timedelta(seconds=5))
+        assert [try_claim(outcome=Outcome.SENT) for _ in range(3)] == ["C fires", "A is over", ""]
+    assert outcomes(end) == [Outcome.TEMPORARY] * 4 + [Outcome.SENT]
+
+
+def test_thread__one_message_is_refused_for_ever__holds_up_nobody_and_fails_after_its_day() -> None:
+    end = queue_news("A is over", ended="A")
+    queue_news("C fires", ongoing="C")
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        refuse_for_minutes(clock, "A is over")
+        assert try_claim(outcome=Outcome.SENT) == "C fires"
+        assert try_claim(outcome=Outcome.TEMPORARY) == "A is over"
+        clock.shift(timedelta(minutes=1))
+        queue_news("C and D fire", ongoing="CD")
+        assert try_claim(outcome=Outcome.SENT) == "C and D fire"
+        while reread(end).state == State.QUEUED:
+            clock.move_to(reread(end).due_at)
+            assert try_claim(outcome=Outcome.TEMPORARY) == "A is over"
+        assert (reread(end).state, timezone.now() - start > timedelta(hours=23)) == (State.FAILED, True)
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "state"),
+    [
+        # Sent afterwards, it would close what fires again.
+        ({"ended": "A"}, {"ongoing": "AC"}, State.SUPPRESSED),
+        # It would say that B fires, which by now is over.
+        ({"ongoing": "B", "ended": "A"}, {"ongoing": "C"}, State.SUPPRESSED),
+        ({"ongoing": "B", "ended": "A"}, {"ongoing": "BC"}, State.QUEUED),
+        # One that does not say all that fires makes nothing untrue but what it names.
+        ({"ongoing": "B", "ended": "A"}, {"ended": "C", "supersedes": False}, State.QUEUED),
+        ({"ongoing": "B", "ended": "A"}, {"ended": "B", "supersedes": False}, State.SUPPRESSED),
+        # What ended and began anew goes on.
+        ({"ongoing": "A", "ended": "A"}, {"ongoing": "A"}, State.QUEUED),
+    ],
+)
+def test_thread__newer_message_was_taken_first__the_older_goes_if_it_still_is_true(
+    older: dict[str, Any], newer: dict[str, Any], state: State
+) -> None:
+    first = queue_news("older", **older)
+    second = queue_news("newer", **newer)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        refuse_for_minutes(clock, "older")
+        assert try_claim(outcome=Outcome.SENT) == "newer"
+    assert reread(first).state == state
+    if state == State.SUPPRESSED:
+        assert f"message {second.pk}, which is newer" in reread(first).suppressed_because
+
+
+def test_thread__newer_message_is_on_its_way__the_older_is_not_sent_beside_it() -> None:
+    queue_news("A is over", ended="A")
+    queue_news("A fires again", ongoing="A")
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        refuse_for_minutes(clock, "A is over")
+        assert services.claim_delivery() is not None
+        Delivery.objects.filter(idempotency_key="A is over").update(due_at=timezone.now())
+        assert services.claim_delivery() is None
+
+
+def test_try_now__end_of_what_fires_again__stays_here() -> None:
+    end, newer = queue_news("A is over", ended="A"), queue_news("A fires again", ongoing="A")
+    Delivery.objects.filter(pk=end.pk).update(state=State.FAILED, finished_at=timezone.now())
+    Delivery.objects.filter(pk=newer.pk).update(state=State.SENT, finished_at=timezone.now())
+    assert not services.try_delivery_now(delivery=reread(end))
 
 
 def test_try_now__newer_message_went_out__old_news_stay_here_and_ends_go() -> None:
