@@ -16,11 +16,20 @@ from redis.exceptions import RedisError
 from alerts.enums import GroupState
 from alerts.models import AlertGroup, Rule
 from alerts.selectors import measure_standing
-from alerts.watching import FAILED_WITHIN, STEP_LATE, STUCK_AFTER, STUCK_WITHIN, Facts, find_problems, find_remarks
+from alerts.watching import (
+    FAILED_WITHIN,
+    MESSAGE_LATE,
+    STEP_LATE,
+    STUCK_AFTER,
+    STUCK_WITHIN,
+    Facts,
+    find_problems,
+    find_remarks,
+)
 from config.deliveries.enums import Channel as Way
 from config.deliveries.enums import State
 from config.deliveries.models import Delivery
-from config.deliveries.selectors import measure_ledger
+from config.deliveries.selectors import list_slow_receivers, measure_ledger
 from config.heartbeats import read_heartbeats
 from config.outbox.selectors import measure_outbox
 from config.settings import OPTION
@@ -96,6 +105,7 @@ def find_facts(*, now: datetime) -> Facts:
         failed_ways=tuple(_list_failed_ways(now)),
         stuck_ways=tuple(ways),
         stuck_services=tuple(services),
+        slow_receivers=tuple(list_slow_receivers(since=now - MESSAGE_LATE)),
     )
 
 

@@ -17,6 +17,9 @@ APPLICATION_AT_ONCE = OTHERS_AT_ONCE - 1
 ORDER_PATIENCE = timedelta(seconds=150)
 ORDER_PAUSE = timedelta(seconds=15)
 
+#: A lane in which one was tried within this time is at work, however long the others wait in it for their turn.
+LANE_REST = timedelta(minutes=2)
+
 
 def find_lane(address: str) -> str:
     """Return what is equal for addresses that have to wait for each other.

@@ -182,6 +182,10 @@ class DeliveryAttempt(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="attempt_outcome_known")]
+        indexes = [
+            # The home page and the watchdog: which receivers something was tried at lately.
+            models.Index(fields=["finished_at"], name="attempt_finished"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_outcome_display()} at {self.finished_at:%Y-%m-%d %H:%M:%S}"

@@ -20,10 +20,10 @@ from alerts.services.channels import send_test
 from alerts.services.watching import WATCHED_QUEUES, find_last_watch, keep_watch
 from alerts.watching import Facts, find_problems
 from config.actors import SYSTEM
-from config.deliveries.enums import Channel
+from config.deliveries.enums import Channel, Outcome
 from config.deliveries.models import Delivery
 from config.deliveries.sending import send_due_deliveries
-from config.deliveries.services import queue_delivery
+from config.deliveries.services import claim_delivery, finish_delivery, queue_delivery
 from config.settings import OPTION
 from tests.support.alerts import make_channel, make_rule
 from tests.support.receiver import Receiver, run_receiver
@@ -137,6 +137,29 @@ def test_keep_watch__one_service_does_not_answer__named_although_others_do() -> 
     Delivery.objects.create(idempotency_key="3", lane="y", recipient="Slack", **sent, **fields)
     watch = keep_watch(now=now)
     assert (watch.problems, watch.remarks) == ((), ("Messages to +49 1 are tried in vain.",))
+
+
+@pytest.mark.usefixtures("_working")
+def test_keep_watch__one_slow_receiver_of_many_groups__named_and_stops_nothing(outside: Receiver) -> None:
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        for number in range(15):
+            queue_delivery(
+                channel=Channel.WEBHOOK,
+                recipient=f"https://slow.example.com/{number}",
+                idempotency_key=str(number),
+                thread=str(number),
+                payload={},
+            )
+        for _ in range(8):
+            claim = claim_delivery()
+            assert claim is not None
+            clock.shift(timedelta(seconds=25))
+            finish_delivery(claim=claim, outcome=Outcome.UNKNOWN)
+        _live()
+        watch = keep_watch(now=timezone.now())
+    assert (watch.problems, len(outside.requests)) == ((), 1)
+    assert watch.remarks == ("Messages to slow.example.com wait for their turn: it takes long to answer.",)
 
 
 @pytest.mark.usefixtures("_working")

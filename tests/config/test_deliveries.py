@@ -30,7 +30,7 @@ from config.deliveries.email import MailTransport
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
 from config.deliveries.models import Delivery, DeliveryAttempt
 from config.deliveries.retries import find_next_attempt_after_crash
-from config.deliveries.selectors import list_deliveries_of, measure_ledger
+from config.deliveries.selectors import list_deliveries_of, list_slow_receivers, measure_ledger
 from config.deliveries.sending import send_claimed, send_due_deliveries
 from config.deliveries.signatures import verify_signature
 from config.deliveries.tasks import send_deliveries
@@ -332,6 +332,25 @@ def test_claim__host_busy__its_other_paths_wait_in_order() -> None:
     assert (first.delivery.idempotency_key, claim(), claim()) == ("first", "other", "")
     services.finish_delivery(claim=first, outcome=Outcome.SENT)
     assert (claim(), claim()) == ("second", "")
+
+
+def test_measure__lane_is_slow__what_waits_in_it_is_not_late_while_it_is_at_work() -> None:
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        for key in ("first", "second", "third"):
+            queue_hook(key, application_id=1, host="slow")
+        assert measure_ledger().oldest_due == start
+        clock.shift(timedelta(minutes=5))
+        found = services.claim_delivery()
+        assert found is not None
+        assert measure_ledger().oldest_due is None
+        assert list_slow_receivers(since=start) == []
+        assert list_slow_receivers(since=start + timedelta(minutes=3)) == ["slow.example.com"]
+        services.finish_delivery(claim=found, outcome=Outcome.UNKNOWN)
+        assert measure_ledger().oldest_due is None
+        clock.shift(timedelta(minutes=3))
+        assert measure_ledger().oldest_due == start
+        assert list_slow_receivers(since=start + timedelta(minutes=3)) == []
 
 
 def test_claim__application_with_many_slow_hosts__leaves_room_for_others_and_for_mail() -> None:
@@ -690,7 +709,8 @@ def test_thread__older_one_waits_for_its_next_attempt__newer_one_stays_behind_it
         queue_webhook(receiver, idempotency_key="3", payload={"n": 3}, thread="group 2")
         receiver.answer = lambda _: (200, {}, b"")
         assert (send(), [json.loads(each.body)["n"] for each in receiver.requests]) == (1, [1, 3])
-        assert measure_ledger().oldest_due == Delivery.objects.get(idempotency_key="1").due_at
+        with time_machine.travel(timezone.now() + timedelta(minutes=3)):
+            assert measure_ledger().oldest_due == Delivery.objects.get(idempotency_key="1").due_at
         Delivery.objects.filter(idempotency_key="1").update(due_at=timezone.now())
         assert (send(), [json.loads(each.body)["n"] for each in receiver.requests]) == (2, [1, 3, 1, 2])
 
