@@ -72,7 +72,9 @@ def _name_receiver(channel: str, recipient: str) -> str:
 
 def _waits_for_older() -> Exists:
     """Match what waits for an older one of its thread. It is not late: that one is, if anything is."""
-    older = Delivery.objects.filter(_UNFINISHED, thread=OuterRef("thread"), pk__lt=OuterRef("pk"))
+    older = Delivery.objects.filter(
+        _UNFINISHED, thread=OuterRef("thread"), lane=OuterRef("lane"), pk__lt=OuterRef("pk")
+    )
     return Exists(older.exclude(thread=""))
 
 

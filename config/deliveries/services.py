@@ -44,11 +44,11 @@ _sender = Nudge("config.deliveries.tasks.send_deliveries", "deliver")
 
 #: One claims at a time, so that each sees what the others took.
 _CLAIM_LOCK = 0x64656C76
-#: Takes the one delivery that is due longest, of one thread one at a time and in their order. One that its receiver has
-#: refused for long lets the next one try in the moment after it was refused again, or while the receiver wants to be left
-#: alone with it. Once a newer one was taken, the receiver refuses just this one, for which nobody waits any more. Webhooks
-#: and messages wait while another one is in their lane, while their application has as many on their way as it may, and
-#: while this process has no thread for them: see lanes.py.
+#: Takes the one delivery that is due longest, of one thread and host one at a time and in their order. One that its receiver
+#: has refused for long lets the next one try in the moment after it was refused again, or while the receiver wants to be
+#: left alone with it. Once a newer one was taken, the receiver refuses just this one, for which nobody waits any more.
+#: Webhooks and messages wait while another one is in their lane, while their application has as many on their way as it
+#: may, and while this process has no thread for them: see lanes.py.
 _CLAIM_SQL = """
 UPDATE config_delivery SET
     state = 'sending', claim_token = %(token)s, claimed_by = %(worker)s, claimed_at = %(now)s, lease_until = %(lease)s
@@ -58,7 +58,7 @@ WHERE id = (
     AND (thread = '' OR NOT EXISTS (
         SELECT FROM config_delivery AS other
         WHERE other.thread = mine.thread AND other.thread <> '' AND other.state IN ('queued', 'sending')
-        AND (other.id < mine.id OR other.state = 'sending') AND NOT (
+        AND other.lane = mine.lane AND (other.id < mine.id OR other.state = 'sending') AND NOT (
             other.state = 'queued' AND other.due_at > %(now)s AND (
                 EXISTS (
                     SELECT FROM config_delivery AS newer

@@ -792,6 +792,14 @@ def test_thread__receiver_is_back_and_refuses_what_it_did_not_take_before__newer
         assert [try_claim(outcome=Outcome.TEMPORARY) for _ in range(3)] == ["1", "2", ""]
 
 
+def test_thread__channel_leads_to_another_host_by_now__newer_one_does_not_wait_for_the_old_one() -> None:
+    for key, host in (("1", "old"), ("2", "new"), ("3", "new")):
+        queue_webhook(Receiver(url=f"https://{host}.example.com/"), idempotency_key=key, thread="t")
+    assert try_claim(outcome=Outcome.TEMPORARY, is_away=True) == "1"
+    assert measure_ledger().oldest_due == Delivery.objects.get(idempotency_key="2").due_at
+    assert [try_claim(outcome=Outcome.TEMPORARY), try_claim(outcome=Outcome.TEMPORARY)] == ["2", ""]
+
+
 def test_thread__receiver_asks_to_wait_for_hours__newer_one_is_tried_after_minutes() -> None:
     for key in ("1", "2"):
         queue_mail(idempotency_key=key, thread="t")
