@@ -36,6 +36,7 @@ class Facts:
     failed_ways: tuple[str, ...] = ()
     stuck_ways: tuple[str, ...] = ()
     stuck_services: tuple[str, ...] = ()
+    slow_receivers: tuple[str, ...] = ()
 
 
 def find_problems(facts: Facts, *, now: datetime) -> list[str]:
@@ -63,7 +64,9 @@ def find_problems(facts: Facts, *, now: datetime) -> list[str]:
 
 def find_remarks(facts: Facts) -> list[str]:
     """Return what people should look at although alerts reach the others, in words."""
-    return [f"Messages to {name} are tried in vain." for name in facts.stuck_services]
+    remarks = [f"Messages to {name} are tried in vain." for name in facts.stuck_services]
+    slow = [f"Messages to {name} wait for their turn: it takes long to answer." for name in facts.slow_receivers]
+    return remarks + slow
 
 
 def _is_late(due: datetime | None, patience: timedelta, now: datetime) -> bool:

@@ -81,6 +81,8 @@ class Press:
             "supersedes": is_whole,
             # An end is told once, so it has to arrive whatever comes after it.
             "supersedable": not bulletin.resolved,
+            "ongoing": [_name_series(alert) for alert in bulletin.firing],
+            "ended": [_name_series(alert) for alert in bulletin.resolved],
             "suppressed_because": recipient.obstacle or held_because,
         }
         if recipient.obstacle:

@@ -9,18 +9,27 @@ from datetime import UTC, datetime
 
 import httpx
 from django.core.cache import cache
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 from django.db.models.functions import Least
 from redis.exceptions import RedisError
 
 from alerts.enums import GroupState
 from alerts.models import AlertGroup, Rule
 from alerts.selectors import measure_standing
-from alerts.watching import FAILED_WITHIN, STEP_LATE, STUCK_AFTER, STUCK_WITHIN, Facts, find_problems, find_remarks
+from alerts.watching import (
+    FAILED_WITHIN,
+    MESSAGE_LATE,
+    STEP_LATE,
+    STUCK_AFTER,
+    STUCK_WITHIN,
+    Facts,
+    find_problems,
+    find_remarks,
+)
 from config.deliveries.enums import Channel as Way
 from config.deliveries.enums import State
 from config.deliveries.models import Delivery
-from config.deliveries.selectors import measure_ledger
+from config.deliveries.selectors import list_slow_receivers, measure_ledger
 from config.heartbeats import read_heartbeats
 from config.outbox.selectors import measure_outbox
 from config.settings import OPTION
@@ -31,8 +40,8 @@ WATCHED_QUEUES = ("evaluate", "deliver", "default")
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 CACHE_KEY = "alerts:watch"
 KEPT_SECONDS = 24 * 3600
-#: Messages by which somebody tries an address out say nothing of whether alerts reach people.
-PERSONAL = ("contact", "test")
+#: Sources of messages by which somebody tries an address out: that they fail says nothing of whether alerts reach people.
+TRIALS = ("contact", "channel", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,7 @@ def find_facts(*, now: datetime) -> Facts:
         failed_ways=tuple(_list_failed_ways(now)),
         stuck_ways=tuple(ways),
         stuck_services=tuple(services),
+        slow_receivers=tuple(list_slow_receivers(since=now - MESSAGE_LATE)),
     )
 
 
@@ -108,11 +118,12 @@ def _read_queues() -> dict[str, datetime | None]:
 
 
 def _list_failed_ways(now: datetime) -> list[str]:
+    failed = Q(state=State.FAILED) & ~Q(source__in=TRIALS)
     counts = (
         Delivery.objects.filter(finished_at__gt=now - FAILED_WITHIN, state__in=[State.SENT, State.FAILED])
         .order_by()
         .values("channel")
-        .annotate(sent=Count("pk", filter=Q(state=State.SENT)), failed=Count("pk", filter=Q(state=State.FAILED)))
+        .annotate(sent=Count("pk", filter=Q(state=State.SENT)), failed=Count("pk", filter=failed))
     )
     return [str(Way(row["channel"]).label).lower() for row in counts if row["failed"] and not row["sent"]]
 
@@ -120,11 +131,16 @@ def _list_failed_ways(now: datetime) -> list[str]:
 def _list_stuck_ways(now: datetime) -> tuple[list[str], list[str]]:
     """Return by which ways messages are tried without success, and to which single services though others answer.
 
-    What a newer message replaced before it went out was tried in vain as well.
+    What a newer message replaced before it went out was tried in vain as well; what is refused although a newer one was taken
+    is its own fault.
     """
     long_ago, lately = now - STUCK_AFTER, now - STUCK_WITHIN
+    taken = Delivery.objects.filter(thread=OuterRef("thread"), pk__gt=OuterRef("pk"), state=State.SENT)
     in_vain = Q(state__in=[State.QUEUED, State.SENDING]) | Q(state=State.SUPPRESSED, finished_at__gt=lately)
-    tried = Delivery.objects.filter(in_vain, attempt_count__gt=0, created_at__lt=long_ago).exclude(source__in=PERSONAL)
+    tried = Delivery.objects.filter(
+        in_vain, ~Exists(taken.exclude(thread="")), attempt_count__gt=0, created_at__lt=long_ago
+    )
+    tried = tried.exclude(source__in=TRIALS)
     stuck = {
         (row["channel"], row["lane"]): row["name"]
         for row in tried.order_by().values("channel", "lane").annotate(name=Min("recipient"))

@@ -189,6 +189,4 @@ def list_headers(delivery: Delivery) -> list[tuple[str, str]]:
         ]
     if delivery.channel == Channel.APPRISE:
         return []
-    headers = headers_of(delivery, b"")
-    headers.pop("X-Postlaunch-Signature", None)
-    return list(headers.items())
+    return list(headers_of(delivery).items())

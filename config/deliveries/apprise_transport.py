@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -104,7 +105,7 @@ def send_apprise(delivery: Delivery, mark: HandOver) -> Result:
             watch.lines.append(f"{error.__class__.__name__}: {error}")
             was_taken = False
     result = judge_attempt(watch, was_taken=was_taken)
-    return Result(result.outcome, mask_text(result.detail, address), result.retry_after)
+    return replace(result, detail=mask_text(result.detail, address))
 
 
 def judge_attempt(watch: Watch, *, was_taken: bool) -> Result:
@@ -139,7 +140,7 @@ def _judge_error(watch: Watch, error: requests.RequestException) -> Result:
     if isinstance(cause, NewConnectionError | ConnectTimeoutError | SSLError | ProxyError):
         # Without a connection nothing has left the house.
         words = str(cause).rpartition(": ")[2] or cause.__class__.__name__
-        return Result(Outcome.TEMPORARY, f"The service can't be reached: {words}")
+        return Result(Outcome.TEMPORARY, f"The service can't be reached: {words}", is_away=True)
     late = f" within {DEADLINE_SECONDS:.0f} s" if watch.is_late else ""
     return Result(Outcome.UNKNOWN, f"No whole answer came back{late} ({error.__class__.__name__}).")
 

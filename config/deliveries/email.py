@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import parseaddr
 from types import TracebackType
@@ -60,7 +61,8 @@ class MailTransport:
         except (smtplib.SMTPException, OSError) as error:
             self.is_usable = False
             self.close()
-            return Result(Outcome.TEMPORARY, f"The mail server {_server()} can't be used: {_describe(error)}")
+            said = f"The mail server {_server()} can't be used: {_describe(error)}"
+            return Result(Outcome.TEMPORARY, said, is_away=True)
         if refusal is not None:
             return refusal
         seconds = STEPS_AFTER_HAND_OVER * settings.EMAIL_TIMEOUT + AIR_SECONDS
@@ -147,11 +149,12 @@ def _prepare(smtp: smtplib.SMTP, *, sender: str, recipient: str) -> Result | Non
     if code != 250:
         _forget_envelope(smtp)
         # The sender is our own setting: the operator can mend it while the mail waits.
-        return Result(Outcome.TEMPORARY, f"The server refuses the sender {sender}: {_say(code, answer)}")
+        said = f"The server refuses the sender {sender}: {_say(code, answer)}"
+        return Result(Outcome.TEMPORARY, said, is_away=True)
     code, answer = smtp.rcpt(recipient)
     if code not in {250, 251}:
         _forget_envelope(smtp)
-        return _judge(code, answer)
+        return replace(_judge(code, answer), is_away=True)
     return None
 
 

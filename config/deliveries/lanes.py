@@ -11,10 +11,14 @@ THREADS = 4
 OTHERS_AT_ONCE = THREADS - 1
 #: So many webhooks and messages of one application are on their way at once, so that its slow receivers leave room for others.
 APPLICATION_AT_ONCE = OTHERS_AT_ONCE - 1
-#: What is newer in a thread waits for what is older, until that was tried so often (about three minutes); then it is tried itself
-#: within ORDER_PAUSE after the older one failed once more.
-ORDER_ATTEMPTS = 4
+#: What is newer in a thread waits for what is older. Once the receiver has refused that for so long (the fourth attempt comes
+#: after 160 s), the newer one is tried itself within ORDER_PAUSE after the older one was refused once more; or at any time
+#: while the older one is put off for longer than we would by ourselves, because the receiver asked for that.
+ORDER_PATIENCE = timedelta(seconds=150)
 ORDER_PAUSE = timedelta(seconds=15)
+
+#: A lane in which one was tried within this time is at work, however long the others wait in it for their turn.
+LANE_REST = timedelta(minutes=2)
 
 
 def find_lane(address: str) -> str:

@@ -6,6 +6,7 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -68,6 +69,12 @@ class Delivery(models.Model):
     supersedable = models.BooleanField(
         default=False, editable=False, help_text="It need not go out once a newer one of its thread says what is true."
     )
+    ongoing = ArrayField(
+        models.BigIntegerField(), default=list, editable=False, help_text="Hashes of what it says goes on."
+    )
+    ended = ArrayField(
+        models.BigIntegerField(), default=list, editable=False, help_text="Hashes of what it says is over."
+    )
     source = models.CharField(max_length=50, blank=True, help_text="What it tells of, for example alert.")
     source_id = models.CharField(max_length=100, blank=True)
 
@@ -79,6 +86,9 @@ class Delivery(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
     attempt_count = models.PositiveIntegerField("attempts", default=0, editable=False)
     last_error = models.TextField(blank=True, editable=False)
+    refused_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when its receiver, being there, does not take it."
+    )
     resend_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="resends")
     requested_by = models.CharField(max_length=150, blank=True, help_text="Who asked for it to be sent again.")
 
@@ -124,9 +134,9 @@ class Delivery(models.Model):
                 name="delivery_thread",
                 condition=Q(state__in=[State.QUEUED, State.SENDING]) & ~Q(thread=""),
             ),
-            # "Try now": whether something newer went out.
+            # The claim and "Try now": whether something newer went out.
             models.Index(
-                fields=["thread", "id"], name="delivery_thread_sent", condition=Q(state=State.SENT, supersedes=True)
+                fields=["thread", "id"], name="delivery_thread_taken", condition=Q(state=State.SENT) & ~Q(thread="")
             ),
             # Admin home and Deliveries: failed ones, newest first.
             models.Index(fields=["-id"], name="delivery_failed", condition=Q(state=State.FAILED)),
@@ -172,6 +182,10 @@ class DeliveryAttempt(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="attempt_outcome_known")]
+        indexes = [
+            # The home page and the watchdog: which receivers something was tried at lately.
+            models.Index(fields=["finished_at"], name="attempt_finished"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_outcome_display()} at {self.finished_at:%Y-%m-%d %H:%M:%S}"

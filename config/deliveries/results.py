@@ -14,11 +14,15 @@ HandOver = Callable[[timedelta], bool]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How an attempt ended, in the receiver's words; `retry_after` is the wait it asked for."""
+    """How an attempt ended, in the receiver's words; `retry_after` is the wait it asked for.
+
+    `is_away`: it failed before anybody saw the message, so any other to this receiver would have failed as well.
+    """
 
     outcome: Outcome
     detail: str
     retry_after: timedelta | None = None
+    is_away: bool = False
 
 
 class ClaimLost(Exception):

@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 #: Waiting time after the first, second, ... failed attempt; the last one repeats. It is short because what waits may be
 #: somebody's alarm: once the receiver is back, it is no later than this.
 DELAYS_SECONDS = (10, 30, 120, 300)
+LONGEST_DELAY = timedelta(seconds=DELAYS_SECONDS[-1])
 #: A receiver may ask for more time than that, up to this.
 LONGEST_WAIT = timedelta(hours=6)
 #: After a crash the first attempts follow at once: the message is late already and nobody refused it.

@@ -68,7 +68,13 @@ def note_outcome(claim: Claim, result: Result) -> None:
     deadline = time.monotonic() + NOTE_SECONDS
     while True:
         try:
-            finish_delivery(claim=claim, outcome=result.outcome, detail=result.detail, retry_after=result.retry_after)
+            finish_delivery(
+                claim=claim,
+                outcome=result.outcome,
+                detail=result.detail,
+                retry_after=result.retry_after,
+                is_away=result.is_away,
+            )
         except (OperationalError, InterfaceError) as error:
             if connection.in_atomic_block or time.monotonic() >= deadline:
                 raise

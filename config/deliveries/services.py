@@ -9,21 +9,23 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from config.crypto import SecretUnreadable
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
-from config.deliveries.lanes import APPLICATION_AT_ONCE, ORDER_ATTEMPTS, ORDER_PAUSE, OTHERS_AT_ONCE, find_lane
+from config.deliveries.lanes import APPLICATION_AT_ONCE, ORDER_PATIENCE, ORDER_PAUSE, OTHERS_AT_ONCE, find_lane
 from config.deliveries.masking import mask_digits, mask_links
 from config.deliveries.models import GIVE_UP_AFTER, Delivery, DeliveryAttempt
 from config.deliveries.rendering import render_mail
-from config.deliveries.retries import find_next_attempt, find_next_attempt_after_crash
+from config.deliveries.retries import LONGEST_DELAY, find_next_attempt, find_next_attempt_after_crash
 from config.deliveries.workers import is_gone, name_this_process
 from config.nudges import Nudge
 
@@ -42,10 +44,11 @@ _sender = Nudge("config.deliveries.tasks.send_deliveries", "deliver")
 
 #: One claims at a time, so that each sees what the others took.
 _CLAIM_LOCK = 0x64656C76
-#: Takes the one delivery that is due longest, after those of its thread that are older. One that was tried often and in vain
-#: lets the next one try in the moment after it failed again: if that is taken, the receiver is there and refuses just this
-#: one. Webhooks and messages wait while another one is in their lane, while their application has as many on their way as
-#: it may, and while this process has no thread for them: see lanes.py.
+#: Takes the one delivery that is due longest, of one thread and host one at a time and in their order. One that its receiver
+#: has refused for long lets the next one try in the moment after it was refused again, or while the receiver wants to be
+#: left alone with it. Once a newer one was taken, the receiver refuses just this one, for which nobody waits any more.
+#: Webhooks and messages wait while another one is in their lane, while their application has as many on their way as it
+#: may, and while this process has no thread for them: see lanes.py.
 _CLAIM_SQL = """
 UPDATE config_delivery SET
     state = 'sending', claim_token = %(token)s, claimed_by = %(worker)s, claimed_at = %(now)s, lease_until = %(lease)s
@@ -53,12 +56,21 @@ WHERE id = (
     SELECT id FROM config_delivery AS mine
     WHERE state = 'queued' AND due_at <= %(now)s
     AND (thread = '' OR NOT EXISTS (
-        SELECT FROM config_delivery AS earlier
-        WHERE earlier.thread = mine.thread AND earlier.thread <> '' AND earlier.id < mine.id
-        AND earlier.state IN ('queued', 'sending') AND NOT (
-            earlier.state = 'queued' AND earlier.attempt_count >= %(order_attempts)s AND EXISTS (
-                SELECT FROM config_deliveryattempt AS attempt
-                WHERE attempt.delivery_id = earlier.id AND attempt.finished_at > %(just_now)s
+        SELECT FROM config_delivery AS other
+        WHERE other.thread = mine.thread AND other.thread <> '' AND other.state IN ('queued', 'sending')
+        AND other.lane = mine.lane AND (other.id < mine.id OR other.state = 'sending') AND NOT (
+            other.state = 'queued' AND other.due_at > %(now)s AND (
+                EXISTS (
+                    SELECT FROM config_delivery AS newer
+                    WHERE newer.thread = other.thread AND newer.thread <> '' AND newer.id > other.id
+                    AND newer.state = 'sent'
+                )
+                OR coalesce(other.refused_since < %(long_ago)s, false) AND (
+                    other.due_at > %(put_off)s OR EXISTS (
+                        SELECT FROM config_deliveryattempt AS attempt
+                        WHERE attempt.delivery_id = other.id AND attempt.finished_at > %(just_now)s
+                    )
+                )
             )
         )
     ))
@@ -111,6 +123,8 @@ def queue_delivery(
     thread: str = "",
     supersedes: bool = False,
     supersedable: bool = False,
+    ongoing: Iterable[str] = (),
+    ended: Iterable[str] = (),
 ) -> Delivery:
     """Write a delivery in the caller's transaction; workers send it once that commits.
 
@@ -119,9 +133,11 @@ def queue_delivery(
     `recipient` then is what people may read of it. The text of what `is_private` is shown to nobody in the ledger.
 
     What has the same `thread` goes out in the order in which it was made. One that `supersedes` says all that is true now: of
-    its thread, what is `supersedable` and has not gone out by then stays here, recorded with the reason.
+    its thread, what is `supersedable` and has not gone out by then stays here, recorded with the reason. `ongoing` and `ended`
+    name what it says goes on and what it says is over, by which one that could not be sent in its turn is seen to be untrue
+    by now.
     """
-    now = timezone.now()
+    now, going_on = timezone.now(), {_key_subject(name) for name in ongoing}
     delivery = Delivery(
         channel=channel,
         recipient=_clean(recipient).strip(),
@@ -137,6 +153,8 @@ def queue_delivery(
         thread=_key_thread(thread) if thread and not suppressed_because else "",
         supersedes=supersedes and not suppressed_because,
         supersedable=supersedable,
+        ongoing=sorted(going_on),
+        ended=sorted({_key_subject(name) for name in ended} - going_on),
         source=source,
         source_id=str(source_id),
         application_id=application_id,
@@ -177,7 +195,8 @@ def claim_delivery(*, with_mail: bool = True) -> Claim | None:
         "with_mail": with_mail,
         "application_at_once": APPLICATION_AT_ONCE,
         "others_at_once": OTHERS_AT_ONCE,
-        "order_attempts": ORDER_ATTEMPTS,
+        "long_ago": now - ORDER_PATIENCE,
+        "put_off": now + LONGEST_DELAY,
         "just_now": now - ORDER_PAUSE,
     }
     with transaction.atomic(), connection.cursor() as cursor:
@@ -200,17 +219,25 @@ def mark_handed_over(*, claim: Claim, lease: timedelta) -> bool:
 
 @transaction.atomic
 def finish_delivery(
-    *, claim: Claim, outcome: Outcome, detail: str = "", retry_after: timedelta | None = None
+    *,
+    claim: Claim,
+    outcome: Outcome,
+    detail: str = "",
+    retry_after: timedelta | None = None,
+    is_away: bool = False,
 ) -> State | None:
     """Note how an attempt ended and what follows from it; return the new state, None if the claim was lost.
 
     Whatever did not succeed is queued again with back-off, until its time is over; what was refused for good fails at once.
+    `is_away`: it failed before anybody saw the message, see `Result`.
     """
     delivery = _claimed(claim).select_for_update().first()
     if delivery is None:
         logger.warning("delivery %s was taken over while it was being sent (%s)", claim.delivery.pk, outcome)
         return None
     now = timezone.now()
+    if outcome != Outcome.SENT:
+        delivery.refused_since = None if is_away else delivery.refused_since or now
     again = find_next_attempt(
         now=now, attempts=delivery.attempt_count + 1, give_up_at=delivery.give_up_at, retry_after=retry_after
     )
@@ -255,8 +282,7 @@ def try_delivery_now(*, delivery: Delivery) -> bool:
     Nor is one tried of whose thread a newer message went out that says what is true by now: it would tell old news.
     """
     now = timezone.now()
-    newer = Delivery.objects.filter(thread=delivery.thread, pk__gt=delivery.pk, supersedes=True, state=State.SENT)
-    if delivery.thread and delivery.supersedable and newer.exists():
+    if delivery.thread and _is_untrue_by_now(delivery):
         return False
     changed = Delivery.objects.filter(pk=delivery.pk, state__in=[State.QUEUED, State.FAILED]).update(
         state=State.QUEUED, due_at=now, finished_at=None, give_up_at=now + GIVE_UP_AFTER
@@ -304,6 +330,7 @@ _CHANGED_BY_ATTEMPT = (
     "finished_at",
     "attempt_count",
     "last_error",
+    "refused_since",
     "claim_token",
     "claimed_by",
     "claimed_at",
@@ -334,13 +361,29 @@ def _supersede(newest: Delivery, now: datetime) -> None:
     )
 
 
-def _give_up_overtaken(newest: Delivery, now: datetime) -> None:
-    """Let go of whatever the receiver refused again and again while it took this one: later it would tell old news."""
-    older = Delivery.objects.filter(thread=newest.thread, pk__lt=newest.pk, state=State.QUEUED)
+def _look_after_older(taken: Delivery, now: datetime) -> None:
+    """Try what the receiver refused before it took this one at once, and let go of what this one made untrue."""
+    older = Delivery.objects.filter(thread=taken.thread, pk__lt=taken.pk, state=State.QUEUED)
     ids = list(older.order_by("pk").select_for_update(skip_locked=True).values_list("pk", flat=True))
-    Delivery.objects.filter(pk__in=ids).update(
-        state=State.SUPPRESSED, suppressed_because=OVERTAKEN.format(newest.pk), finished_at=now
+    left = Delivery.objects.filter(pk__in=ids, state=State.QUEUED)
+    left.filter(_made_untrue_by(taken)).update(
+        state=State.SUPPRESSED, suppressed_because=OVERTAKEN.format(taken.pk), finished_at=now
     )
+    left.update(due_at=now)
+
+
+def _made_untrue_by(newer: Delivery) -> Q:
+    """Match what must not arrive after a newer message of its thread: it would end what goes on, or begin what is over."""
+    wrong = Q(ended__overlap=newer.ongoing) | Q(ongoing__overlap=newer.ended)
+    if newer.supersedes:
+        wrong |= Q(supersedable=True) | ~Q(ongoing__contained_by=newer.ongoing)
+    return wrong
+
+
+def _is_untrue_by_now(delivery: Delivery) -> bool:
+    newer = Delivery.objects.filter(thread=delivery.thread, pk__gt=delivery.pk, supersedes=True, state=State.SENT)
+    newest = newer.order_by("-pk").first()
+    return newest is not None and Delivery.objects.filter(_made_untrue_by(newest), pk=delivery.pk).exists()
 
 
 def _find_newer(delivery: Delivery) -> int | None:
@@ -354,6 +397,11 @@ def _find_newer(delivery: Delivery) -> int | None:
 
 def _key_thread(thread: str) -> str:
     return hashlib.sha256(thread.encode("utf-8", "surrogatepass")).hexdigest()[:40]
+
+
+def _key_subject(name: str) -> int:
+    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def _key_lane(lane: str) -> str:
@@ -411,8 +459,8 @@ def _conclude(delivery: Delivery, *, outcome: Outcome, detail: str, now: datetim
         raise ValueError(f"a delivery cannot go from {delivery.state} to {state}")
     delivery.state, delivery.finished_at = state, None if state == State.QUEUED else now
     delivery.save(update_fields=_CHANGED_BY_ATTEMPT)
-    if state == State.SENT and delivery.thread and delivery.supersedes:
-        _give_up_overtaken(delivery, now)
+    if state == State.SENT and delivery.thread:
+        _look_after_older(delivery, now)
     return state
 
 

@@ -34,13 +34,13 @@ def send_webhook(delivery: Delivery, mark: HandOver) -> Result:
     except (httpx.InvalidURL, AddressRefused, ValueError) as error:
         return Result(Outcome.PERMANENT, f"This address can't be used: {error}")
     except OSError as error:
-        return Result(Outcome.TEMPORARY, f"The address can't be found: {error}")
+        return Result(Outcome.TEMPORARY, f"The address can't be found: {error}", is_away=True)
     hand_over(mark, LEASE)
     with open_client(deadline_seconds=DEADLINE_SECONDS) as client:
         try:
             return ask_first_reachable(requests, lambda request: _post(client, request))
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            return Result(Outcome.TEMPORARY, f"The receiver can't be reached: {error}")
+            return Result(Outcome.TEMPORARY, f"The receiver can't be reached: {error}", is_away=True)
 
 
 def build_posts(delivery: Delivery) -> list[httpx.Request]:
@@ -57,23 +57,25 @@ def build_posts(delivery: Delivery) -> list[httpx.Request]:
     return build_requests(
         "POST",
         url,
-        headers=headers_of(delivery, body),
+        headers={**headers_of(delivery), **_sign(delivery, body)},
         content=body,
         allow_private=OPTION["WEBHOOK_ALLOW_PRIVATE"],
     )
 
 
-def headers_of(delivery: Delivery, body: bytes) -> dict[str, str]:
-    """Return the headers of a webhook. The Idempotency-Key is the same on every attempt."""
-    headers = {
+def headers_of(delivery: Delivery) -> dict[str, str]:
+    """Return the headers of a webhook but for its signature. The Idempotency-Key is the same on every attempt."""
+    return {
         "Content-Type": "application/json",
         "User-Agent": "Postlaunch",
         "Idempotency-Key": delivery.fingerprint,
         "X-Postlaunch-Delivery": str(delivery.pk),
     }
-    if delivery.signing_secret:
-        headers["X-Postlaunch-Signature"] = sign_body(body, secret=delivery.signing_secret, timestamp=int(time.time()))
-    return headers
+
+
+def _sign(delivery: Delivery, body: bytes) -> dict[str, str]:
+    secret = delivery.signing_secret
+    return {"X-Postlaunch-Signature": sign_body(body, secret=secret, timestamp=int(time.time()))} if secret else {}
 
 
 def _post(client: httpx.Client, request: httpx.Request) -> Result:

@@ -11,36 +11,47 @@ import psutil
 
 
 def name_this_process() -> str:
-    """Return this process's name: host, process-id namespace, pid and start time."""
+    """Return this process's name: host, boot of the machine, process-id namespace, pid and start."""
     return _name_process(os.getpid())
 
 
 def is_gone(name: str) -> bool:
-    """Say whether the named process certainly no longer runs: it was one of this machine and its pid is free or taken over."""
-    host, _, rest = name.partition("|")
-    namespace, _, rest = rest.partition("|")
-    pid, _, started = rest.partition("|")
-    if (host, namespace) != (socket.gethostname(), _namespace()) or not pid.isdigit():
+    """Say whether the named process certainly no longer runs: it was one of this machine and its pid is free or taken over.
+
+    Of another boot it may be another machine of the same name; whatever is not certain waits for the end of its lease.
+    """
+    rest, _, started = name.rpartition("|")
+    machine, _, pid = rest.rpartition("|")
+    if machine != _name_machine() or not pid.isdigit():
         return False
-    try:
-        process = psutil.Process(int(pid))
-        return _start_of(process) != started or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.AccessDenied:
-        return False
+    found = _find_start(int(pid))
+    return found is not None and found != started
 
 
 @lru_cache(maxsize=1)
 def _name_process(pid: int) -> str:
-    return f"{socket.gethostname()}|{_namespace()}|{pid}|{_start_of(psutil.Process(pid))}"
+    return f"{_name_machine()}|{pid}|{_find_start(pid) or '-'}"
 
 
-def _start_of(process: psutil.Process) -> str:
-    return f"{process.create_time():.1f}"
-
-
-def _namespace() -> str:
+def _name_machine() -> str:
+    path = Path("/proc/sys/kernel/random/boot_id")
+    boot = path.read_text().strip() if path.exists() else "-"
     # Two containers of one pod share a host name and number their processes apart.
     path = Path("/proc/self/ns/pid")
-    return os.readlink(path) if path.exists() else "-"  # noqa: PTH115  (the link's own text, not the file)
+    namespace = os.readlink(path) if path.exists() else "-"  # noqa: PTH115  (the link's own text, not the file)
+    return f"{socket.gethostname()}|{boot}|{namespace}"
+
+
+def _find_start(pid: int) -> str | None:
+    """Return when a process started, in ticks since the machine did; empty: it has ended, None: the machine does not say.
+
+    A time of day would not do: it is reckoned from when the machine started, and that moves whenever its clock is set.
+    Source: proc(5), /proc/pid/stat, fields 3 and 22.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None if psutil.pid_exists(pid) else ""
+    # The second field is the program's name in parentheses, with any character in it.
+    state, *fields = stat.rpartition(")")[2].split()
+    return "" if state in {"Z", "X"} else fields[18]

@@ -21,7 +21,9 @@ OUTBOX_OLDEST = Metric("postlaunch_outbox_oldest_seconds", "gauge", "Age of the 
 OUTBOX_SET_ASIDE = Metric("postlaunch_outbox_set_aside", "gauge", "Events that failed too often and wait for a person.")
 DELIVERIES = Metric("postlaunch_deliveries", "gauge", "Messages by state: queued, sending, failed.", ("state",))
 DELIVERY_OLDEST = Metric(
-    "postlaunch_delivery_oldest_seconds", "gauge", "How long the most overdue message has been due; 0 if none is."
+    "postlaunch_delivery_oldest_seconds",
+    "gauge",
+    "How long the most overdue message could have gone out; 0 if none could.",
 )
 QUEUE_LENGTH = Metric("postlaunch_queue_length", "gauge", "Tasks that wait in a queue.", ("queue",))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -12,9 +13,11 @@ from alerts.inhibit_drafts import InhibitDraft
 from alerts.models import Policy, Route
 from alerts.services.inhibitions import save_inhibition
 from alerts.services.policies import make_draft, save_policy
+from config.deliveries.email import MailTransport
 from config.deliveries.enums import State
 from config.deliveries.models import Delivery
-from config.deliveries.sending import send_due_deliveries
+from config.deliveries.sending import send_claimed, send_due_deliveries
+from config.deliveries.services import claim_delivery
 from monitoring.applications.models import Application
 from tests.support.alerts import evaluate, make_channel, make_rule, moment, report, tell
 from tests.support.metrics import make_application
@@ -99,6 +102,37 @@ def test_retry__one_of_two_receivers_fails_at_first__it_hears_later_and_the_othe
         send_due_deliveries(turn_seconds=30)
         assert _count(receiver, failing) == (1, 2)
     assert set(Delivery.objects.values_list("state", flat=True)) == {State.SENT}
+
+
+@pytest.mark.parametrize(("host", "state"), [("erp2", State.SENT), ("erp1", State.SUPPRESSED)])
+def test_retry__end_is_refused_until_a_newer_message_is_taken__goes_after_it_unless_it_fires_again(
+    receiver: Receiver, host: str, state: State
+) -> None:
+    make_channel(receiver.url, kind="webhook", is_default=True)
+    make_rule(name="Load")
+    application = make_application()
+    with time_machine.travel(moment(30), tick=False) as clock:
+        report(application, 3)
+        evaluate(0)
+        tell(30)
+        send_due_deliveries(turn_seconds=30)
+        report(application, 0, at=60)
+        evaluate(60)
+        tell(330)
+        report(application, 3, at=340, host=host)
+        evaluate(340)
+        tell(370)
+        receiver.answer = lambda _: (500, {}, b"")
+        for at in (370, 380, 410, 530):
+            clock.move_to(moment(at))
+            claim = claim_delivery()
+            assert claim is not None
+            send_claimed(claim, mail=MailTransport())
+        receiver.answer = lambda _: (200, {}, b"ok")
+        send_due_deliveries(turn_seconds=30)
+    told = [[alert["status"] for alert in json.loads(each.body)["alerts"]] for each in receiver.requests]
+    assert told[5:] == [["firing"], ["resolved"]][: 2 if state == State.SENT else 1]
+    assert list(Delivery.objects.order_by("pk").values_list("state", flat=True)) == [State.SENT, state, State.SENT]
 
 
 def _count(*receivers: Receiver) -> tuple[int, ...]:

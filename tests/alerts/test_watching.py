@@ -16,14 +16,16 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts.models import AlertGroup, Rule
+from alerts.services.channels import send_test
 from alerts.services.watching import WATCHED_QUEUES, find_last_watch, keep_watch
 from alerts.watching import Facts, find_problems
-from config.deliveries.enums import Channel
+from config.actors import SYSTEM
+from config.deliveries.enums import Channel, Outcome
 from config.deliveries.models import Delivery
 from config.deliveries.sending import send_due_deliveries
-from config.deliveries.services import queue_delivery
+from config.deliveries.services import claim_delivery, finish_delivery, queue_delivery
 from config.settings import OPTION
-from tests.support.alerts import make_rule
+from tests.support.alerts import make_channel, make_rule
 from tests.support.receiver import Receiver, run_receiver
 from tests.support.smtp import find_free_port
 
@@ -138,6 +140,40 @@ def test_keep_watch__one_service_does_not_answer__named_although_others_do() -> 
 
 
 @pytest.mark.usefixtures("_working")
+def test_keep_watch__one_slow_receiver_of_many_groups__named_and_stops_nothing(outside: Receiver) -> None:
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        for number in range(15):
+            queue_delivery(
+                channel=Channel.WEBHOOK,
+                recipient=f"https://slow.example.com/{number}",
+                idempotency_key=str(number),
+                thread=str(number),
+                payload={},
+            )
+        for _ in range(8):
+            claim = claim_delivery()
+            assert claim is not None
+            clock.shift(timedelta(seconds=25))
+            finish_delivery(claim=claim, outcome=Outcome.UNKNOWN)
+        _live()
+        watch = keep_watch(now=timezone.now())
+    assert (watch.problems, len(outside.requests)) == ((), 1)
+    assert watch.remarks == ("Messages to slow.example.com wait for their turn: it takes long to answer.",)
+
+
+@pytest.mark.usefixtures("_working")
+def test_keep_watch__one_message_is_refused_while_a_newer_one_was_taken__is_no_problem() -> None:
+    now = timezone.now()
+    fields = {"channel": "webhook", "lane": "x", "recipient": "https://hooks.example.com/x", "thread": "t"}
+    early = now - timedelta(hours=1)
+    Delivery.objects.create(idempotency_key="1", attempt_count=9, created_at=early, due_at=now, **fields)
+    assert len(keep_watch(now=now).problems) == 1
+    Delivery.objects.create(idempotency_key="2", state="sent", finished_at=now - timedelta(minutes=20), **fields)
+    assert keep_watch(now=now).problems == ()
+
+
+@pytest.mark.usefixtures("_working")
 def test_keep_watch__each_message_is_replaced_by_a_newer_one_before_it_goes_out__says_so() -> None:
     now = timezone.now()
     for minute in (6, 4, 2):
@@ -156,16 +192,15 @@ def test_keep_watch__each_message_is_replaced_by_a_newer_one_before_it_goes_out_
 
 
 @pytest.mark.usefixtures("_working")
-def test_keep_watch__somebody_tries_an_address_out__is_no_problem() -> None:
-    Delivery.objects.create(
-        idempotency_key="1",
-        channel="apprise",
-        recipient="x",
-        source="contact",
-        attempt_count=3,
-        created_at=timezone.now() - timedelta(minutes=6),
-    )
-    watch = keep_watch(now=timezone.now())
+def test_keep_watch__somebody_tries_an_address_out_in_vain__is_no_problem() -> None:
+    now = timezone.now()
+    channel = make_channel("https://hooks.exmaple.com/x", kind="webhook")
+    send_test(channel=channel, by=SYSTEM)
+    queue_delivery(channel=Channel.APPRISE, recipient="x", idempotency_key="1", source="contact", text="Your code")
+    Delivery.objects.update(attempt_count=3, created_at=now - timedelta(minutes=6), due_at=now + timedelta(minutes=5))
+    refused = {"channel": "email", "recipient": "typo@example.com", "state": "failed", "finished_at": now}
+    Delivery.objects.create(idempotency_key="2", source="contact", **refused)
+    watch = keep_watch(now=now)
     assert (watch.problems, watch.remarks) == ((), ())
 
 

@@ -140,6 +140,7 @@ def test_answer__refused__is_judged_by_its_status(
     delivery, ended, detail = send(queue(json_address(receiver)))
     assert (ended, delivery.state) == (outcome, state)
     assert str(status) in detail
+    assert delivery.refused_since is not None
     assert len(receiver.requests) == 1
 
 
@@ -174,7 +175,7 @@ def test_answer__nobody_listens__is_tried_again(receiver: Receiver) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         delivery, outcome, detail = send(queue(f"json://127.0.0.1:{free.getsockname()[1]}/{SECRET}"))
-    assert (delivery.state, outcome) == (State.QUEUED, Outcome.TEMPORARY)
+    assert (delivery.state, outcome, delivery.refused_since) == (State.QUEUED, Outcome.TEMPORARY, None)
     assert "can't be reached" in detail
 
 

@@ -16,6 +16,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 import time_machine
@@ -29,7 +30,7 @@ from config.deliveries.email import MailTransport
 from config.deliveries.enums import TRANSITIONS, Channel, Outcome, State
 from config.deliveries.models import Delivery, DeliveryAttempt
 from config.deliveries.retries import find_next_attempt_after_crash
-from config.deliveries.selectors import list_deliveries_of, measure_ledger
+from config.deliveries.selectors import list_deliveries_of, list_slow_receivers, measure_ledger
 from config.deliveries.sending import send_claimed, send_due_deliveries
 from config.deliveries.signatures import verify_signature
 from config.deliveries.tasks import send_deliveries
@@ -156,6 +157,16 @@ def test_email__content_refused__fails_at_once(mailbox: Mailbox) -> None:
     assert (reread(delivery).state, reread(delivery).last_error) == (State.FAILED, "554 looks like spam")
 
 
+@pytest.mark.parametrize(("step", "is_refused"), [("rcpt", False), ("data", True)])
+def test_email__refused_for_now__is_the_messages_own_fault_once_the_recipient_was_taken(
+    mailbox: Mailbox, step: str, is_refused: bool
+) -> None:
+    setattr(mailbox, f"on_{step}", lambda _: "451 come back later")
+    delivery = queue_mail()
+    send()
+    assert (reread(delivery).state, reread(delivery).refused_since is not None) == (State.QUEUED, is_refused)
+
+
 def test_email__greylisted__waits_and_then_arrives_once(mailbox: Mailbox) -> None:
     mailbox.on_rcpt = lambda address: "451 come back later"
     delivery = queue_mail()
@@ -215,6 +226,7 @@ def test_email__no_server__is_tried_for_a_day_and_then_fails_visibly() -> None:
     start = timezone.now()
     with override_settings(EMAIL_HOST="127.0.0.1", EMAIL_PORT=find_free_port()), time_machine.travel(start) as clock:
         while reread(delivery).state == State.QUEUED:
+            assert reread(delivery).refused_since is None
             clock.move_to(max(reread(delivery).due_at, timezone.now()) + timedelta(milliseconds=1))
             assert send() == 1
         elapsed = timezone.now() - start
@@ -322,6 +334,25 @@ def test_claim__host_busy__its_other_paths_wait_in_order() -> None:
     assert (claim(), claim()) == ("second", "")
 
 
+def test_measure__lane_is_slow__what_waits_in_it_is_not_late_while_it_is_at_work() -> None:
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        for key in ("first", "second", "third"):
+            queue_hook(key, application_id=1, host="slow")
+        assert measure_ledger().oldest_due == start
+        clock.shift(timedelta(minutes=5))
+        found = services.claim_delivery()
+        assert found is not None
+        assert measure_ledger().oldest_due is None
+        assert list_slow_receivers(since=start) == []
+        assert list_slow_receivers(since=start + timedelta(minutes=3)) == ["slow.example.com"]
+        services.finish_delivery(claim=found, outcome=Outcome.UNKNOWN)
+        assert measure_ledger().oldest_due is None
+        clock.shift(timedelta(minutes=3))
+        assert measure_ledger().oldest_due == start
+        assert list_slow_receivers(since=start + timedelta(minutes=3)) == []
+
+
 def test_claim__application_with_many_slow_hosts__leaves_room_for_others_and_for_mail() -> None:
     for number in range(4):
         queue_hook(f"slow{number}", application_id=1)
@@ -404,6 +435,7 @@ def test_webhook__refused__is_judged_by_its_status(
     send()
     assert (reread(delivery).state, outcomes(delivery)) == (state, [outcome])
     assert str(status) in reread(delivery).last_error
+    assert reread(delivery).refused_since is not None
 
 
 def test_webhook__asked_to_wait__waits_that_long(receiver: Receiver) -> None:
@@ -455,6 +487,7 @@ def test_webhook__nobody_listens__is_tried_again() -> None:
     delivery = queue_webhook(Receiver(url=f"http://127.0.0.1:{find_free_port()}/"))
     send()
     assert (reread(delivery).state, outcomes(delivery)) == (State.QUEUED, [Outcome.TEMPORARY])
+    assert reread(delivery).refused_since is None
 
 
 def test_webhook__first_address_is_dead__takes_the_next(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -627,11 +660,36 @@ def test_transitions__every_state__is_named() -> None:
 
 def test_is_gone__this_process__is_not() -> None:
     name = name_this_process()
-    host, namespace, pid, _ = name.split("|")
+    host, boot, namespace, pid, started = name.split("|")
     assert not is_gone(name)
-    assert is_gone(f"{host}|{namespace}|{pid}|1.0")
-    assert not is_gone(f"elsewhere|{namespace}|{pid}|1.0")
-    assert not is_gone("")
+    assert is_gone(f"{host}|{boot}|{namespace}|{pid}|{int(started) - 1}")
+    for other in (
+        "",
+        f"elsewhere|{boot}|{namespace}|{pid}|1",
+        f"{host}|another|{namespace}|{pid}|1",
+        f"{host}|{pid}|1",
+    ):
+        assert not is_gone(other)
+
+
+def test_is_gone__clock_of_the_machine_was_set__is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = name_this_process()
+    moved = psutil.boot_time() + 1
+    monkeypatch.setattr("psutil._psplatform.boot_time", lambda: moved)
+    assert not is_gone(name)
+
+
+def test_is_gone__process_ended__is_so_before_and_after_its_parent_has_seen_it() -> None:
+    program = "import sys; from config.deliveries.workers import name_this_process\n"
+    program += "print(name_this_process(), flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1, text=True) as child:
+        assert child.stdout is not None
+        name = child.stdout.readline().strip()
+        assert not is_gone(name)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert is_gone(name)
+    assert is_gone(name)
 
 
 @pytest.fixture(autouse=True)
@@ -651,7 +709,8 @@ def test_thread__older_one_waits_for_its_next_attempt__newer_one_stays_behind_it
         queue_webhook(receiver, idempotency_key="3", payload={"n": 3}, thread="group 2")
         receiver.answer = lambda _: (200, {}, b"")
         assert (send(), [json.loads(each.body)["n"] for each in receiver.requests]) == (1, [1, 3])
-        assert measure_ledger().oldest_due == Delivery.objects.get(idempotency_key="1").due_at
+        with time_machine.travel(timezone.now() + timedelta(minutes=3)):
+            assert measure_ledger().oldest_due == Delivery.objects.get(idempotency_key="1").due_at
         Delivery.objects.filter(idempotency_key="1").update(due_at=timezone.now())
         assert (send(), [json.loads(each.body)["n"] for each in receiver.requests]) == (2, [1, 3, 1, 2])
 
@@ -696,40 +755,150 @@ def test_thread__the_older_was_sent_or_failed__says_so() -> None:
         assert services.claim_delivery() is not None
 
 
-def test_thread__receiver_refuses_one_message_again_and_again__newer_one_is_tried_and_it_is_given_up() -> None:
-    end = queue_mail(idempotency_key="1", thread="t")
-    newer = queue_mail(idempotency_key="2", thread="t", supersedes=True)
-    start = timezone.now()
-    with time_machine.travel(start, tick=False) as clock:
-        for seconds in (0, 10, 40, 160):
-            clock.move_to(start + timedelta(seconds=seconds))
-            claim = services.claim_delivery()
-            assert claim is not None
-            assert claim.delivery == end
-            services.finish_delivery(claim=claim, outcome=Outcome.TEMPORARY, detail="500")
-        clock.move_to(start + timedelta(seconds=161))
-        claim = services.claim_delivery()
-        assert claim is not None
-        assert claim.delivery == newer
-        services.finish_delivery(claim=claim, outcome=Outcome.SENT)
-    assert (reread(end).state, reread(newer).state) == (State.SUPPRESSED, State.SENT)
-    assert reread(end).suppressed_because.startswith("It was refused again and again")
+def try_claim(**ended: Any) -> str:
+    """Claim what may be sent now and end it so; return its key, empty if there is none."""
+    found = services.claim_delivery()
+    if found is None:
+        return ""
+    services.finish_delivery(claim=found, **ended)
+    return found.delivery.idempotency_key
 
 
 def test_thread__receiver_was_away_for_long__order_is_kept_once_it_is_back() -> None:
-    older, newer = queue_mail(idempotency_key="1", thread="t"), queue_mail(idempotency_key="2", thread="t")
-    long_ago = timezone.now() - timedelta(minutes=4)
-    DeliveryAttempt.objects.create(delivery=older, started_at=long_ago, finished_at=long_ago, outcome=Outcome.TEMPORARY)
-    Delivery.objects.filter(pk=older.pk).update(attempt_count=9, due_at=timezone.now() + timedelta(minutes=1))
-    assert services.claim_delivery() is None
-    Delivery.objects.filter(pk=older.pk).update(due_at=timezone.now())
-    claim = services.claim_delivery()
-    assert claim is not None
-    assert claim.delivery == older
-    services.finish_delivery(claim=claim, outcome=Outcome.SENT)
-    following = services.claim_delivery()
-    assert following is not None
-    assert following.delivery == newer
+    for key in ("1", "2"):
+        queue_mail(idempotency_key=key, thread="t")
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        for seconds in (0, 10, 40, 160, 460):
+            clock.move_to(start + timedelta(seconds=seconds))
+            assert try_claim(outcome=Outcome.TEMPORARY, is_away=True) == "1"
+            assert services.claim_delivery() is None
+        clock.move_to(start + timedelta(seconds=475))
+        assert services.claim_delivery() is None
+        clock.move_to(start + timedelta(seconds=760))
+        assert [try_claim(outcome=Outcome.SENT) for _ in range(3)] == ["1", "2", ""]
+
+
+def test_thread__receiver_is_back_and_refuses_what_it_did_not_take_before__newer_one_waits_anew() -> None:
+    for key in ("1", "2"):
+        queue_mail(idempotency_key=key, thread="t")
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        for seconds, is_away in ((0, False), (10, False), (40, True), (160, False)):
+            clock.move_to(start + timedelta(seconds=seconds))
+            assert try_claim(outcome=Outcome.TEMPORARY, is_away=is_away) == "1"
+            assert services.claim_delivery() is None
+        clock.move_to(start + timedelta(seconds=460))
+        assert [try_claim(outcome=Outcome.TEMPORARY) for _ in range(3)] == ["1", "2", ""]
+
+
+def test_thread__channel_leads_to_another_host_by_now__newer_one_does_not_wait_for_the_old_one() -> None:
+    for key, host in (("1", "old"), ("2", "new"), ("3", "new")):
+        queue_webhook(Receiver(url=f"https://{host}.example.com/"), idempotency_key=key, thread="t")
+    assert try_claim(outcome=Outcome.TEMPORARY, is_away=True) == "1"
+    assert measure_ledger().oldest_due == Delivery.objects.get(idempotency_key="2").due_at
+    assert [try_claim(outcome=Outcome.TEMPORARY), try_claim(outcome=Outcome.TEMPORARY)] == ["2", ""]
+
+
+def test_thread__receiver_asks_to_wait_for_hours__newer_one_is_tried_after_minutes() -> None:
+    for key in ("1", "2"):
+        queue_mail(idempotency_key=key, thread="t")
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        assert try_claim(outcome=Outcome.TEMPORARY, retry_after=timedelta(hours=6)) == "1"
+        clock.shift(timedelta(minutes=2))
+        assert services.claim_delivery() is None
+        clock.shift(timedelta(minutes=1))
+        assert try_claim(outcome=Outcome.TEMPORARY, retry_after=timedelta(hours=6)) == "2"
+        queue_mail(idempotency_key="3", thread="t")
+        clock.shift(timedelta(minutes=3))
+        assert [try_claim(outcome=Outcome.SENT) for _ in range(4)] == ["3", "1", "2", ""]
+
+
+def queue_news(key: str, *, ongoing: str = "", ended: str = "", supersedes: bool = True) -> Delivery:
+    return queue_mail(
+        idempotency_key=key, thread="t", ongoing=list(ongoing), ended=list(ended), supersedes=supersedes, subject=key
+    )
+
+
+def refuse_for_minutes(clock: time_machine.Coordinates, key: str) -> None:
+    """Let the receiver refuse a message until what is newer may be tried."""
+    start = timezone.now()
+    for seconds in (0, 10, 40, 160):
+        clock.move_to(start + timedelta(seconds=seconds))
+        assert try_claim(outcome=Outcome.TEMPORARY, detail="500") == key
+
+
+def test_thread__receiver_is_back_when_the_newer_one_is_tried__the_end_follows_at_once() -> None:
+    end = queue_news("A is over", ended="A")
+    queue_news("C fires", ongoing="C")
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        refuse_for_minutes(clock, "A is over")
+        clock.shift(timedelta(seconds=5))
+        assert [try_claim(outcome=Outcome.SENT) for _ in range(3)] == ["C fires", "A is over", ""]
+    assert outcomes(end) == [Outcome.TEMPORARY] * 4 + [Outcome.SENT]
+
+
+def test_thread__one_message_is_refused_for_ever__holds_up_nobody_and_fails_after_its_day() -> None:
+    end = queue_news("A is over", ended="A")
+    queue_news("C fires", ongoing="C")
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        refuse_for_minutes(clock, "A is over")
+        assert try_claim(outcome=Outcome.SENT) == "C fires"
+        assert try_claim(outcome=Outcome.TEMPORARY) == "A is over"
+        clock.shift(timedelta(minutes=1))
+        queue_news("C and D fire", ongoing="CD")
+        assert try_claim(outcome=Outcome.SENT) == "C and D fire"
+        while reread(end).state == State.QUEUED:
+            clock.move_to(reread(end).due_at)
+            assert try_claim(outcome=Outcome.TEMPORARY) == "A is over"
+        assert (reread(end).state, timezone.now() - start > timedelta(hours=23)) == (State.FAILED, True)
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "state"),
+    [
+        # Sent afterwards, it would close what fires again.
+        ({"ended": "A"}, {"ongoing": "AC"}, State.SUPPRESSED),
+        # It would say that B fires, which by now is over.
+        ({"ongoing": "B", "ended": "A"}, {"ongoing": "C"}, State.SUPPRESSED),
+        ({"ongoing": "B", "ended": "A"}, {"ongoing": "BC"}, State.QUEUED),
+        # One that does not say all that fires makes nothing untrue but what it names.
+        ({"ongoing": "B", "ended": "A"}, {"ended": "C", "supersedes": False}, State.QUEUED),
+        ({"ongoing": "B", "ended": "A"}, {"ended": "B", "supersedes": False}, State.SUPPRESSED),
+        # What ended and began anew goes on.
+        ({"ongoing": "A", "ended": "A"}, {"ongoing": "A"}, State.QUEUED),
+    ],
+)
+def test_thread__newer_message_was_taken_first__the_older_goes_if_it_still_is_true(
+    older: dict[str, Any], newer: dict[str, Any], state: State
+) -> None:
+    first = queue_news("older", **older)
+    second = queue_news("newer", **newer)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        refuse_for_minutes(clock, "older")
+        assert try_claim(outcome=Outcome.SENT) == "newer"
+    assert reread(first).state == state
+    if state == State.SUPPRESSED:
+        assert f"message {second.pk}, which is newer" in reread(first).suppressed_because
+
+
+def test_thread__newer_message_is_on_its_way__the_older_is_not_sent_beside_it() -> None:
+    queue_news("A is over", ended="A")
+    queue_news("A fires again", ongoing="A")
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        refuse_for_minutes(clock, "A is over")
+        assert services.claim_delivery() is not None
+        Delivery.objects.filter(idempotency_key="A is over").update(due_at=timezone.now())
+        assert services.claim_delivery() is None
+
+
+def test_try_now__end_of_what_fires_again__stays_here() -> None:
+    end, newer = queue_news("A is over", ended="A"), queue_news("A fires again", ongoing="A")
+    Delivery.objects.filter(pk=end.pk).update(state=State.FAILED, finished_at=timezone.now())
+    Delivery.objects.filter(pk=newer.pk).update(state=State.SENT, finished_at=timezone.now())
+    assert not services.try_delivery_now(delivery=reread(end))
 
 
 def test_try_now__newer_message_went_out__old_news_stay_here_and_ends_go() -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission, User
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -93,6 +93,21 @@ def test_delivery__page_of_a_mail_with_a_link_that_acts__shows_it_masked(staff: 
     content = staff.get(reverse("admin:config_delivery_change", args=[delivery.pk])).content.decode()
     assert content.count(f"/a/{MASK}/") == 2
     assert token not in content
+
+
+def test_delivery__page_of_a_webhook_whose_secret_is_unreadable__is_shown(staff: Client) -> None:
+    with override_settings(SECRET_KEY="another key that nobody remembers any more"):
+        delivery = queue_delivery(
+            channel=Channel.WEBHOOK,
+            recipient="https://hooks.example.com/x",
+            idempotency_key="k",
+            payload={},
+            signing_secret="s3cret",
+        )
+    content = staff.get(reverse("admin:config_delivery_change", args=[delivery.pk])).content.decode()
+    assert "Idempotency-Key" in content
+    assert delivery.fingerprint in content
+    assert "X-Postlaunch-Signature" not in content
 
 
 def test_delivery__send_again__queues_a_copy_by_that_person(staff: Client) -> None:
