@@ -33,7 +33,7 @@ def list_channel_recipients(channels: Iterable[Channel]) -> list[Recipient]:
 class ChannelSecrets:
     """What messages of a channel need beside their recipient: what signs a webhook, or the Apprise address.
 
-    Called with a recipient's address, returns it, and what stands in the way of using it (empty: nothing).
+    Called with a recipient, returns it, and what stands in the way of using it (empty: nothing).
     """
 
     def __init__(self, channel: Channel) -> None:
@@ -49,8 +49,20 @@ class ChannelSecrets:
             what = "signing secret" if channel.kind == ChannelKind.WEBHOOK else "address"
             self._obstacle = f"The {what} of “{channel.name}” was {error}. Enter it again."
 
-    def __call__(self, address: str) -> tuple[str, str]:
-        """Return secret and obstacle for one recipient."""
+    def __call__(self, recipient: Recipient) -> tuple[str, str]:
+        """Return secret and obstacle for one recipient, which may be from a time when the channel was of another kind."""
+        kind = self._channel.kind
+        if recipient.kind != kind:
+            gone = (
+                f"“{self._channel.name}” does not lead there any more."
+                if recipient.kind in channel_parts.BY_APPRISE
+                else ""
+            )
+            return "", gone
+        return self.read(recipient.address)
+
+    def read(self, address: str) -> tuple[str, str]:
+        """Return secret and obstacle for an address of the channel's kind."""
         kind = self._channel.kind
         if self._obstacle or kind not in channel_parts.BY_APPRISE:
             return self._signing_secret, self._obstacle
@@ -74,9 +86,10 @@ def list_fallback_addresses() -> list[str]:
 
 
 def _recipients_of(channel: Channel) -> list[Recipient]:
-    read = ChannelSecrets(channel)
+    secrets = ChannelSecrets(channel)
     return [
-        Recipient(channel.pk, channel.name, channel.kind, address, *read(address)) for address in _addresses_of(channel)
+        Recipient(channel.pk, channel.name, channel.kind, address, *secrets.read(address))
+        for address in _addresses_of(channel)
     ]
 
 
@@ -149,7 +162,7 @@ def read_contact_secret(contact: ContactMethod) -> tuple[str, str]:
     sender = find_sender(contact.kind)
     if sender is None:
         return "", f"There is no {ChannelKind(contact.kind).label} channel by whose account it could be sent."
-    return ChannelSecrets(sender)(address)
+    return ChannelSecrets(sender).read(address)
 
 
 def _recipients_of_person(person: Any, kinds: Iterable[str], contacts: list[ContactMethod]) -> list[Recipient]:

@@ -23,6 +23,7 @@ from alerts.previews import Search, find_met, preview_rule
 from alerts.rehearsal import Firing
 from alerts.services.evaluating import CONDITION_SECONDS
 from config.admin.pages import admin_page
+from config.ids import read_id
 from config.lengths import describe_seconds
 from monitoring.applications.current import find_current_application, list_choices
 from monitoring.charts.spec import Chart, Mark
@@ -53,7 +54,7 @@ def show_back_test(request: HttpRequest) -> HttpResponseBase:
     """Play a filled-in rule over the last days (`span`); nothing is saved."""
     chosen, choice = request.POST.get("application", ""), request.POST.get("span", "")
     application = find_current_application(request, chosen=chosen if chosen.isdecimal() else None)
-    form = RuleForm(request.POST, instance=Rule())
+    form = RuleForm(request.POST, instance=_find_rule(request))
     if application is None or choice not in BACK_TESTS or not form.is_valid():
         return render(request, "alerts/rule_back_test.html", {"problem": "First fill in a rule that can be saved."})
     found = back_test(draft=form.draft(), application_id=application.pk, choice=choice, now=timezone.now())
@@ -68,7 +69,7 @@ def _preview(request: HttpRequest) -> dict[str, Any]:
         return {"is_empty": True}
     if not filled_in.get("name", "").strip():
         filled_in["name"] = "This rule"
-    form = RuleForm(filled_in, instance=Rule())
+    form = RuleForm(filled_in, instance=_find_rule(request))
     if not form.is_valid():
         return {"errors": _list_errors(form), "application": application}
     if application is None:
@@ -82,6 +83,11 @@ def _preview(request: HttpRequest) -> dict[str, Any]:
     search = find_met(draft=draft, application_ids=[each.pk for each in asked], now=timezone.now())
     application = next((each for each in asked if each.pk == search.application_id), application)
     return {**_describe(draft, application), "searched": _describe_search(search, len(asked), len(everyone))}
+
+
+def _find_rule(request: HttpRequest) -> Rule:
+    """Return the rule that is being edited, which may keep what it names; a new one if there is none yet."""
+    return Rule.objects.filter(pk=read_id(request.POST.get("rule", ""))).first() or Rule()
 
 
 def _describe_search(search: Search, wanted: int, count: int) -> str:

@@ -43,14 +43,15 @@ def join_groups(
     Groups are locked in the order of their keys, which is everybody's, so a transaction calls this once.
     """
     wanted = _sort_into_groups(rule, list(alerts), known)
-    for key in sorted({*wanted, *also_locked}):
+    keys = {*wanted, *also_locked}
+    for key in sorted(keys):
         if key not in wanted:
             AlertGroup.objects.select_for_update().filter(key=key, state=GroupState.OPEN).first()
             continue
         group = _open_group(wanted[key], key, now)
         members = [GroupMember(group=group, alert=alert, joined_at=now) for alert in wanted[key].alerts]
         GroupMember.objects.bulk_create(members, ignore_conflicts=True)
-    if wanted:
+    if keys:
         _turn.on_commit()
 
 

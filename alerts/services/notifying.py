@@ -21,7 +21,7 @@ from django.db.models.functions import RowNumber
 from alerts.channel_limits import Held
 from alerts.destinations import read_plan
 from alerts.dispatch import Known, Member, Notice, Reason, find_next_look, find_notice
-from alerts.enums import AlertState, GroupState
+from alerts.enums import AlertState, GroupState, Severity
 from alerts.models import Alert, AlertGroup, GroupMember
 from alerts.models import Notice as NoticeRow
 from alerts.recipients import Recipient, Way, merge_ways, recipient_of_told
@@ -33,7 +33,7 @@ from alerts.services.guarding import guard, only_one
 from alerts.services.holding import Holds, find_holds, keep_holds
 from alerts.services.incoming import expire_alerts
 from alerts.services.limiting import Gate, defer, find_next_deferred, forget_deferred, rename_deferred, take_deferred
-from alerts.services.reaching import HandOver, hand_over, read_secrets
+from alerts.services.reaching import HandOver, follow_moves, hand_over, read_secrets
 from alerts.services.reminding import remind_of_acknowledgements
 from alerts.services.telling import Bulletin, Press
 from config.outbox.services import publish
@@ -168,15 +168,34 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
     sent = 0
     if notice is not None:
         called_keys = frozenset(each.key for each in called)
-        sent = _queue(group, notice, everyone, rows, now, called=called_keys, relieved=change.relieved)
+        others = _list_others_told(rows, notice.resolved, everyone)
+        sent = _queue(
+            group,
+            notice,
+            [*everyone, *others],
+            rows,
+            now,
+            called=called_keys,
+            relieved=change.relieved,
+            for_ends=frozenset(each.key for each in others),
+        )
         # What is held now stays known: whether it is told of anew is decided when nothing holds it any more.
         held = frozenset(one.alert_id for one in members if one.is_firing and one.is_held) & known.firing
         group.known_firing, group.notified_at = sorted(notice.firing | held), now
     elif called and firing:
         sent = _queue(group, Notice(Reason.ESCALATION, firing, frozenset()), called, rows, now)
-    sent += _tell_deferred(group, firing, rows, now)
+    sent += _tell_deferred(group, firing, rows, severity, now)
     group.due_at = min(at for at in (group.look_at, group.step_at, find_next_deferred(group)) if at is not None)
     return sent
+
+
+def _list_others_told(
+    rows: Iterable[GroupMember], resolved: frozenset[int], everyone: Iterable[Recipient]
+) -> list[Recipient]:
+    """Return who was told of what is over without being one of a group's people: whoever was reminded of it."""
+    known = {each.key for each in everyone}
+    told = [recipient_of_told(one) for row in rows if row.alert_id in resolved for one in row.told]
+    return merge_ways(each for each in told if each.key not in known)
 
 
 def _is_anybody_left(engaged: Sequence[Recipient], change: HandOver, now: datetime) -> bool:
@@ -188,7 +207,9 @@ def _is_anybody_left(engaged: Sequence[Recipient], change: HandOver, now: dateti
     return any(gate.leads_anywhere(complete(each)) for each in engaged)
 
 
-def _tell_deferred(group: AlertGroup, firing: frozenset[int], rows: Sequence[GroupMember], now: datetime) -> int:
+def _tell_deferred(
+    group: AlertGroup, firing: frozenset[int], rows: Sequence[GroupMember], severity: Severity, now: datetime
+) -> int:
     """Tell those who were not told yet, for quiet hours or a rate limit, what still fires, unless somebody looks after it."""
     news = [row for row in rows if row.alert_id in firing and row.alert.acknowledged_at is None]
     taken = [
@@ -201,7 +222,11 @@ def _tell_deferred(group: AlertGroup, firing: frozenset[int], rows: Sequence[Gro
     waited = {each.key for each in due}
     others = [each for each in map(recipient_of_told, group.engaged) if each.key in waited]
     kept = {each.recipient.key: each.news for each in taken}
-    return _queue(group, Notice(Reason.LATER, firing, frozenset()), merge_ways([*due, *others]), rows, now, kept=kept)
+    ways = merge_ways([*due, *others])
+    change = follow_moves(ways, severity) if ways else HandOver()
+    fresh = [each for each in change.fresh if any(each.key not in _told_keys(row) for row in news)]
+    notice = Notice(Reason.LATER, firing, frozenset())
+    return _queue(group, notice, merge_ways([*ways, *fresh]), rows, now, kept=kept, relieved=change.relieved)
 
 
 def _queue(
@@ -213,12 +238,13 @@ def _queue(
     *,
     called: frozenset[tuple[str, str]] = frozenset(),
     relieved: Mapping[Way, str] = MappingProxyType({}),
+    for_ends: frozenset[tuple[str, str]] = frozenset(),
     kept: Mapping[tuple[str, str], frozenset[int]] = MappingProxyType({}),
 ) -> int:
     """Queue one message for each address, about what fires and about the ends of what that recipient was told of.
 
-    `called` are the keys of those whom the policy reaches now: they are told although they know what fires. `kept` is what
-    was news to those who waited, by their keys: it stays so if they go on waiting.
+    `called` are the keys of those whom the policy reaches now: they are told although they know what fires. Those of
+    `for_ends` hear of ends alone. `kept` is what was news to those who waited, by their keys: it stays so if they go on waiting.
     """
     firing = [row for row in rows if row.alert_id in notice.firing]
     ended = [row for row in rows if row.alert_id in notice.resolved]
@@ -228,7 +254,11 @@ def _queue(
     plans = [
         plan
         for each in gate.choose_ways(ready, [row.alert for row in firing])
-        if (plan := _plan(notice, each, firing, ended, gate, is_called=each.key in called))
+        if (
+            plan := _Plan(each, _pick_told(each, ended), is_for_ends=True)
+            if each.key in for_ends
+            else _plan(notice, each, firing, ended, gate, is_called=each.key in called)
+        )
     ]
     # What these people know already may be told of anew, because it became worse.
     news = notice.firing - set(group.known_firing) if notice.reason in {Reason.FIRST, Reason.ADDED} else frozenset()
@@ -260,7 +290,9 @@ def _queue(
             resolved=[row.alert for row in plan.ended],
             at=now,
         )
-        if plan.held is not None:
+        if plan.is_for_ends:
+            bulletin = replace(bulletin, firing=[])
+        elif plan.held is not None:
             # The ends of what it was told of go out all the same.
             press.queue(replace(bulletin, resolved=[]), recipient=plan.recipient, held_because=plan.held.reason)
             bulletin = replace(bulletin, firing=[])
@@ -270,7 +302,7 @@ def _queue(
                 gate.count(plan.recipient, stored)
                 forget_deferred(group, plan.recipient)
         if bulletin.alerts:
-            press.queue(bulletin, recipient=plan.recipient, is_whole=plan.held is None)
+            press.queue(bulletin, recipient=plan.recipient, is_whole=plan.held is None and not plan.is_for_ends)
             sent += 1
     _remember_told(firing, told)
     return sent
@@ -278,12 +310,13 @@ def _queue(
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What one recipient of a notice hears of: the alerts that fire, unless they are held, and these that ended."""
+    """What one recipient of a notice hears of: the alerts that fire, unless they are held or not for it, and these that ended."""
 
     recipient: Recipient
     ended: Sequence[GroupMember]
-    held: Held | None
-    is_news: bool
+    held: Held | None = None
+    is_news: bool = False
+    is_for_ends: bool = False
 
 
 def _plan(
@@ -296,16 +329,20 @@ def _plan(
     is_called: bool,
 ) -> _Plan | None:
     """Return what a recipient hears of, None if nothing is new to it."""
-    over = [row for row in ended if recipient.key in _told_keys(row)]
+    over = _pick_told(recipient, ended)
     is_known = all(recipient.key in _told_keys(row) for row in firing)
     if notice.reason is Reason.RESOLVED and is_known and not is_called:
         # What fires is known: it stands beside the news, if there are any.
-        return _Plan(recipient, over, None, is_news=False) if over else None
+        return _Plan(recipient, over) if over else None
     held = gate.judge(recipient, [row.alert for row in firing]) if firing else None
     if notice.reason is Reason.RESOLVED and held is not None and held.until is None and not over:
         # Who is gone, or no longer on call, has nothing to do with it.
         return None
     return _Plan(recipient, over, held, is_news=bool(firing))
+
+
+def _pick_told(recipient: Recipient, rows: Sequence[GroupMember]) -> list[GroupMember]:
+    return [row for row in rows if recipient.key in _told_keys(row)]
 
 
 def _remember_told(rows: Iterable[GroupMember], recipients: Sequence[Recipient]) -> None:

@@ -217,7 +217,7 @@ def _check_override(schedule: OnCallSchedule, draft: OverrideDraft) -> None:
 
 def _find_policies_elsewhere(schedule: OnCallSchedule, application_id: int | None) -> str:
     """Return in words which policies of others reach a schedule of one application: its keys would decide whom they page."""
-    if application_id is None:
+    if application_id in (None, schedule.application_id):
         return ""
     policies = Policy.objects.filter(steps__schedules=schedule).distinct()
     return describe_strangers("schedule", policies, application_id=application_id)

@@ -52,9 +52,9 @@ class HandOver:
 
 def hand_over(engaged: Sequence[Recipient], *, severity: Severity, now: datetime) -> HandOver:
     """Return by which other ways than those of a group news of it goes now: to who is on call, and to where addresses moved."""
-    moved = _follow_moves(engaged, severity)
-    on_call = _hand_over_rosters([each for each in engaged if each.way not in moved.relieved], severity, now)
-    return HandOver([*on_call.fresh, *moved.fresh], {**moved.relieved, **on_call.relieved})
+    on_call = _hand_over_rosters(engaged, severity, now)
+    moved = follow_moves([each for each in engaged if each.way not in on_call.relieved], severity)
+    return HandOver([*on_call.fresh, *moved.fresh], {**on_call.relieved, **moved.relieved})
 
 
 def _hand_over_rosters(engaged: Iterable[Recipient], severity: Severity, now: datetime) -> HandOver:
@@ -79,20 +79,20 @@ def _hand_over_rosters(engaged: Iterable[Recipient], severity: Severity, now: da
     return HandOver(fresh, relieved)
 
 
-def _follow_moves(engaged: Sequence[Recipient], severity: Severity) -> HandOver:
+def follow_moves(engaged: Sequence[Recipient], severity: Severity) -> HandOver:
     """Return to where the channels and people lead now that a group told by addresses which are not theirs any more."""
     by_channel: dict[int, list[Recipient]] = defaultdict(list)
     for each in engaged:
-        # A room of a chat is looked up whenever something goes there.
-        if each.channel_id and (each.kind not in BY_APPRISE or each.kind in NUMBERED):
+        if each.channel_id:
             by_channel[each.channel_id].append(each)
     fresh: list[Recipient] = []
     relieved: dict[Way, str] = {}
     for channel in Channel.objects.filter(pk__in=by_channel, enabled=True).order_by("pk") if by_channel else []:
-        current = {each.way: each for each in list_channel_recipients([channel])}
-        told = {each.way: each for each in by_channel[channel.pk]}
-        fresh += [each for way, each in current.items() if way not in told and not each.obstacle]
-        relieved |= {way: f"“{channel.name}” leads elsewhere now" for way in told if way not in current}
+        current, told = list_channel_recipients([channel]), by_channel[channel.pk]
+        places, known = {_place_of(each) for each in current}, {_place_of(each) for each in told}
+        fresh += [each for each in current if _place_of(each) not in known and not each.obstacle]
+        moved_away = [each for each in told if _place_of(each) not in places]
+        relieved |= {each.way: f"“{channel.name}” leads elsewhere now" for each in moved_away}
     moved = _list_moved([each for each in engaged if each.person_id])
     known = {each.key for each in engaged}
     for person_id, told_by in moved.items():
@@ -103,6 +103,12 @@ def _follow_moves(engaged: Sequence[Recipient], severity: Severity) -> HandOver:
         ]
         relieved |= {each.way: f"{each.channel_name} is reached elsewhere now" for each in told_by}
     return HandOver(fresh, relieved)
+
+
+def _place_of(recipient: Recipient) -> tuple[str, str]:
+    """Return where a channel's recipient is; a room of a chat is looked up whenever something goes there."""
+    is_room = recipient.kind in BY_APPRISE and recipient.kind not in NUMBERED
+    return (recipient.kind, "") if is_room else recipient.key
 
 
 def _list_moved(told: Sequence[Recipient]) -> dict[int, list[Recipient]]:
@@ -143,7 +149,7 @@ def read_secrets(recipients: Iterable[Recipient]) -> Callable[[Recipient], Recip
                 recipient.contact_id, ("", f"{recipient.channel_name} took this contact away.")
             )
         elif read := channels.get(recipient.channel_id):
-            secret, obstacle = read(recipient.address)
+            secret, obstacle = read(recipient)
         else:
             gone = recipient.kind in BY_APPRISE
             secret, obstacle = "", f"The channel “{recipient.channel_name}” is gone." if gone else ""

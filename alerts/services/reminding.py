@@ -76,7 +76,7 @@ def _queue(bulletin: Bulletin, notice: Notice, alert: Alert) -> None:
         if held is None:
             gate.count(each, notice)
             told.append(each)
-    _engage(alert, bulletin.group, [each for each in told if not each.obstacle])
+    _remember_told(alert, bulletin.group, [each for each in told if not each.obstacle])
 
 
 def _find_keepers(alert: Alert, bulletin: Bulletin) -> list[Recipient]:
@@ -90,17 +90,16 @@ def _find_keepers(alert: Alert, bulletin: Bulletin) -> list[Recipient]:
         return [recipient_of_told(alert.acknowledged_via)]
     engaged = [recipient_of_told(told) for told in bulletin.group.engaged]
     change = hand_over(engaged, severity=Severity(alert.severity), now=bulletin.at)
+    if change.fresh:
+        bulletin.group.engaged = [*bulletin.group.engaged, *(each.as_told() for each in change.fresh)]
+        bulletin.group.save(update_fields=["engaged"])
     return merge_ways([*(each for each in engaged if each.way not in change.relieved), *change.fresh])
 
 
-def _engage(alert: Alert, group: AlertGroup, told: Sequence[Recipient]) -> None:
+def _remember_told(alert: Alert, group: AlertGroup, told: Sequence[Recipient]) -> None:
     """Have those who hear of an alert by its reminder hear of its end, too."""
-    known = {recipient_of_told(each).key for each in group.engaged}
-    if fresh := [each for each in told if each.key not in known]:
-        group.engaged = [*group.engaged, *(each.as_told() for each in fresh)]
-        group.save(update_fields=["engaged"])
     for row in group.members.filter(alert=alert):
-        heard = {recipient_of_told(each).key for each in row.told}
-        if added := [each.as_told() for each in told if each.key not in heard]:
+        known = {recipient_of_told(each).key for each in row.told}
+        if added := [each.as_told() for each in told if each.key not in known]:
             row.told = [*row.told, *added]
             row.save(update_fields=["told"])

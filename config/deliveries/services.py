@@ -376,7 +376,7 @@ def _made_untrue_by(newer: Delivery) -> Q:
     """Match what must not arrive after a newer message of its thread: it would end what goes on, or begin what is over."""
     wrong = Q(ended__overlap=newer.ongoing) | Q(ongoing__overlap=newer.ended)
     if newer.supersedes:
-        wrong |= Q(supersedable=True) | ~Q(ongoing__contained_by=newer.ongoing)
+        wrong |= Q(supersedable=True)
     return wrong
 
 
@@ -426,6 +426,8 @@ def _recover(pk: int) -> bool:
             Outcome.UNKNOWN,
             "The sender ended after handing the message over, before the answer was noted.",
         )
+        # A message that its senders die of must not hold up the newer ones for a day.
+        delivery.refused_since = delivery.refused_since or now
     again = find_next_attempt_after_crash(now=now, attempts=delivery.attempt_count + 1, give_up_at=delivery.give_up_at)
     _conclude(delivery, outcome=outcome, detail=detail, now=now, again=again)
     return True

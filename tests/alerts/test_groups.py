@@ -20,13 +20,16 @@ from alerts.inhibit_drafts import InhibitDraft
 from alerts.models import Alert, AlertGroup, Channel, Hold, Notice, Policy, PolicyStep, Route, Rule, Silence
 from alerts.services import notifying
 from alerts.services.alerts import acknowledge_alert, snooze_alert, unacknowledge_alert
+from alerts.services.channels import save_channel
 from alerts.services.guarding import only_one
 from alerts.services.inhibitions import save_inhibition
 from config.actors import Actor
 from config.deliveries.models import Delivery
 from monitoring.applications.models import Application
+from tests.alerts.test_channels import SLACK
 from tests.support.alerts import evaluate, make_channel, make_rule, moment, outgoing, report, states, tell
 from tests.support.metrics import make_application
+from tests.support.rosters import make_person, make_roster, override
 
 pytestmark = pytest.mark.django_db
 BY = Actor(name="Ada")
@@ -51,7 +54,7 @@ def make_policy(*steps: dict[str, Any], **fields: Any) -> Policy:
     """Return a policy; a step's `channels` and `people` are rows."""
     policy = Policy.objects.create(**{"name": "On call", **fields})
     for position, step in enumerate(steps):
-        many = {name: step.pop(name) for name in ("channels", "people", "teams") if name in step}
+        many = {name: step.pop(name) for name in ("channels", "people", "teams", "schedules") if name in step}
         row = PolicyStep.objects.create(policy=policy, position=position, **step)
         for name, rows in many.items():
             getattr(row, name).set(rows)
@@ -391,6 +394,57 @@ def test_group__mail_address_of_a_person_is_another__news_goes_there(application
     get_user_model().objects.filter(pk=ada.pk).update(email="new@example.com")
     tell(30 + 5 * HOUR)
     assert outgoing()[1:] == [("old@example.com", "suppressed"), ("new@example.com", "queued")]
+
+
+def test_group__channel_becomes_another_kind__news_goes_where_it_leads_now(application: Application) -> None:
+    channel = save_channel(channel=Channel(name="Ops", kind="slack"), parts={"url": SLACK})
+    make_rule(name="Load", channel_ids=(channel.pk,))
+    report(application, 3, host="erp1")
+    evaluate(0)
+    tell(30)
+    Channel.objects.filter(pk=channel.pk).update(kind="email", address="new@example.com", credentials="")
+    report(application, 3, at=60, host="erp2")
+    evaluate(60)
+    tell(330)
+    assert outgoing()[-1] == ("new@example.com", "queued")
+    for host in ("erp1", "erp2"):
+        report(application, 0, at=400, host=host)
+    evaluate(400)
+    tell(630)
+    ends = Delivery.objects.filter(source_id=str(Notice.objects.get(reason="alerts resolved").pk))
+    because = dict(ends.values_list("recipient", "suppressed_because"))
+    assert because.pop("new@example.com") == ""
+    assert [why.endswith("does not lead there any more.") for why in because.values()] == [True]
+
+
+def test_group__channel_moves_in_its_quiet_hours__what_waited_goes_to_the_new_address(application: Application) -> None:
+    begins, ends = moment(-HOUR).time(), moment(HOUR).time()
+    channel = make_channel("old@example.com", quiet_from=begins, quiet_until=ends, quiet_zone="UTC")
+    make_rule(name="Load", channel_ids=(channel.pk,))
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    Channel.objects.filter(pk=channel.pk).update(address="new@example.com")
+    tell_until(HOUR + 600, start=300, every=300)
+    assert outgoing() == [
+        ("old@example.com", "suppressed"),
+        ("old@example.com", "suppressed"),
+        ("new@example.com", "queued"),
+    ]
+
+
+def test_handover__contact_taken_away_after_the_shift__whoever_is_on_call_is_told(application: Application) -> None:
+    ada, ben = make_person("ada"), make_person("ben")
+    rota = make_roster(ada, name="First line")
+    use(make_policy({"kind": "schedule", "schedules": [rota]}), make_rule(name="Load"))
+    report(application, 3)
+    evaluate(0)
+    tell(30)
+    get_user_model().objects.filter(pk=ada.pk).update(email="other@example.com")
+    with time_machine.travel(moment(60), tick=False):
+        override(rota, moment(60), 10, ben)
+    tell(30 + 5 * HOUR)
+    assert outgoing()[1:] == [("ada@example.com", "suppressed"), ("ben@example.com", "queued")]
 
 
 def test_group__one_of_two_ways_to_an_address_is_gone__told_by_the_other(application: Application) -> None:

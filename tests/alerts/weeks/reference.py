@@ -131,11 +131,8 @@ class Reference:
                 (each.address, _name_state(each), frozenset({alert.pk}), frozenset()) for each in contacts
             )
             first = min(groups, key=lambda group: group.pk)
-            reached = {each for each in contacts if not each.is_out_of_reach}
-            known = {each.address for each in first.engaged}
-            first.engaged |= {each for each in reached if each.address not in known}
             for row in first.rows:
-                row.told |= {each.address for each in reached} if row.alert is alert else set()
+                row.told |= {each.address for each in contacts if not each.is_out_of_reach and row.alert is alert}
             self.told.append(Told(first.pk, "acknowledged and still firing", messages))
 
     def _look(self, group: Group, now: datetime) -> None:
@@ -274,6 +271,11 @@ class Reference:
                 group.deferred.pop(address, None)
                 group.news.pop(address, None)
                 counted |= {way.channel} - {0}
+        # Whoever was only reminded of something hears of its end alone.
+        over_rows = [row for row in group.rows if row.alert.pk in over]
+        for address in {address for row in over_rows for address in row.told} - {each.address for each in contacts}:
+            ended = frozenset(row.alert.pk for row in over_rows if address in row.told)
+            messages.add((address, "sent", frozenset(), ended))
         for pk in counted:
             self.directory.channels[pk].sent.append(now)
         for row in group.rows:
