@@ -206,7 +206,7 @@ def write_test(kind: str, *, name: str, by: Actor) -> Message:
 
 def _find_strangers(channel: Channel) -> str:
     """Return in words what of others names a channel of one application: its keys would decide where that is told."""
-    if channel.application_id is None or channel._state.adding:
+    if channel.application_id is None or not channel.pk:
         return ""
     if Channel.objects.filter(pk=channel.pk, application=channel.application_id).exists():
         # It is so already; whoever mends it must be able to.

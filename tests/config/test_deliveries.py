@@ -839,6 +839,21 @@ def test_thread__receiver_is_back_when_the_newer_one_is_tried__the_end_follows_a
     assert outcomes(end) == [Outcome.TEMPORARY] * 4 + [Outcome.SENT]
 
 
+def test_thread__its_senders_die_of_one_message__the_newer_one_goes_out_after_minutes() -> None:
+    queue_news("A fires", ongoing="A", ended="B")
+    queue_news("C fires", ongoing="C")
+    tried = []
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        while (claim := services.claim_delivery()) is not None and len(tried) < 10:
+            tried.append(claim.delivery.subject)
+            if claim.delivery.subject == "C fires":
+                break
+            assert services.mark_handed_over(claim=claim, lease=timedelta(seconds=10))
+            clock.shift(timedelta(seconds=60))
+            assert services.recover_deliveries() == 1
+    assert tried == ["A fires"] * 4 + ["C fires"]
+
+
 def test_thread__one_message_is_refused_for_ever__holds_up_nobody_and_fails_after_its_day() -> None:
     end = queue_news("A is over", ended="A")
     queue_news("C fires", ongoing="C")
