@@ -443,6 +443,20 @@ def test_rule_preview__met_in_another_application_only__shows_that_one(admin: Cl
     assert "Condition met" in page
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+def test_rule_preview__rule_that_is_off_and_names_what_became_anothers__as_it_may_be_saved(
+    admin: Client, is_known: bool
+) -> None:
+    report_now(make_application(), 3)
+    channel = make_channel()
+    rule = make_rule(channel_ids=(channel.pk,), enabled=False)
+    Channel.objects.filter(pk=channel.pk).update(application=make_application(name="Other"))
+    filled = {key: value for key, value in fill_in(channels=[channel.pk]).items() if key != "enabled"}
+    known = {"rule": rule.pk} if is_known else {}
+    page = admin.post(reverse("admin:alerts_rule_preview"), {**filled, **known}).content.decode()
+    assert ("Condition met" in page, "belongs to another application" in page) == (is_known, not is_known)
+
+
 class Clock:
     """A clock that goes on when it is told to."""
 
