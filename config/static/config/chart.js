@@ -143,7 +143,7 @@ class Chart {
         points: { size: 6 },
         y: false,
       },
-      padding: [6, 10, 0, 0],
+      padding: [6, 18, 0, 0],
       scales: { x: { time: true, range: () => [this.data.start, this.data.end] }, y: { range: (_, low, high) => this.rangeOf(low, high) } },
       axes: [
         { ...axis, size: 24, space: 56, values: (_, marks) => writeTimes(marks, this.data.end - this.data.start) },
