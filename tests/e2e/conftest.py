@@ -17,6 +17,7 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
+from playwright.sync_api import TimeoutError as PictureTimeout
 
 from tests.support.product import ROOT, Product, running_product
 
@@ -123,5 +124,10 @@ def take_picture(page: Page, name: str) -> Path:
     path = ARTEFACTS / f"{name}.png"
     width = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert width[0] <= width[1], f"{name}: the page is {width[0]} px wide in a window of {width[1]} px"
-    page.screenshot(path=path, full_page=True)
+    try:
+        page.screenshot(path=path, full_page=True, timeout=20_000)
+    except PictureTimeout:
+        # On a busy machine the browser now and then waits for a frame that it never draws; asked again, it draws one.
+        page.bring_to_front()
+        page.screenshot(path=path, full_page=True, timeout=60_000)
     return path
