@@ -59,8 +59,7 @@ class Holds:
 
     def waits_for_another(self, alert_id: int) -> bool:
         """Whether it is held, and by nothing but other alerts."""
-        reasons = self.reasons.get(alert_id)
-        return bool(reasons) and all(reason.kind in BY_ANOTHER for reason in reasons or ())
+        return self.holds(alert_id) and all(reason.kind in BY_ANOTHER for reason in self.reasons[alert_id])
 
 
 def find_holds(*, now: datetime) -> Holds:

@@ -19,17 +19,15 @@ from alerts.models import Notice as NoticeRow
 from alerts.recipients import Recipient, Way, rank_way, recipient_of_told
 
 
-class Gate:
-    """Judges one notice for each recipient it goes to, in the caller's transaction. Channels with a limit are locked."""
+class Presence:
+    """Says who is still there of those whom a group told. It locks nothing."""
 
-    def __init__(
-        self, recipients: Iterable[Recipient], *, now: datetime, relieved: Mapping[Way, str] = MappingProxyType({})
-    ) -> None:
-        """Read limits and quiet hours of the recipients' channels, what went out lately, and who is still there.
+    def __init__(self, recipients: Iterable[Recipient], *, relieved: Mapping[Way, str] = MappingProxyType({})) -> None:
+        """Read which of the recipients' channels are on, and which of the people are active.
 
         `relieved` are the ways by which nothing new is told any more, each with the reason.
         """
-        self._now, self._relieved = now, relieved
+        self._relieved = relieved
         everyone = list(recipients)
         ids = {recipient.channel_id for recipient in everyone if recipient.channel_id}
         people = {recipient.person_id for recipient in everyone if recipient.person_id}
@@ -39,6 +37,32 @@ class Gate:
             if people
             else set()
         )
+
+    def find_gone(self, recipient: Recipient) -> Held | None:
+        """Return why a recipient hears of nothing new any more, None if it does."""
+        if recipient.channel_id and recipient.channel_id not in self._on:
+            return Held(f"“{recipient.channel_name}” was switched off or deleted since it was first told")
+        if recipient.person_id and recipient.person_id not in self._active:
+            return Held(f"{recipient.channel_name} is no longer active")
+        if why := self._relieved.get(recipient.way):
+            return Held(why)
+        return None
+
+
+class Gate:
+    """Judges one notice for each recipient it goes to, in the caller's transaction. Channels with a limit are locked."""
+
+    def __init__(
+        self, recipients: Iterable[Recipient], *, now: datetime, relieved: Mapping[Way, str] = MappingProxyType({})
+    ) -> None:
+        """Read limits and quiet hours of the recipients' channels, what went out lately, and who is still there.
+
+        `relieved`: see Presence.
+        """
+        self._now = now
+        everyone = list(recipients)
+        self._presence = Presence(everyone, relieved=relieved)
+        ids = {recipient.channel_id for recipient in everyone if recipient.channel_id}
         bounded = Channel.objects.filter(pk__in=ids).filter(Q(limit_count__isnull=False) | Q(quiet_from__isnull=False))
         self._channels = (
             {channel.pk: channel for channel in bounded.select_for_update(of=("self",)).order_by("pk")} if ids else {}
@@ -50,10 +74,6 @@ class Gate:
             lately = ChannelMessage.objects.filter(channel__in=limited, at__gt=since)
             for channel_id, at in lately.values_list("channel_id", "at"):
                 self._sent[channel_id].append(at)
-
-    def leads_anywhere(self, recipient: Recipient) -> bool:
-        """Say whether a way is still there, though it may be closed for now."""
-        return not recipient.obstacle and self._find_gone(recipient) is None
 
     def choose_ways(self, recipients: Sequence[Recipient], firing: Sequence[Alert]) -> list[Recipient]:
         """Return each address once, by the best of the ways to it: one that is open, else one that will be, else any.
@@ -70,14 +90,14 @@ class Gate:
     def _rank(self, recipient: Recipient, firing: Sequence[Alert]) -> tuple[bool, bool, bool]:
         """Say of a way whether whoever it is for is still there, whether it leads anywhere, and whether it is open now."""
         return (
-            self._find_gone(recipient) is None,
+            self._presence.find_gone(recipient) is None,
             not recipient.obstacle,
             self.judge(recipient, firing) is None,
         )
 
     def judge(self, recipient: Recipient, firing: Sequence[Alert]) -> Held | None:
         """Return why a recipient is not told now that alerts fire, None if it is."""
-        if gone := self._find_gone(recipient):
+        if gone := self._presence.find_gone(recipient):
             return gone
         channel = self._channels.get(recipient.channel_id)
         if channel is None or not firing:
@@ -91,15 +111,6 @@ class Gate:
             sent=self._sent[channel.pk],
             quiet=quiet_hours_of(channel),
         )
-
-    def _find_gone(self, recipient: Recipient) -> Held | None:
-        if recipient.channel_id and recipient.channel_id not in self._on:
-            return Held(f"“{recipient.channel_name}” was switched off or deleted since it was first told")
-        if recipient.person_id and recipient.person_id not in self._active:
-            return Held(f"{recipient.channel_name} is no longer active")
-        if why := self._relieved.get(recipient.way):
-            return Held(why)
-        return None
 
     def count(self, recipient: Recipient, notice: NoticeRow) -> None:
         """Count a notice that a recipient is told of, once for its channel."""

@@ -32,7 +32,15 @@ from alerts.services.failing import tell_owners_of_failures
 from alerts.services.guarding import guard, only_one
 from alerts.services.holding import Holds, find_holds, keep_holds
 from alerts.services.incoming import expire_alerts
-from alerts.services.limiting import Gate, defer, find_next_deferred, forget_deferred, rename_deferred, take_deferred
+from alerts.services.limiting import (
+    Gate,
+    Presence,
+    defer,
+    find_next_deferred,
+    forget_deferred,
+    rename_deferred,
+    take_deferred,
+)
 from alerts.services.reaching import HandOver, follow_moves, hand_over, read_secrets
 from alerts.services.reminding import remind_of_acknowledgements
 from alerts.services.telling import Bulletin, Press
@@ -154,7 +162,7 @@ def _tell(group: AlertGroup, rows: Sequence[GroupMember], members: Sequence[Memb
     engaged = [recipient_of_told(told) for told in group.engaged]
     severity = find_worst(rows, members)
     change = hand_over(engaged, severity=severity, now=now) if notice is not None else HandOver()
-    if notice is not None and group.step_at is None and not change.fresh and not _is_anybody_left(engaged, change, now):
+    if notice is not None and group.step_at is None and not change.fresh and not _is_anybody_left(engaged, change):
         # It reached nobody so far, or all of them are gone since: whoever can be reached by now is called.
         group.covered = []
     called = merge_ways(escalate(group, rows, members, severity, now) if is_look or group.step_at is not None else [])
@@ -198,13 +206,12 @@ def _list_others_told(
     return merge_ways(each for each in told if each.key not in known)
 
 
-def _is_anybody_left(engaged: Sequence[Recipient], change: HandOver, now: datetime) -> bool:
+def _is_anybody_left(engaged: Sequence[Recipient], change: HandOver) -> bool:
     """Say whether anybody whom a group told can still be told of something new."""
     if not engaged:
         return False
-    complete = read_secrets(engaged)
-    gate = Gate(engaged, now=now, relieved=change.relieved)
-    return any(gate.leads_anywhere(complete(each)) for each in engaged)
+    presence, complete = Presence(engaged, relieved=change.relieved), read_secrets(engaged)
+    return any(presence.find_gone(each) is None and not complete(each).obstacle for each in engaged)
 
 
 def _tell_deferred(
